@@ -1,0 +1,50 @@
+/**
+ * Reading untrusted values through a zod shape: unknown keys, wrong types and oversize are refused,
+ * every fault is reported with its path. Does not decode bytes (`cbor.ts`) or judge meaning.
+ */
+import { z } from 'zod'
+import { type ErrorCode, type Issue, MeshError } from './errors.ts'
+import { isHex32, isLeaseId, isSessionId, isUnitId, type LeaseId, type SessionId, type UnitId } from './ids.ts'
+
+/** At most this many faults are listed: a hostile document could have millions. */
+export const ISSUES_MAX = 100
+
+/** Reads `value` as `schema` says, or throws a MeshError that lists every fault. */
+export function readShape<S extends z.ZodType>(schema: S, value: unknown, code: ErrorCode): z.output<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issues = shapeIssues(result.error)
+  throw new MeshError(code, { faults: issues.length, first: `${issues[0]?.path} ${issues[0]?.message}` }, { issues })
+}
+
+/** The faults of a failed parse as (path, rule, message), paths written as JSON pointers. */
+export function shapeIssues(error: z.ZodError): Issue[] {
+  const issues: Issue[] = []
+  for (const issue of error.issues) {
+    if (issues.length >= ISSUES_MAX) break
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys.slice(0, ISSUES_MAX)) {
+        issues.push({ path: pointerOf([...issue.path, key]), rule: 'unknown_key', message: `unknown key "${key}"` })
+      }
+    } else {
+      issues.push({ path: pointerOf(issue.path), rule: issue.code, message: issue.message })
+    }
+  }
+  return issues
+}
+
+/** RFC 6901 JSON pointer of a path; the root is the empty string. */
+export function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
+
+/** Bounded text: nothing from outside is of unknown length. */
+export const text = (charsMax: number) => z.string().min(1).max(charsMax)
+/** Unsigned integer that a JSON number and a CBOR integer both carry exactly. */
+export const uint = (max: number = Number.MAX_SAFE_INTEGER) => z.int().min(0).max(max)
+export const bytes = (bytesMax: number) =>
+  z.instanceof(Uint8Array).refine((value) => value.length <= bytesMax, `at most ${bytesMax} bytes`)
+export const hex32 = z.string().refine(isHex32, '64 lowercase hex digits')
+export const unitId = z.custom<UnitId>((value) => typeof value === 'string' && isUnitId(value), 'a unit id')
+export const sessionId = z.custom<SessionId>((value) => typeof value === 'string' && isSessionId(value), 'a session id')
+export const leaseId = z.custom<LeaseId>((value) => typeof value === 'string' && isLeaseId(value), 'a lease id')
