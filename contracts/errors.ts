@@ -15,6 +15,34 @@ interface ErrorEntry {
 
 /** Every code the project can emit, sorted by area and name. */
 export const ERROR_CODES = {
+  'audio.empty': {
+    retry: 'never',
+    hint: 'Give a WAV file with content.'
+  },
+  'audio.malformed': {
+    retry: 'never',
+    hint: 'Write the WAV file again: its chunks contradict each other.'
+  },
+  'audio.no_samples': {
+    retry: 'never',
+    hint: 'Give a recording with at least one sample.'
+  },
+  'audio.not_wav': {
+    retry: 'never',
+    hint: 'Convert the recording to WAV (PCM or float) and give that file.'
+  },
+  'audio.too_long': {
+    retry: 'never',
+    hint: 'Cut the recording into shorter files, or raise the duration limit.'
+  },
+  'audio.truncated': {
+    retry: 'never',
+    hint: 'Fetch or record the file again: it ends before its header says.'
+  },
+  'audio.unsupported': {
+    retry: 'never',
+    hint: 'Convert to PCM of 8, 16, 24 or 32 bits or float, 1 kHz to 384 kHz.'
+  },
   'contracts.cbor_malformed': {
     retry: 'never',
     hint: 'Send well-formed CBOR: one value, definite lengths, text that is UTF-8, no undefined.'
@@ -26,6 +54,10 @@ export const ERROR_CODES = {
   'contracts.cid_malformed': {
     retry: 'never',
     hint: 'Give a CIDv1 in base32 with codec raw or dag-cbor and a sha2-256 digest.'
+  },
+  'contracts.hex_malformed': {
+    retry: 'never',
+    hint: 'Give an even number of lowercase hex digits.'
   },
   'contracts.key_malformed': {
     retry: 'never',
@@ -50,6 +82,114 @@ export const ERROR_CODES = {
   'contracts.typ_mismatch': {
     retry: 'never',
     hint: 'Send the message on the protocol its typ belongs to.'
+  },
+  'executor.cancelled': {
+    retry: 'never',
+    hint: 'Nothing to do: the caller withdrew the run.'
+  },
+  'executor.closed': {
+    retry: 'elsewhere',
+    hint: 'The node is shutting down; give the unit to another one.'
+  },
+  'executor.crashed': {
+    retry: 'elsewhere',
+    hint: 'The executor process died in this run; try another node.'
+  },
+  'executor.memory_exceeded': {
+    retry: 'elsewhere',
+    hint: 'Raise the memory limit, send less input at once, or use a larger node.'
+  },
+  'executor.queue_full': {
+    retry: 'later',
+    hint: 'The node has more runs waiting than it takes; try again later.'
+  },
+  'executor.timed_out': {
+    retry: 'elsewhere',
+    hint: 'Raise timeouts.run_ms, send less input at once, or use a faster node.'
+  },
+  'handler.arguments_invalid': {
+    retry: 'never',
+    hint: 'Give the handler exactly the arguments that its summary names.'
+  },
+  'handler.unknown': {
+    retry: 'never',
+    hint: 'Name one of the handlers that `kora plan` knows.'
+  },
+  'image.empty': {
+    retry: 'never',
+    hint: 'Give a PNG or JPEG file with content.'
+  },
+  'image.malformed': {
+    retry: 'never',
+    hint: 'Save the image again: its bytes cannot be decoded.'
+  },
+  'image.not_image': {
+    retry: 'never',
+    hint: 'Convert the page to PNG or JPEG and give that file.'
+  },
+  'image.too_many_pixels': {
+    retry: 'never',
+    hint: 'Scale the image down, or cut it into pages.'
+  },
+  'image.truncated': {
+    retry: 'never',
+    hint: 'Fetch the image again: it ends before its last part.'
+  },
+  'image.unsupported': {
+    retry: 'never',
+    hint: 'Save the image as a plain PNG, or as baseline or progressive JPEG.'
+  },
+  'model.file_missing': {
+    retry: 'elsewhere',
+    hint: 'The manifest names a file that is not here; fetch it by its hash.'
+  },
+  'model.input_invalid': {
+    retry: 'never',
+    hint: 'Give the input in the form that the model manifest states.'
+  },
+  'model.input_missing': {
+    retry: 'never',
+    hint: 'Give every input that the model signature names.'
+  },
+  'model.input_unknown': {
+    retry: 'never',
+    hint: 'Give only inputs that the model signature names.'
+  },
+  'model.not_onnx': {
+    retry: 'never',
+    hint: 'Give a valid ONNX file with operators that the runtime knows.'
+  },
+  'model.output_too_large': {
+    retry: 'never',
+    hint: 'Ask for less at once: the output is over the limit of one value.'
+  },
+  'model.run_failed': {
+    retry: 'never',
+    hint: 'The runtime refused this input; the reason is in the facts.'
+  },
+  'model.unsupported': {
+    retry: 'never',
+    hint: 'Use a model whose inputs and outputs are tensors of known types.'
+  },
+  'model.wrong_dtype': {
+    retry: 'never',
+    hint: 'Give the input in the element type that the model signature names.'
+  },
+  'model.wrong_shape': {
+    retry: 'never',
+    hint: 'Give the input in the shape that the model signature names.'
+  },
+  'npy.malformed': {
+    retry: 'never',
+    hint: 'Write the .npy file again with numpy.save.'
+  },
+  'npy.unsupported': {
+    retry: 'never',
+    hint: 'Save a plain numeric or boolean array, without objects or fields.'
+  },
+  'tensor.mismatch': {
+    retry: 'never',
+    hint: 'Give tensors of one element type whose other dimensions are equal.'
   }
 } as const satisfies Record<string, ErrorEntry>
 

@@ -23,6 +23,8 @@ export const YAML_ALIASES_MAX = 100
 export const VALUE_BYTES_MAX = 256 * MIB
 /** Nesting of a value; JSON Schema and the encoder recurse once per level. */
 export const VALUE_DEPTH_MAX = 64
+/** Nesting of any CBOR document: a value at its deepest with as much again around it. */
+export const CBOR_DEPTH_MAX = 2 * VALUE_DEPTH_MAX
 /** ONNX models in use have rank 6 at most; 16 leaves room. */
 export const TENSOR_RANK_MAX = 16
 
@@ -35,6 +37,8 @@ export const FRAME_BYTES_MAX = 4 * MIB
 export const INLINE_BLOB_BYTES_MAX = 16 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */
 export const BATCH_ITEMS_MAX = 4_096
+/** Public keys a verifier keeps imported, about 1 KiB each: a gateway's nodes and as many others. */
+export const VERIFIER_KEYS_MAX = 16_384
 /** One WorkUnit as canonical bytes. */
 export const WORK_UNIT_BYTES_MAX = 32 * KIB
 /** One attestation with its signature (DESIGN 15). */
