@@ -1,0 +1,92 @@
+/**
+ * Who may import whom: the one table behind the architecture test.
+ *
+ * A zone is the longest prefix that matches a path. Anything a zone does not list is refused, so a
+ * new folder starts with nothing. The table speaks of folders and doors, never of single modules,
+ * except for the one file that may touch Node inside the contracts.
+ */
+
+export interface Zone {
+  /** Path prefix of the files that the row is about. */
+  readonly prefix: string
+  /** Doors, as written in an import. */
+  readonly doors: readonly string[]
+  /** Path prefixes that a relative import may reach. */
+  readonly relative: readonly string[]
+  /** True where `node:*` may be imported. */
+  readonly node: boolean
+  /** Package names that are refused, by prefix. */
+  readonly refusedPackages: readonly string[]
+}
+
+const CONTRACTS = ['#contracts', '#contracts/platform']
+const MESH_NODE = ['#mesh-node', '#mesh-node/core', '#mesh-node/exec', '#mesh-node/store']
+const LEDGER = ['#ledger', '#ledger/store']
+
+/** Whatever speaks to a network. */
+export const NETWORK_PACKAGES = ['libp2p', '@libp2p/', '@chainsafe/libp2p-', '@multiformats/']
+/** Whatever needs native code or a disk. */
+export const NATIVE_PACKAGES = ['onnxruntime-', 'classic-level', 'pino', 'commander']
+const PORTABLE_REFUSES = [...NETWORK_PACKAGES, ...NATIVE_PACKAGES]
+
+export const ZONES: readonly Zone[] = [
+  zone('contracts/', ['#contracts/platform'], { refusedPackages: PORTABLE_REFUSES }),
+  zone('contracts/platform/', [], { node: true, refusedPackages: PORTABLE_REFUSES }),
+  zone('ledger/', CONTRACTS, { refusedPackages: PORTABLE_REFUSES }),
+  zone('ledger/store/', CONTRACTS, { relative: ['ledger/'], node: true }),
+  zone('mesh-node/', [...CONTRACTS, ...LEDGER, ...MESH_NODE], { node: true }),
+  zone('mesh-node/core/', [...CONTRACTS, '#ledger'], { refusedPackages: PORTABLE_REFUSES }),
+  zone('mesh-node/exec/', [...CONTRACTS, '#mesh-node/store'], {
+    relative: ['mesh-node/exec/', 'mesh-node/store/'],
+    node: true,
+    refusedPackages: NETWORK_PACKAGES
+  }),
+  zone('mesh-node/store/', CONTRACTS, { node: true, refusedPackages: NETWORK_PACKAGES }),
+  zone('browser-node/', [...CONTRACTS, '#ledger', '#mesh-node/core'], {}),
+  zone('control/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control'], { node: true }),
+  zone('sim/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control', '#sim'], { node: true }),
+  zone('bin/', [], { relative: ['bin/', 'control/cli/', 'mesh-node/cli/'], node: true })
+]
+
+function zone(
+  prefix: string,
+  doors: readonly string[],
+  rest: Partial<Omit<Zone, 'prefix' | 'doors'>>
+): Zone {
+  return { prefix, doors, relative: [prefix], node: false, refusedPackages: [], ...rest }
+}
+
+export function zoneOf(path: string): Zone | undefined {
+  const found = ZONES.filter((one) => path.startsWith(one.prefix))
+  return found.sort((a, b) => b.prefix.length - a.prefix.length)[0]
+}
+
+/** Modules that must not load certain things, however long the chain of imports. */
+export interface Reach {
+  readonly from: string
+  readonly never: readonly string[]
+  readonly why: string
+}
+
+export const REACHES: readonly Reach[] = [
+  {
+    from: 'contracts/index.ts',
+    never: ['node:', ...PORTABLE_REFUSES],
+    why: 'the contracts run in a browser and in the simulator'
+  },
+  {
+    from: 'mesh-node/core/index.ts',
+    never: ['node:', ...PORTABLE_REFUSES],
+    why: 'the machines run in a browser and in the simulator'
+  },
+  {
+    from: 'mesh-node/exec/index.ts',
+    never: [...NETWORK_PACKAGES, 'ledger/', 'mesh-node/core/', 'mesh-node/net/'],
+    why: 'Studio runs models with nothing of the mesh loaded'
+  },
+  {
+    from: 'mesh-node/exec/child.ts',
+    never: [...NETWORK_PACKAGES, 'ledger/', 'mesh-node/core/', 'mesh-node/net/'],
+    why: 'an executor child holds a model and nothing else'
+  }
+]
