@@ -69,20 +69,34 @@ type Numeric = Extract<Agreement, { level: 'numeric' }>
 
 function sameLabels(left: Value, right: Value): boolean {
   if (left instanceof Tensor || right instanceof Tensor) {
-    if (!(left instanceof Tensor && right instanceof Tensor) || !sameShape(left, right)) return false
+    if (!(left instanceof Tensor && right instanceof Tensor) || !sameShape(left, right))
+      return false
     const wholes = left.dtype.includes('int') || left.dtype === 'bool' || left.dtype === 'string'
-    return wholes ? equalData(left.data, right.data) : equalLists(argmaxRows(left), argmaxRows(right))
+    return wholes
+      ? equalData(left.data, right.data)
+      : equalLists(argmaxRows(left), argmaxRows(right))
   }
-  return sameStructure(left, right, sameLabels, (a, b) => Number.isInteger(a) === Number.isInteger(b) && (!Number.isInteger(a) || a === b))
+  return sameStructure(
+    left,
+    right,
+    sameLabels,
+    (a, b) => Number.isInteger(a) === Number.isInteger(b) && (!Number.isInteger(a) || a === b)
+  )
 }
 
 function sameNumbers(rule: Numeric, left: Value, right: Value): boolean {
   if (left instanceof Tensor || right instanceof Tensor) {
-    if (!(left instanceof Tensor && right instanceof Tensor) || !sameShape(left, right)) return false
+    if (!(left instanceof Tensor && right instanceof Tensor) || !sameShape(left, right))
+      return false
     if (left.dtype === 'string') return equalData(left.data, right.data)
     return closeNumbers(rule, readTensorNumbers(left), readTensorNumbers(right))
   }
-  return sameStructure(left, right, (a, b) => sameNumbers(rule, a, b), (a, b) => closeNumbers(rule, [a], [b]))
+  return sameStructure(
+    left,
+    right,
+    (a, b) => sameNumbers(rule, a, b),
+    (a, b) => closeNumbers(rule, [a], [b])
+  )
 }
 
 /** Walks two values of one shape; leaves that are numbers go to `number`, the rest must be equal. */
@@ -95,7 +109,9 @@ function sameStructure(
   if (typeof left === 'number' && typeof right === 'number') return number(left, right)
   if (left instanceof Uint8Array && right instanceof Uint8Array) return equalData(left, right)
   if (isValueList(left) && isValueList(right)) {
-    return left.length === right.length && left.every((item, index) => inner(item, right[index] ?? null))
+    return (
+      left.length === right.length && left.every((item, index) => inner(item, right[index] ?? null))
+    )
   }
   if (isValueMap(left) && isValueMap(right)) {
     const keys = Object.keys(left)
@@ -145,7 +161,8 @@ function argmaxRows(tensor: Tensor): number[] {
   return rows
 }
 
-const sameShape = (a: Tensor, b: Tensor): boolean => a.dtype === b.dtype && equalLists(a.shape, b.shape)
+const sameShape = (a: Tensor, b: Tensor): boolean =>
+  a.dtype === b.dtype && equalLists(a.shape, b.shape)
 const equalLists = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((item, index) => item === b[index])
 const equalData = (a: Uint8Array, b: Uint8Array): boolean =>

@@ -81,7 +81,14 @@ export function encodeBatch({ head, items }: Batch): Uint8Array {
 
 /** Checks size, shape, signature and root, in this order; `bytesMax` bounds the whole batch. */
 export function openBatch(bytes: Uint8Array, options: OpenMessageOptions): Batch {
-  const { head, items } = readBatch(decodeCanonical(bytes, options))
+  return openBatchParts(readBatch(decodeCanonical(bytes, options)), options)
+}
+
+/** As `openBatch`, for head and items that came as parts of a larger document. */
+export function openBatchParts(
+  { head, items }: Pick<Batch, 'head' | 'items'>,
+  options: OpenMessageOptions
+): Batch {
   const { kid, payload } = openMessage(head, options)
   const { root, size, about } = readHead(payload)
   if (size !== items.length) throw malformed('size differs from the items')

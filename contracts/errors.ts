@@ -15,6 +15,14 @@ interface ErrorEntry {
 
 /** Every code the project can emit, sorted by area and name. */
 export const ERROR_CODES = {
+  'attestation.malformed': {
+    retry: 'elsewhere',
+    hint: "The node's attestation has the wrong shape; run the unit on another node."
+  },
+  'attestation.signer_mismatch': {
+    retry: 'elsewhere',
+    hint: 'The attestation names another node than its signer; run the unit on another node.'
+  },
   'audio.empty': {
     retry: 'never',
     hint: 'Give a WAV file with content.'
@@ -43,6 +51,18 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Convert to PCM of 8, 16, 24 or 32 bits or float, 1 kHz to 384 kHz.'
   },
+  'blob.mismatch': {
+    retry: 'elsewhere',
+    hint: 'The bytes do not hash to the id they were asked by; fetch from another peer.'
+  },
+  'blob.not_found': {
+    retry: 'elsewhere',
+    hint: 'No connected peer holds this blob; connect to one that does, or add the file again.'
+  },
+  'blob.too_large': {
+    retry: 'never',
+    hint: 'Raise the blob limit in the configuration, or split the data.'
+  },
   'contracts.cbor_malformed': {
     retry: 'never',
     hint: 'Send well-formed CBOR: one value, definite lengths, text that is UTF-8, no undefined.'
@@ -58,6 +78,10 @@ export const ERROR_CODES = {
   'contracts.hex_malformed': {
     retry: 'never',
     hint: 'Give an even number of lowercase hex digits.'
+  },
+  'contracts.id_malformed': {
+    retry: 'never',
+    hint: 'Give the id as it was printed.'
   },
   'contracts.key_malformed': {
     retry: 'never',
@@ -75,6 +99,10 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'Discard the bytes and ask another peer; the sender did not sign them for this mesh.'
   },
+  'contracts.tensor_malformed': {
+    retry: 'never',
+    hint: 'Give dtype, shape and exactly as many bytes as they say.'
+  },
   'contracts.too_large': {
     retry: 'never',
     hint: 'Send less at once, or hand the bytes over by content hash.'
@@ -82,6 +110,10 @@ export const ERROR_CODES = {
   'contracts.typ_mismatch': {
     retry: 'never',
     hint: 'Send the message on the protocol its typ belongs to.'
+  },
+  'contracts.value_malformed': {
+    retry: 'never',
+    hint: 'Use JSON values, bytes and tensors; keys that begin with $tensor are reserved.'
   },
   'executor.cancelled': {
     retry: 'never',
@@ -106,6 +138,22 @@ export const ERROR_CODES = {
   'executor.timed_out': {
     retry: 'elsewhere',
     hint: 'Raise timeouts.run_ms, send less input at once, or use a faster node.'
+  },
+  'genesis.malformed': {
+    retry: 'never',
+    hint: "Ask the operator for the mesh's genesis file again."
+  },
+  'genesis.other_mesh': {
+    retry: 'never',
+    hint: 'Join by the id that belongs to this genesis, or fetch the genesis of that id.'
+  },
+  'genesis.signer_mismatch': {
+    retry: 'never',
+    hint: 'The genesis is not signed by the operator it names; do not join.'
+  },
+  'graph.invalid': {
+    retry: 'never',
+    hint: 'Mend every fault listed, each at its path, and submit again.'
   },
   'handler.arguments_invalid': {
     retry: 'never',
@@ -139,6 +187,34 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Save the image as a plain PNG, or as baseline or progressive JPEG.'
   },
+  'lease.expired': {
+    retry: 'never',
+    hint: 'The lease has ended; the unit may run elsewhere now.'
+  },
+  'lease.not_yours': {
+    retry: 'never',
+    hint: 'The lease belongs to another node; send results only for leases granted to you.'
+  },
+  'lease.unknown': {
+    retry: 'never',
+    hint: 'No such lease stands; drop the result.'
+  },
+  'ledger.chain_broken': {
+    retry: 'elsewhere',
+    hint: 'An entry does not follow from the one before; fetch the range from another peer.'
+  },
+  'ledger.entry_malformed': {
+    retry: 'elsewhere',
+    hint: 'The entry has the wrong shape; it is recorded as refused.'
+  },
+  'ledger.head_malformed': {
+    retry: 'elsewhere',
+    hint: 'The signed head has the wrong shape or does not fit its log; ask another peer.'
+  },
+  'ledger.store_corrupted': {
+    retry: 'never',
+    hint: 'Run `kora ledger verify`; move the store away and start again to sync it anew from peers.'
+  },
   'model.file_missing': {
     retry: 'elsewhere',
     hint: 'The manifest names a file that is not here; fetch it by its hash.'
@@ -155,9 +231,17 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Give only inputs that the model signature names.'
   },
+  'model.manifest_malformed': {
+    retry: 'never',
+    hint: 'Register the model again with `kora models add`.'
+  },
   'model.not_onnx': {
     retry: 'never',
     hint: 'Give a valid ONNX file with operators that the runtime knows.'
+  },
+  'model.not_registered': {
+    retry: 'never',
+    hint: 'Name a model that `kora models list` shows, or add it with `kora models add`.'
   },
   'model.output_too_large': {
     retry: 'never',
@@ -187,9 +271,29 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Save a plain numeric or boolean array, without objects or fields.'
   },
+  'page.too_many_lines': {
+    retry: 'never',
+    hint: 'Cut the page into parts with fewer lines.'
+  },
+  'tensor.malformed': {
+    retry: 'never',
+    hint: 'Give nested lists of one shape, of numbers that the element type holds.'
+  },
   'tensor.mismatch': {
     retry: 'never',
     hint: 'Give tensors of one element type whose other dimensions are equal.'
+  },
+  'unit.malformed': {
+    retry: 'never',
+    hint: 'The work unit does not follow its contract; the gateway that published it must be mended.'
+  },
+  'wire.kind_unknown': {
+    retry: 'never',
+    hint: 'Speak version 1 of the work protocol.'
+  },
+  'wire.message_malformed': {
+    retry: 'never',
+    hint: 'Send the message in the shape that its version names.'
   }
 } as const satisfies Record<string, ErrorEntry>
 

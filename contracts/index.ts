@@ -1,82 +1,41 @@
-export { sha256 } from '#contracts/platform'
-export {
-  type Batch,
-  type BatchItem,
-  batchProver,
-  encodeBatch,
-  encodeItem,
-  type OpenedItem,
-  openBatch,
-  openItem,
-  openProvenItem,
-  proveItem,
-  readItem,
-  type SignBatchOptions,
-  signBatch
-} from './batch.ts'
-export { type DecodeLimits, decodeCanonical, encodeCanonical } from './cbor.ts'
-export {
-  type Cid,
-  cidDigest,
-  cidMatches,
-  cidOfBlobDigest,
-  cidOfBytes,
-  cidOfDocument,
-  isCid,
-  parseCid
-} from './cid.ts'
-export {
-  type MeshOrGenesis,
-  type OpenedMessage,
-  type OpenMessageOptions,
-  openMessage,
-  peekMessage,
-  type SignMessageOptions,
-  signMessage
-} from './cose.ts'
-export { isAcceptableKey, isAcceptableSignature } from './ed25519-rule.ts'
-export {
-  AssertionFailure,
-  assert,
-  assertNever,
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorFacts,
-  type Issue,
-  MeshError,
-  type MeshErrorOptions,
-  type Retry
-} from './errors.ts'
-export { bytesToHex, compareBytes, concatBytes, equalBytes, hexToBytes } from './hex.ts'
-export { BATCH_ITEMS_MAX, CBOR_DEPTH_MAX, VERIFIER_KEYS_MAX } from './limits.ts'
-export {
-  type ConsistencyClaim,
-  consistencyProof,
-  type HashInclusionClaim,
-  type InclusionClaim,
-  inclusionProof,
-  inclusionProofOfLevels,
-  leafHash,
-  type MerkleLevels,
-  merkleLevels,
-  merkleRoot,
-  nodeHash,
-  rootOfLevels,
-  verifyConsistency,
-  verifyInclusion,
-  verifyInclusionOfHash
-} from './merkle.ts'
-export { tweetnaclSigner, tweetnaclVerifier } from './signer-tweetnacl.ts'
-export {
-  isPeerId,
-  type PeerId,
-  parsePeerId,
-  peerIdFromBytes,
-  peerIdFromPublicKey,
-  peerIdToBytes,
-  publicKeyFromPeerId,
-  SEED_BYTES,
-  SIGNATURE_BYTES,
-  type Signer,
-  type Verifier
-} from './signing.ts'
+export * from './agreement.ts'
+export * from './attestation.ts'
+export * from './batch.ts'
+export * from './cbor.ts'
+export * from './cid.ts'
+export * from './cose.ts'
+export * from './errors.ts'
+export * from './events.ts'
+export * from './fabric.ts'
+export * from './genesis.ts'
+export * from './hex.ts'
+export * from './ids.ts'
+export * from './ledger-entry.ts'
+export * from './limits.ts'
+export * from './mapping.ts'
+export * from './merkle.ts'
+export * from './messages/ack.ts'
+export * from './messages/announcement.ts'
+export * from './messages/claim.ts'
+export * from './messages/commit.ts'
+export * from './messages/envelope.ts'
+export * from './messages/failure.ts'
+export * from './messages/grant.ts'
+export * from './messages/heartbeat.ts'
+export * from './messages/hello.ts'
+export * from './messages/release.ts'
+export * from './messages/result.ts'
+export * from './messages/reveal.ts'
+export * from './messages/revoke.ts'
+export * from './messages/welcome.ts'
+export * from './messages/withdraw.ts'
+export * from './model-manifest.ts'
+export * from './shape.ts'
+export * from './signer-tweetnacl.ts'
+export * from './signing.ts'
+export * from './stages.ts'
+export * from './states.ts'
+export * from './task-graph.ts'
+export * from './tensor-numbers.ts'
+export * from './value.ts'
+export * from './work-unit.ts'

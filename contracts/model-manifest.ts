@@ -5,18 +5,28 @@
  */
 import { z } from 'zod'
 import { Agreement } from './agreement.ts'
-import { type Cid, isCid } from './cid.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
+import { type Cid, isCid } from './cid.ts'
 import { BLOB_BYTES_MAX, NAME_CHARS_MAX, PROSE_CHARS_MAX, TENSOR_RANK_MAX } from './limits.ts'
 import { readShape, text, uint } from './shape.ts'
 import { DTYPE_BYTES, type Dtype, isDtype } from './value.ts'
 
-export const cid = z.custom<Cid>((value) => typeof value === 'string' && isCid(value), 'a content id')
+export const cid = z.custom<Cid>(
+  (value) => typeof value === 'string' && isCid(value),
+  'a content id'
+)
 /** A tensor's element type, or `value` for an encoded Value. */
 export const dtype = z.custom<Dtype>(isDtype, `one of ${Object.keys(DTYPE_BYTES).join(', ')}`)
 
 /** How a model's files become a function of a unit's inputs. `tensor` runs any ONNX model as it is. */
-export const RUNNERS = ['tensor', 'silero-vad', 'moonshine', 'ocr-detect', 'ocr-direction', 'ocr-recognize'] as const
+export const RUNNERS = [
+  'tensor',
+  'silero-vad',
+  'moonshine',
+  'ocr-detect',
+  'ocr-direction',
+  'ocr-recognize'
+] as const
 export type RunnerName = (typeof RUNNERS)[number]
 
 export const TIERS = ['small', 'medium', 'large'] as const
@@ -38,10 +48,16 @@ export const ModelManifest = z.strictObject({
   source: text(PROSE_CHARS_MAX),
   runner: z.enum(RUNNERS),
   tier: z.enum(TIERS),
-  files: z.array(z.strictObject({ name: text(NAME_CHARS_MAX), cid, bytes: uint(BLOB_BYTES_MAX) })).min(1).max(16),
+  files: z
+    .array(z.strictObject({ name: text(NAME_CHARS_MAX), cid, bytes: uint(BLOB_BYTES_MAX) }))
+    .min(1)
+    .max(16),
   inputs: z.array(Port).min(1).max(64),
   outputs: z.array(Port).max(64),
-  settings: z.record(text(NAME_CHARS_MAX), z.union([z.string().max(PROSE_CHARS_MAX), z.number(), z.boolean()])),
+  settings: z.record(
+    text(NAME_CHARS_MAX),
+    z.union([z.string().max(PROSE_CHARS_MAX), z.number(), z.boolean()])
+  ),
   /** Right answers on given inputs: each names two encoded value maps. A backend earns only after it gives them. */
   golden: z.array(z.strictObject({ inputs: cid, outputs: cid })).max(16),
   /** How near a backend must come to the golden outputs, by provider; `*` for the rest. */
@@ -59,7 +75,11 @@ export const encodeManifest = (manifest: ModelManifest): Uint8Array =>
   encodeCanonical(readShape(ModelManifest, manifest, 'model.manifest_malformed'))
 
 export const decodeManifest = (bytes: Uint8Array): ModelManifest =>
-  readShape(ModelManifest, decodeCanonical(bytes, { bytesMax: MANIFEST_BYTES_MAX }), 'model.manifest_malformed')
+  readShape(
+    ModelManifest,
+    decodeCanonical(bytes, { bytesMax: MANIFEST_BYTES_MAX }),
+    'model.manifest_malformed'
+  )
 
 /** The agreement that a provider's golden run must reach. */
 export const toleranceFor = (manifest: ModelManifest, provider: string): Agreement =>

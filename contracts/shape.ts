@@ -4,17 +4,33 @@
  */
 import { z } from 'zod'
 import { type ErrorCode, type Issue, MeshError } from './errors.ts'
-import { isHex32, isLeaseId, isSessionId, isUnitId, type LeaseId, type SessionId, type UnitId } from './ids.ts'
+import {
+  isHex32,
+  isLeaseId,
+  isSessionId,
+  isUnitId,
+  type LeaseId,
+  type SessionId,
+  type UnitId
+} from './ids.ts'
 
 /** At most this many faults are listed: a hostile document could have millions. */
 export const ISSUES_MAX = 100
 
 /** Reads `value` as `schema` says, or throws a MeshError that lists every fault. */
-export function readShape<S extends z.ZodType>(schema: S, value: unknown, code: ErrorCode): z.output<S> {
+export function readShape<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  code: ErrorCode
+): z.output<S> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const issues = shapeIssues(result.error)
-  throw new MeshError(code, { faults: issues.length, first: `${issues[0]?.path} ${issues[0]?.message}` }, { issues })
+  throw new MeshError(
+    code,
+    { faults: issues.length, first: `${issues[0]?.path} ${issues[0]?.message}` },
+    { issues }
+  )
 }
 
 /** The faults of a failed parse as (path, rule, message), paths written as JSON pointers. */
@@ -24,7 +40,11 @@ export function shapeIssues(error: z.ZodError): Issue[] {
     if (issues.length >= ISSUES_MAX) break
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys.slice(0, ISSUES_MAX)) {
-        issues.push({ path: pointerOf([...issue.path, key]), rule: 'unknown_key', message: `unknown key "${key}"` })
+        issues.push({
+          path: pointerOf([...issue.path, key]),
+          rule: 'unknown_key',
+          message: `unknown key "${key}"`
+        })
       }
     } else {
       issues.push({ path: pointerOf(issue.path), rule: issue.code, message: issue.message })
@@ -43,8 +63,20 @@ export const text = (charsMax: number) => z.string().min(1).max(charsMax)
 /** Unsigned integer that a JSON number and a CBOR integer both carry exactly. */
 export const uint = (max: number = Number.MAX_SAFE_INTEGER) => z.int().min(0).max(max)
 export const bytes = (bytesMax: number) =>
-  z.instanceof(Uint8Array).refine((value) => value.length <= bytesMax, `at most ${bytesMax} bytes`)
+  z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length <= bytesMax,
+    `bytes, at most ${bytesMax}`
+  )
 export const hex32 = z.string().refine(isHex32, '64 lowercase hex digits')
-export const unitId = z.custom<UnitId>((value) => typeof value === 'string' && isUnitId(value), 'a unit id')
-export const sessionId = z.custom<SessionId>((value) => typeof value === 'string' && isSessionId(value), 'a session id')
-export const leaseId = z.custom<LeaseId>((value) => typeof value === 'string' && isLeaseId(value), 'a lease id')
+export const unitId = z.custom<UnitId>(
+  (value) => typeof value === 'string' && isUnitId(value),
+  'a unit id'
+)
+export const sessionId = z.custom<SessionId>(
+  (value) => typeof value === 'string' && isSessionId(value),
+  'a session id'
+)
+export const leaseId = z.custom<LeaseId>(
+  (value) => typeof value === 'string' && isLeaseId(value),
+  'a lease id'
+)

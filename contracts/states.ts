@@ -4,7 +4,13 @@
  */
 import { assert } from './errors.ts'
 
-export const SESSION_STATES = ['initialized', 'running', 'completed', 'failed', 'cancelled'] as const
+export const SESSION_STATES = [
+  'initialized',
+  'running',
+  'completed',
+  'failed',
+  'cancelled'
+] as const
 export type SessionState = (typeof SESSION_STATES)[number]
 
 export const EXECUTION_STATES = [
@@ -19,7 +25,14 @@ export const EXECUTION_STATES = [
 ] as const
 export type ExecutionState = (typeof EXECUTION_STATES)[number]
 
-export const NODE_STATES = ['unregistered', 'registered', 'active', 'quarantined', 'suspended', 'removed'] as const
+export const NODE_STATES = [
+  'unregistered',
+  'registered',
+  'active',
+  'quarantined',
+  'suspended',
+  'removed'
+] as const
 export type NodeState = (typeof NODE_STATES)[number]
 
 /** A unit that did not succeed says why with one of these, never with free text. */
@@ -35,10 +48,20 @@ export const STOP_REASONS = [
 ] as const
 export type StopReason = (typeof STOP_REASONS)[number]
 
-export const FAILURE_CLASSES = ['validation', 'timeout', 'budget', 'dependency', 'execution'] as const
+export const FAILURE_CLASSES = [
+  'validation',
+  'timeout',
+  'budget',
+  'dependency',
+  'execution'
+] as const
 export type FailureClass = (typeof FAILURE_CLASSES)[number]
 
-export const ADMISSION_REFUSALS = ['RESOURCE_EXHAUSTED', 'BUDGET_EXCEEDED', 'REGION_UNAVAILABLE'] as const
+export const ADMISSION_REFUSALS = [
+  'RESOURCE_EXHAUSTED',
+  'BUDGET_EXCEEDED',
+  'REGION_UNAVAILABLE'
+] as const
 export type AdmissionRefusal = (typeof ADMISSION_REFUSALS)[number]
 
 export const SESSION_TRANSITIONS: Record<SessionState, readonly SessionState[]> = {
@@ -73,7 +96,8 @@ export const NODE_TRANSITIONS: Record<NodeState, readonly NodeState[]> = {
 export const TERMINAL_EXECUTION_STATES: readonly ExecutionState[] = EXECUTION_STATES.filter(
   (state) => EXECUTION_TRANSITIONS[state].length === 0
 )
-export const isTerminal = (state: ExecutionState): boolean => EXECUTION_TRANSITIONS[state].length === 0
+export const isTerminal = (state: ExecutionState): boolean =>
+  EXECUTION_TRANSITIONS[state].length === 0
 
 /** Returns `to`; asserts that the table allows the step. */
 export function moveSession(from: SessionState, to: SessionState): SessionState {

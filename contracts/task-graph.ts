@@ -21,20 +21,31 @@ export type Privacy = (typeof PRIVACY)[number]
 export const FAILURE_POLICIES = ['fail_fast', 'continue_on_error'] as const
 export const VERIFICATION_MODES = ['none', 'schema', 'quorum', 'recompute'] as const
 export type VerificationMode = (typeof VERIFICATION_MODES)[number]
-export const ESCALATION_TRIGGERS = ['failure', 'schema_mismatch', 'confidence_below', 'budget_remaining'] as const
+export const ESCALATION_TRIGGERS = [
+  'failure',
+  'schema_mismatch',
+  'confidence_below',
+  'budget_remaining'
+] as const
 export type EscalationTrigger = (typeof ESCALATION_TRIGGERS)[number]
 export const PRIORITIES = ['p0', 'p1', 'p2', 'p3'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
 /** Names in graphs: they become file names, metric labels and columns. */
 const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
-export const taskId = z.string().regex(TASK_ID, 'a letter or digit, then letters, digits, ".", "_" or "-"; 128 at most')
+export const taskId = z
+  .string()
+  .regex(TASK_ID, 'a letter or digit, then letters, digits, ".", "_" or "-"; 128 at most')
 
 /**
  * Where a value comes from: a graph input, an earlier task's output, or the item of a fan-out. `select`
  * is a JSON pointer into it. Anything else in `input` stands for itself.
  */
-const select = z.string().max(NAME_CHARS_MAX).regex(/^(\/.*)?$/, 'a JSON pointer').optional()
+const select = z
+  .string()
+  .max(NAME_CHARS_MAX)
+  .regex(/^(\/.*)?$/, 'a JSON pointer')
+  .optional()
 export const Reference = z.union([
   z.strictObject({ $input: text(NAME_CHARS_MAX), select }),
   z.strictObject({ $task: taskId, select }),
@@ -111,7 +122,10 @@ export const Task = z.strictObject({
   routing: Routing.optional(),
   fanout: z.strictObject({ over: Reference, chunk: uint(100_000).min(1).default(1) }).optional(),
   metadata: z
-    .strictObject({ created_at: z.iso.datetime().optional(), trace_id: text(NAME_CHARS_MAX).optional() })
+    .strictObject({
+      created_at: z.iso.datetime().optional(),
+      trace_id: text(NAME_CHARS_MAX).optional()
+    })
     .default({})
 })
 export type Task = z.infer<typeof Task>
@@ -140,7 +154,11 @@ export const TaskGraph = z.strictObject({
   tenant_id: text(NAME_CHARS_MAX).default('local'),
   created_at: z.iso.datetime().optional(),
   budgets: GraphBudgets,
-  policies: Policies.default({ failure_policy: 'fail_fast', privacy_default: 'allow_remote', max_retries_total: 100 }),
+  policies: Policies.default({
+    failure_policy: 'fail_fast',
+    privacy_default: 'allow_remote',
+    max_retries_total: 100
+  }),
   /** What the caller must give, by name. */
   inputs: z
     .record(

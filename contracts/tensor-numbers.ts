@@ -3,7 +3,7 @@
  * unaligned data. 64-bit integers lose what a double cannot hold: compare their bytes where that matters.
  */
 import { assertNever, MeshError } from './errors.ts'
-import { type Dtype, DTYPE_BYTES, Tensor } from './value.ts'
+import { DTYPE_BYTES, type Dtype, Tensor } from './value.ts'
 
 /** The elements as numbers, in row-major order. Strings are refused. */
 export function readTensorNumbers(tensor: Tensor): ArrayLike<number> {
@@ -15,7 +15,8 @@ export function readTensorNumbers(tensor: Tensor): ArrayLike<number> {
   }
   const width = DTYPE_BYTES[dtype]
   const numbers = new Float64Array(data.length / width)
-  for (let index = 0; index < numbers.length; index++) numbers[index] = readElement(dtype, view, index * width)
+  for (let index = 0; index < numbers.length; index++)
+    numbers[index] = readElement(dtype, view, index * width)
   return numbers
 }
 

@@ -25,7 +25,8 @@ export const DTYPE_BYTES = {
 } as const
 export type Dtype = keyof typeof DTYPE_BYTES
 
-export const isDtype = (text: unknown): text is Dtype => typeof text === 'string' && Object.hasOwn(DTYPE_BYTES, text)
+export const isDtype = (text: unknown): text is Dtype =>
+  typeof text === 'string' && Object.hasOwn(DTYPE_BYTES, text)
 
 /** The key that marks an encoded tensor; a plain object may not use it. */
 const TENSOR_KEY = '$tensor'
@@ -39,7 +40,12 @@ export class Tensor {
   constructor(dtype: Dtype, shape: readonly number[], data: Uint8Array) {
     const expected = tensorBytes(dtype, shape)
     if (dtype !== 'string' && data.length !== expected) {
-      throw new MeshError('contracts.tensor_malformed', { dtype, shape: shape.join('x'), bytes: data.length, expected })
+      throw new MeshError('contracts.tensor_malformed', {
+        dtype,
+        shape: shape.join('x'),
+        bytes: data.length,
+        expected
+      })
     }
     this.dtype = dtype
     this.shape = shape
@@ -70,8 +76,13 @@ export function tensorBytes(dtype: Dtype, shape: readonly number[]): number {
 }
 
 export const isValueMap = (value: Value | undefined): value is ValueMap =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) && !(value instanceof Tensor)
-export const isValueList = (value: Value | undefined): value is readonly Value[] => Array.isArray(value)
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof Uint8Array) &&
+  !(value instanceof Tensor)
+export const isValueList = (value: Value | undefined): value is readonly Value[] =>
+  Array.isArray(value)
 
 /** Canonical bytes of a value (at most VALUE_BYTES_MAX). */
 export function encodeValue(value: Value): Uint8Array {
@@ -101,11 +112,15 @@ export function jsonView(value: Value): unknown {
 
 function toPlain(value: Value, depth: number): unknown {
   guardDepth(depth)
-  if (value instanceof Tensor) return { [TENSOR_KEY]: value.dtype, data: value.data, shape: [...value.shape] }
+  if (value instanceof Tensor)
+    return { [TENSOR_KEY]: value.dtype, data: value.data, shape: [...value.shape] }
   if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return value
   if (isValueList(value)) return value.map((inner) => toPlain(inner, depth + 1))
-  if (Object.hasOwn(value, TENSOR_KEY)) throw new MeshError('contracts.value_malformed', { key: TENSOR_KEY })
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toPlain(inner, depth + 1)]))
+  if (Object.hasOwn(value, TENSOR_KEY))
+    throw new MeshError('contracts.value_malformed', { key: TENSOR_KEY })
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, toPlain(inner, depth + 1)])
+  )
 }
 
 function fromPlain(plain: unknown, depth: number): Value {
@@ -134,13 +149,17 @@ function fromPlainMap(plain: object, depth: number): Value {
   const dtype = map.get(TENSOR_KEY)
   const shape = map.get('shape')
   const data = map.get('data')
-  const shaped = Array.isArray(shape) && shape.every((size): size is number => typeof size === 'number')
+  const shaped =
+    Array.isArray(shape) && shape.every((size): size is number => typeof size === 'number')
   if (map.size !== 3 || !isDtype(dtype) || !shaped || !(data instanceof Uint8Array)) {
-    throw new MeshError('contracts.tensor_malformed', { keys: [...map.keys()].join(',').slice(0, 80) })
+    throw new MeshError('contracts.tensor_malformed', {
+      keys: [...map.keys()].join(',').slice(0, 80)
+    })
   }
   return new Tensor(dtype, shape, data)
 }
 
 function guardDepth(depth: number): void {
-  if (depth > VALUE_DEPTH_MAX) throw new MeshError('contracts.value_malformed', { depthMax: VALUE_DEPTH_MAX })
+  if (depth > VALUE_DEPTH_MAX)
+    throw new MeshError('contracts.value_malformed', { depthMax: VALUE_DEPTH_MAX })
 }

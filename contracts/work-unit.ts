@@ -3,8 +3,8 @@
  * a unit cannot be changed without becoming another. Says what must hold, never where it runs.
  */
 import { z } from 'zod'
-import { type Cid, cidOfDocument } from './cid.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
+import { type Cid, cidOfDocument } from './cid.ts'
 import { parseUnitId, type UnitId } from './ids.ts'
 import { NAME_CHARS_MAX, TENSOR_RANK_MAX, UNIT_INPUTS_MAX, WORK_UNIT_BYTES_MAX } from './limits.ts'
 import { cid, dtype } from './model-manifest.ts'
@@ -57,7 +57,10 @@ export const WorkUnit = z.strictObject({
   }),
   budget: UnitBudget,
   retries: z.strictObject({ max_attempts: uint(21).min(1), backoff_ms: uint(30_000) }),
-  timeouts: z.strictObject({ dispatch_ms: uint(86_400_000).min(1), run_ms: uint(86_400_000).min(1) }),
+  timeouts: z.strictObject({
+    dispatch_ms: uint(86_400_000).min(1),
+    run_ms: uint(86_400_000).min(1)
+  }),
   idempotent: z.boolean(),
   critical: z.boolean(),
   verification: Verification.omit({ sample_per_mille: true }),

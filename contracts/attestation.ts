@@ -1,0 +1,105 @@
+/**
+ * Attestation, version 1: a node says what it ran, on what, and what came out (DESIGN 7). A node's
+ * attestations travel as one signed batch; each can be shown alone with its inclusion path (`Receipt`).
+ * Says nothing about whether the result is right or what it earns.
+ */
+import { z } from 'zod'
+import { openProvenItem } from './batch.ts'
+import { decodeCanonical, encodeCanonical } from './cbor.ts'
+import { MeshError } from './errors.ts'
+import type { MeshId } from './ids.ts'
+import { ATTESTATION_BYTES_MAX, NAME_CHARS_MAX, UNIT_INPUTS_MAX } from './limits.ts'
+import { cid } from './model-manifest.ts'
+import { bytes, leaseId, readShape, text, uint, unitId } from './shape.ts'
+import { type PeerId, parsePeerId, type Verifier } from './signing.ts'
+
+export const ATTESTATION_TYP = 'application/vnd.kora.attestation.v1+cbor'
+
+export const Backend = z.strictObject({
+  runtime: text(NAME_CHARS_MAX),
+  version: text(NAME_CHARS_MAX),
+  provider: text(NAME_CHARS_MAX),
+  /** Optimisation level and instruction set or adapter family: equal bits are expected within a class. */
+  device_class: text(NAME_CHARS_MAX)
+})
+export type Backend = z.infer<typeof Backend>
+
+export const Usage = z.strictObject({
+  cpu_ms: z.number().min(0),
+  gpu_ms: z.number().min(0),
+  wall_ms: z.number().min(0),
+  tokens_in: uint(),
+  tokens_out: uint()
+})
+export type Usage = z.infer<typeof Usage>
+
+export const peerId = z.custom<PeerId>((value) => {
+  try {
+    return typeof value === 'string' && parsePeerId(value).length > 0
+  } catch {
+    return false
+  }
+}, 'a peer id')
+
+export const Attestation = z.strictObject({
+  v: z.literal(1),
+  work_unit_id: unitId,
+  attempt: uint(),
+  lease_id: leaseId,
+  node: peerId,
+  model_cid: cid.nullable(),
+  input_cids: z.array(cid).max(UNIT_INPUTS_MAX),
+  output_cid: cid,
+  /** A digest of a large output by which results are compared without moving it. */
+  output_fingerprint: bytes(258).optional(),
+  backend: Backend,
+  usage: Usage,
+  started_ms: uint(),
+  finished_ms: uint(),
+  /** The commitment that was sent before the result was revealed; quorum only. */
+  commit: bytes(32).optional()
+})
+export type Attestation = z.infer<typeof Attestation>
+
+export const encodeAttestation = (attestation: Attestation): Uint8Array =>
+  encodeCanonical(readShape(Attestation, attestation, 'attestation.malformed'))
+
+export const decodeAttestation = (raw: Uint8Array): Attestation =>
+  readShape(
+    Attestation,
+    decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }),
+    'attestation.malformed'
+  )
+
+/** COSE_Sign1 over root, size and `about` of a batch of attestations. */
+export const BATCH_HEAD_BYTES_MAX = 512
+
+/** An attestation that proves itself: the item, its path, and the signed head it leads to. */
+export const Receipt = z.strictObject({
+  item: bytes(ATTESTATION_BYTES_MAX),
+  index: uint(),
+  path: z.array(bytes(32)).max(32),
+  head: bytes(BATCH_HEAD_BYTES_MAX)
+})
+export type Receipt = z.infer<typeof Receipt>
+
+/** Checks signature, path and shape; returns what was attested. Needs no network and no ledger. */
+export function openReceipt(
+  receipt: Receipt,
+  options: { mesh: MeshId; verifier: Verifier }
+): Attestation {
+  const opened = openProvenItem(receipt, {
+    typ: ATTESTATION_TYP,
+    bytesMax: BATCH_HEAD_BYTES_MAX,
+    ...options
+  })
+  return signedBy(decodeAttestation(receipt.item), opened.kid)
+}
+
+/** The attestation, if the node that it names is the one that signed. */
+export function signedBy(attestation: Attestation, signer: PeerId): Attestation {
+  if (attestation.node !== signer) {
+    throw new MeshError('attestation.signer_mismatch', { node: attestation.node, signer })
+  }
+  return attestation
+}

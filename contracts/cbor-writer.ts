@@ -1,0 +1,184 @@
+/**
+ * Writes plain data as canonical CBOR into one growing buffer.
+ *
+ * Refuses what is not data (undefined, functions, class instances, lone surrogates, cycles by
+ * way of the depth bound) instead of guessing what was meant. Reads nothing back.
+ */
+
+import { halfBits, isSingle } from './cbor-float.ts'
+import { headLength, MAJOR, type Major, writeHead } from './cbor-head.ts'
+import { MeshError } from './errors.ts'
+import { compareBytes } from './hex.ts'
+import { CBOR_DEPTH_MAX } from './limits.ts'
+
+/** Holds nearly every message; a larger document makes the buffer grow for itself alone. */
+const BUFFER_BYTES = 16_384
+/** The longest head, and a float with its first byte. */
+const HEAD_BYTES_MAX = 9
+/** Beyond this, `TextEncoder` beats the loop. */
+const LOOP_CHARACTERS_MAX = 64
+const TWO_64 = 1n << 64n
+const utf8 = new TextEncoder()
+// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked
+const ASCII = /^[\x00-\x7f]*$/
+
+export class CborWriter {
+  #bytes = new Uint8Array(BUFFER_BYTES)
+  #view = new DataView(this.#bytes.buffer)
+  #length = 0
+
+  /** The canonical bytes of the value, in an array of their own. */
+  encode(value: unknown): Uint8Array {
+    this.#length = 0
+    this.#value(value, 0)
+    const encoded = this.#bytes.slice(0, this.#length)
+    if (this.#bytes.length > BUFFER_BYTES) this.#resize(BUFFER_BYTES)
+    return encoded
+  }
+
+  #value(value: unknown, depth: number): void {
+    switch (typeof value) {
+      case 'string':
+        return this.#text(value)
+      case 'number':
+        return Number.isSafeInteger(value) ? this.#integer(value) : this.#float(value)
+      case 'bigint':
+        return this.#bigint(value)
+      case 'boolean':
+        return this.#byte(value ? 0xf5 : 0xf4)
+      case 'object':
+        return value === null ? this.#byte(0xf6) : this.#object(value, depth)
+      default:
+        throw refused(`${typeof value} is not data`)
+    }
+  }
+
+  #object(value: object, depth: number): void {
+    if (value instanceof Uint8Array) return this.#byteString(value)
+    if (depth >= CBOR_DEPTH_MAX) throw refused('nested too deep')
+    if (Array.isArray(value)) return this.#array(value, depth + 1)
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype !== Object.prototype && prototype !== null) throw refused('not a plain object')
+    this.#map(value, depth + 1)
+  }
+
+  #array(items: readonly unknown[], depth: number): void {
+    this.#head(MAJOR.array, items.length)
+    for (let i = 0; i < items.length; i++) this.#value(items[i], depth)
+  }
+
+  #map(fields: object, depth: number): void {
+    const keys = sortedKeys(Object.keys(fields))
+    this.#head(MAJOR.map, keys.length)
+    const record: Readonly<Record<string, unknown>> = { ...fields }
+    for (const key of keys) {
+      this.#text(key)
+      this.#value(record[key], depth)
+    }
+  }
+
+  #text(text: string): void {
+    if (text.length <= LOOP_CHARACTERS_MAX && this.#ascii(text)) return
+    if (!text.isWellFormed()) throw refused('text holds a lone surrogate')
+    const bytes = utf8.encode(text)
+    this.#head(MAJOR.text, bytes.length)
+    this.#append(bytes)
+  }
+
+  /** Writes the text if it is all ASCII; otherwise leaves no trace and says false. */
+  #ascii(text: string): boolean {
+    this.#reserve(HEAD_BYTES_MAX + text.length)
+    const start = writeHead(this.#bytes, this.#length, MAJOR.text, text.length)
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) return false
+      this.#bytes[start + i] = code
+    }
+    this.#length = start + text.length
+    return true
+  }
+
+  #byteString(bytes: Uint8Array): void {
+    this.#head(MAJOR.bytes, bytes.length)
+    this.#append(bytes)
+  }
+
+  /** -0 is 0: one number, one encoding. */
+  #integer(value: number): void {
+    if (value >= 0) this.#head(MAJOR.unsigned, value)
+    else this.#head(MAJOR.negative, -1 - value)
+  }
+
+  #bigint(value: bigint): void {
+    const argument = value < 0n ? -1n - value : value
+    if (argument >= TWO_64) throw refused('integer beyond 64 bits')
+    const major = value < 0n ? MAJOR.negative : MAJOR.unsigned
+    if (argument <= BigInt(Number.MAX_SAFE_INTEGER)) return this.#head(major, Number(argument))
+    this.#byte((major << 5) | 27)
+    this.#reserve(8)
+    this.#view.setBigUint64(this.#length, argument)
+    this.#length += 8
+  }
+
+  #float(value: number): void {
+    const half = halfBits(value)
+    this.#reserve(HEAD_BYTES_MAX)
+    const start = this.#length
+    if (half !== undefined) {
+      this.#bytes[start] = 0xf9
+      this.#view.setUint16(start + 1, half)
+      this.#length += 3
+    } else if (isSingle(value)) {
+      this.#bytes[start] = 0xfa
+      this.#view.setFloat32(start + 1, value)
+      this.#length += 5
+    } else {
+      this.#bytes[start] = 0xfb
+      this.#view.setFloat64(start + 1, value)
+      this.#length += 9
+    }
+  }
+
+  #head(major: Major, argument: number): void {
+    this.#reserve(headLength(argument))
+    this.#length = writeHead(this.#bytes, this.#length, major, argument)
+  }
+
+  #byte(byte: number): void {
+    this.#reserve(1)
+    this.#bytes[this.#length++] = byte
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more
+    if (needed > this.#bytes.length) this.#resize(Math.max(needed, 2 * this.#bytes.length))
+  }
+
+  #resize(capacity: number): void {
+    const bytes = new Uint8Array(capacity)
+    bytes.set(this.#bytes.subarray(0, Math.min(this.#length, capacity)))
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer)
+  }
+}
+
+/** Bytewise order of the encoded keys: the shorter in UTF-8 first, then byte by byte. */
+function sortedKeys(keys: string[]): string[] {
+  if (!keys.every((key) => ASCII.test(key))) {
+    return keys
+      .map((key) => ({ key, bytes: utf8.encode(key) }))
+      .sort((a, b) => a.bytes.length - b.bytes.length || compareBytes(a.bytes, b.bytes))
+      .map(({ key }) => key)
+  }
+  return keys.sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+}
+
+function refused(reason: string): MeshError {
+  return new MeshError('contracts.cbor_malformed', { reason })
+}

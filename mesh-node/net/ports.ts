@@ -1,0 +1,53 @@
+/**
+ * What the rest of the house knows of the network: gossip topics and framed links between peers.
+ * libp2p stands behind it in the product, the virtual network in the simulator. No libp2p type shows.
+ */
+import type { PeerId } from '#contracts'
+
+export const TOPICS = ['work', 'ledger', 'fork'] as const
+export type Topic = (typeof TOPICS)[number]
+
+/** Stream protocols, by what they carry. Work: one long-lived link per pair of gateway and node. */
+export const LINK_PROTOCOLS = {
+  work: '/kora/work/1',
+  blob: '/kora/blob/1',
+  sync: '/kora/sync/1',
+  status: '/kora/status/1'
+} as const
+export type LinkKind = keyof typeof LINK_PROTOCOLS
+
+/** What a topic's validator says of a message: `reject` is held against the sender, `ignore` is not. */
+export type GossipVerdict = 'accept' | 'reject' | 'ignore'
+
+export interface TopicHandler {
+  validate(bytes: Uint8Array, from: PeerId): GossipVerdict
+  /** Called once per accepted message of another peer. */
+  deliver(bytes: Uint8Array, from: PeerId): void
+}
+
+/** A framed, ordered, bidirectional stream to one peer, authenticated by the connection. */
+export interface Link {
+  readonly peer: PeerId
+  readonly kind: LinkKind
+  /** Queues one frame (at most FRAME_BYTES_MAX); false: full, wait for `drained` before the next. */
+  send(frame: Uint8Array): boolean
+  drained(): Promise<void>
+  /** Frames that arrive before a listener is set wait for it. One listener. */
+  onFrame(listener: (frame: Uint8Array) => void): void
+  onClose(listener: () => void): void
+  close(): Promise<void>
+}
+
+export interface MeshNetwork {
+  readonly peerId: PeerId
+  /** Dialable multiaddrs that end in this peer's id. */
+  addresses(): readonly string[]
+  peers(): readonly PeerId[]
+  dial(address: string): Promise<PeerId>
+  publish(topic: Topic, bytes: Uint8Array): Promise<void>
+  subscribe(topic: Topic, handler: TopicHandler): void
+  openLink(peer: PeerId, kind: LinkKind): Promise<Link>
+  onLink(kind: LinkKind, accept: (link: Link) => void): void
+  onPeer(listener: (change: 'connected' | 'disconnected', peer: PeerId) => void): void
+  stop(): Promise<void>
+}
