@@ -17,10 +17,13 @@ const BUFFER_BYTES = 16_384
 const HEAD_BYTES_MAX = 9
 /** Beyond this, `TextEncoder` beats the loop. */
 const LOOP_CHARACTERS_MAX = 64
+const TWO_53 = 1n << 53n
 const TWO_64 = 1n << 64n
 const utf8 = new TextEncoder()
 // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked
 const ASCII = /^[\x00-\x7f]*$/
+
+type Fields = Readonly<Record<string, unknown>>
 
 export class CborWriter {
   #bytes = new Uint8Array(BUFFER_BYTES)
@@ -39,27 +42,33 @@ export class CborWriter {
   #value(value: unknown, depth: number): void {
     switch (typeof value) {
       case 'string':
-        return this.#text(value)
+        this.#text(value)
+        break
       case 'number':
-        return Number.isSafeInteger(value) ? this.#integer(value) : this.#float(value)
+        if (Number.isSafeInteger(value)) this.#integer(value)
+        else this.#float(value)
+        break
       case 'bigint':
-        return this.#bigint(value)
+        this.#bigint(value)
+        break
       case 'boolean':
-        return this.#byte(value ? 0xf5 : 0xf4)
+        this.#byte(value ? 0xf5 : 0xf4)
+        break
       case 'object':
-        return value === null ? this.#byte(0xf6) : this.#object(value, depth)
+        if (value === null) this.#byte(0xf6)
+        else if (value instanceof Uint8Array) this.#byteString(value)
+        else this.#container(value, depth)
+        break
       default:
         throw refused(`${typeof value} is not data`)
     }
   }
 
-  #object(value: object, depth: number): void {
-    if (value instanceof Uint8Array) return this.#byteString(value)
+  #container(value: object, depth: number): void {
     if (depth >= CBOR_DEPTH_MAX) throw refused('nested too deep')
-    if (Array.isArray(value)) return this.#array(value, depth + 1)
-    const prototype: unknown = Object.getPrototypeOf(value)
-    if (prototype !== Object.prototype && prototype !== null) throw refused('not a plain object')
-    this.#map(value, depth + 1)
+    if (Array.isArray(value)) this.#array(value, depth + 1)
+    else if (isPlainObject(value)) this.#map(value, depth + 1)
+    else throw refused('not a plain object')
   }
 
   #array(items: readonly unknown[], depth: number): void {
@@ -67,13 +76,12 @@ export class CborWriter {
     for (let i = 0; i < items.length; i++) this.#value(items[i], depth)
   }
 
-  #map(fields: object, depth: number): void {
+  #map(fields: Fields, depth: number): void {
     const keys = sortedKeys(Object.keys(fields))
     this.#head(MAJOR.map, keys.length)
-    const record: Readonly<Record<string, unknown>> = { ...fields }
     for (const key of keys) {
       this.#text(key)
-      this.#value(record[key], depth)
+      this.#value(fields[key], depth)
     }
   }
 
@@ -113,11 +121,14 @@ export class CborWriter {
     const argument = value < 0n ? -1n - value : value
     if (argument >= TWO_64) throw refused('integer beyond 64 bits')
     const major = value < 0n ? MAJOR.negative : MAJOR.unsigned
-    if (argument <= BigInt(Number.MAX_SAFE_INTEGER)) return this.#head(major, Number(argument))
-    this.#byte((major << 5) | 27)
-    this.#reserve(8)
-    this.#view.setBigUint64(this.#length, argument)
-    this.#length += 8
+    if (argument < TWO_53) {
+      this.#head(major, Number(argument))
+    } else {
+      this.#byte((major << 5) | 27)
+      this.#reserve(8)
+      this.#view.setBigUint64(this.#length, argument)
+      this.#length += 8
+    }
   }
 
   #float(value: number): void {
@@ -166,6 +177,11 @@ export class CborWriter {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer)
   }
+}
+
+function isPlainObject(value: object): value is Fields {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 /** Bytewise order of the encoded keys: the shorter in UTF-8 first, then byte by byte. */
