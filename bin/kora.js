@@ -6,4 +6,4 @@
  */
 import { start } from './start.js'
 
-await start('control')
+await start(() => import('../control/cli/main.ts'))

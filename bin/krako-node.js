@@ -6,4 +6,4 @@
  */
 import { start } from './start.js'
 
-await start('mesh-node')
+await start(() => import('../mesh-node/cli/main.ts'))

@@ -19,14 +19,11 @@ const FROM_TERMINAL = ['SIGINT', 'SIGQUIT']
 /** Tells the second process that the first waits for it. */
 const HANDED_OVER = 'KORA_HANDED_OVER'
 
-/** `folder` is the top folder whose command line is wanted. */
-export async function start(folder) {
+/** `load` imports the command line that is wanted. */
+export async function start(load) {
   if (isNewEnough(process.versions.node)) {
     endWithStarter()
-    // the sources run as they stand; the built package has JavaScript in the same place
-    const source = new URL(`../${folder}/cli/main.ts`, import.meta.url)
-    const built = new URL(`../${folder}/cli/main.js`, import.meta.url)
-    await import((existsSync(source) ? source : built).href)
+    await load()
     return
   }
   const node = findInstalledNode(dirname(fileURLToPath(import.meta.url)))

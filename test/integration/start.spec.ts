@@ -53,7 +53,7 @@ describe('a command under a Node that is too old', () => {
     cpSync(BIN, join(folder, 'bin'), { recursive: true })
     mkdirSync(join(folder, 'control/cli'), { recursive: true })
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-    writeFileSync(join(folder, 'control/cli/main.js'), PROGRAM)
+    writeFileSync(join(folder, 'control/cli/main.ts'), PROGRAM)
   })
 
   beforeEach(() => {

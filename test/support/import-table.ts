@@ -6,7 +6,7 @@
  * except for the one file that may touch Node inside the contracts.
  */
 
-export interface Zone {
+interface Zone {
   /** Path prefix of the files that the row is about. */
   readonly prefix: string
   /** Doors, as written in an import. */
@@ -24,12 +24,12 @@ const MESH_NODE = ['#mesh-node', '#mesh-node/core', '#mesh-node/exec', '#mesh-no
 const LEDGER = ['#ledger', '#ledger/store']
 
 /** Whatever speaks to a network. */
-export const NETWORK_PACKAGES = ['libp2p', '@libp2p/', '@chainsafe/libp2p-', '@multiformats/']
+const NETWORK_PACKAGES = ['libp2p', '@libp2p/', '@chainsafe/libp2p-', '@multiformats/']
 /** Whatever needs native code or a disk. */
-export const NATIVE_PACKAGES = ['onnxruntime-', 'classic-level', 'pino', 'commander']
+const NATIVE_PACKAGES = ['onnxruntime-', 'classic-level', 'pino', 'commander']
 const PORTABLE_REFUSES = [...NETWORK_PACKAGES, ...NATIVE_PACKAGES]
 
-export const ZONES: readonly Zone[] = [
+const ZONES: readonly Zone[] = [
   zone('contracts/', ['#contracts/platform'], { refusedPackages: PORTABLE_REFUSES }),
   zone('contracts/platform/', [], { node: true, refusedPackages: PORTABLE_REFUSES }),
   zone('ledger/', CONTRACTS, { refusedPackages: PORTABLE_REFUSES }),

@@ -11,7 +11,7 @@ export interface SourceFile {
   readonly text: string
 }
 
-export interface ImportFact {
+interface ImportFact {
   /** The specifier as written, or nothing where it is computed. */
   readonly specifier: string | undefined
   /** True where nothing is loaded at run time. */
@@ -19,12 +19,12 @@ export interface ImportFact {
   readonly line: number
 }
 
-export interface NamedFact {
+interface NamedFact {
   readonly name: string
   readonly line: number
 }
 
-export interface FunctionFact extends NamedFact {
+interface FunctionFact extends NamedFact {
   readonly lines: number
 }
 
