@@ -31,6 +31,7 @@ const EMPTY_MAP = 0xa0
 const SIGNABLE_HEAD = Uint8Array.of(0x84, 0x6a, ...new TextEncoder().encode('Signature1'))
 const SIGNATURE_ITEM_BYTES = 2 + SIGNATURE_BYTES
 const TYP = /^application\/vnd\.[a-z0-9]+(?:[.-][a-z0-9]+)*\+cbor$/
+const kids = new WeakMap<Signer, Uint8Array>()
 const NO_BYTES = new Uint8Array(0)
 const UTF8_ENCODER = new TextEncoder()
 const UTF8_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -63,7 +64,7 @@ export interface OpenedMessage {
 }
 
 export function signMessage({ typ, mesh, payload, signer }: SignMessageOptions): Uint8Array {
-  const header = protectedHeader(typ, peerIdToBytes(signer.peerId))
+  const header = protectedHeader(typ, kidOf(signer))
   const headerItem = byteString(header)
   const payloadItem = byteString(payload)
   const signature = signer.sign(signable(headerItem, mesh, payloadItem))
@@ -161,6 +162,15 @@ function readHeader(header: Uint8Array): Pick<Envelope, 'kid' | 'typ'> {
   } catch (cause) {
     throw new MeshError('contracts.message_malformed', { part: 'kid or typ' }, { cause })
   }
+}
+
+/** Reading base58 takes a fifth of a native signature, so a signer's kid is kept with it. */
+function kidOf(signer: Signer): Uint8Array {
+  const known = kids.get(signer)
+  if (known !== undefined) return known
+  const kid = peerIdToBytes(signer.peerId)
+  kids.set(signer, kid)
+  return kid
 }
 
 function protectedHeader(typ: string, kid: Uint8Array): Uint8Array {

@@ -5,7 +5,12 @@
 
 import { MeshError } from './errors.ts'
 
-const HEX = /^(?:[0-9a-f]{2})*$/
+const NOT_HEX = 0xff
+/** The value of a lowercase hex digit by character code, or NOT_HEX. */
+const HEX_DIGITS: readonly number[] = Array.from({ length: 128 }, (_, code) => {
+  const value = '0123456789abcdef'.indexOf(String.fromCharCode(code))
+  return value < 0 ? NOT_HEX : value
+})
 const BYTE_TO_HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, '0')
 )
@@ -18,11 +23,15 @@ export function bytesToHex(bytes: Uint8Array): string {
 
 /** Lowercase hex only, so that one value has one spelling. */
 export function hexToBytes(text: string): Uint8Array {
-  if (!HEX.test(text)) throw new MeshError('contracts.hex_malformed', { length: text.length })
-  const bytes = new Uint8Array(text.length / 2)
+  const bytes = new Uint8Array(text.length >>> 1)
+  let good = text.length % 2 === 0
   for (let i = 0; i < bytes.length; i++) {
-    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+    const high = HEX_DIGITS[text.charCodeAt(2 * i)] ?? NOT_HEX
+    const low = HEX_DIGITS[text.charCodeAt(2 * i + 1)] ?? NOT_HEX
+    if ((high | low) > 15) good = false
+    bytes[i] = (high << 4) | low
   }
+  if (!good) throw new MeshError('contracts.hex_malformed', { length: text.length })
   return bytes
 }
 
