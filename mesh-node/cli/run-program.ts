@@ -1,0 +1,137 @@
+/**
+ * Runs a commander program as both commands do: one place for exit codes, for how failures are
+ * shown (lines for people, one JSON line with `--json`), and for Ctrl-C. It ends no process; the
+ * caller sets the exit code, so that pending output is written.
+ */
+import { type Command, CommanderError } from 'commander'
+import { EXIT, type Exit, exitOf, failureLines, MeshError, reportFailure } from '#contracts'
+
+/** Where a command writes. `out` is for results, `err` for progress, logs and failures. */
+export interface Io {
+  out(line: string): void
+  err(line: string): void
+  /** Whether people watch `err`: live progress is drawn only then. */
+  readonly live: boolean
+  readonly columns: number
+}
+
+export const processIo: Io = {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  err: (line) => void process.stderr.write(`${line}\n`),
+  get live() {
+    return process.stderr.isTTY === true
+  },
+  get columns() {
+    return process.stderr.columns ?? 80
+  }
+}
+
+/** What every command gets beside its own options. */
+export interface CommandContext {
+  readonly io: Io
+  /** Aborted by the first Ctrl-C or SIGTERM; a second one stops the process at once. */
+  readonly signal: AbortSignal
+}
+
+export type Outcome = Exit | undefined
+
+/**
+ * Parses and runs; gives the exit code. `build` gets the context and a way for actions to report
+ * an outcome other than `ok`.
+ */
+export async function runProgram(
+  build: (context: CommandContext, settle: (outcome: Exit) => void) => Command,
+  argv: readonly string[],
+  io: Io = processIo
+): Promise<number> {
+  const abort = new AbortController()
+  const release = onInterrupt(abort)
+  let outcome: Exit = 'ok'
+  const program = build({ io, signal: abort.signal }, (exit) => {
+    outcome = exit
+  })
+  strict(program, io)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    outcome = showFailure(error, { io, json: argv.includes('--json') })
+  } finally {
+    release()
+  }
+  const interrupted = abort.signal.aborted && outcome !== 'ok'
+  return EXIT[interrupted ? 'interrupted' : outcome]
+}
+
+/** Unknown verbs and flags are errors with a suggestion; help and errors go where they belong. */
+function strict(program: Command, io: Io): void {
+  for (const command of [program, ...descendants(program)]) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError(true)
+      .showHelpAfterError(false)
+      .allowExcessArguments(false)
+      .configureOutput({
+        writeOut: (text) => io.out(text.trimEnd()),
+        writeErr: () => {}
+      })
+  }
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((inner) => [inner, ...descendants(inner)])
+}
+
+function showFailure(error: unknown, { io, json }: { io: Io; json: boolean }): Exit {
+  if (error instanceof CommanderError) return showUsage(error, { io, json })
+  const report = reportFailure(error)
+  if (json) io.err(JSON.stringify({ error: report }))
+  else for (const line of failureLines(report)) io.err(line)
+  if (report.code === 'internal' && error instanceof Error && !json) io.err(error.stack ?? '')
+  return exitOf(error)
+}
+
+function showUsage(error: CommanderError, { io, json }: { io: Io; json: boolean }): Exit {
+  if (error.exitCode === 0) return 'ok'
+  if (error.code === 'commander.help') return 'usage'
+  const message = error.message.replace(/^error: /, '').replace(/\n/g, ' ')
+  const failure = new MeshError('cli.usage', { message })
+  if (json) io.err(JSON.stringify({ error: { ...reportFailure(failure), message } }))
+  else for (const line of [`error: cli.usage: ${message}`, `next: ${failure.hint}`]) io.err(line)
+  return 'usage'
+}
+
+/** First signal: ask to stop. Second: stop now, with the shells' code. */
+function onInterrupt(abort: AbortController): () => void {
+  const stop = () => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted)
+    abort.abort(new MeshError('cli.interrupted'))
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  return () => {
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}
+
+/** Rows under headings, columns as wide as their content; numbers to the right. */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly (string | number)[])[]
+): string[] {
+  const cells = [headings, ...rows.map((row) => row.map(String))]
+  const widths = headings.map((_, column) =>
+    Math.max(...cells.map((row) => row[column]?.length ?? 0))
+  )
+  const right = headings.map(
+    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number')
+  )
+  return cells.map((row) =>
+    row
+      .map((cell, column) =>
+        right[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
+      )
+      .join('  ')
+      .trimEnd()
+  )
+}
