@@ -63,6 +63,14 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Raise the blob limit in the configuration, or split the data.'
   },
+  'cli.interrupted': {
+    retry: 'here',
+    hint: 'Run the command again; what was finished is kept.'
+  },
+  'cli.usage': {
+    retry: 'never',
+    hint: 'Run the command with --help to see its verbs and flags.'
+  },
   'contracts.cbor_malformed': {
     retry: 'never',
     hint: 'Send well-formed CBOR: one value, definite lengths, text that is UTF-8, no undefined.'
