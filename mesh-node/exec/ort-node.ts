@@ -1,0 +1,33 @@
+/**
+ * ONNX Runtime for Node behind the runners' port. Loaded in executor children alone: a run blocks
+ * its thread, and a native fault takes its process along.
+ */
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { type OrtSession, type Runtime, runtimeOf } from './runners/runtime.ts'
+
+/** The level goes into the backend class: another one changes the last bits of results. */
+export const OPTIMISATION_LEVEL = 'all'
+
+interface OrtNodeOptions {
+  readonly provider: 'cpu' | 'webgpu' | 'cuda'
+  readonly threads: number
+}
+
+/** A runtime with one provider; memory is returned after each run instead of kept in an arena. */
+export function nodeRuntime(options: OrtNodeOptions): Runtime {
+  const sessionOptions: InferenceSession.SessionOptions = {
+    executionProviders: [options.provider],
+    graphOptimizationLevel: OPTIMISATION_LEVEL,
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: 3
+  }
+  return runtimeOf({
+    create: (source): Promise<OrtSession> =>
+      typeof source === 'string'
+        ? InferenceSession.create(source, sessionOptions)
+        : InferenceSession.create(source, sessionOptions),
+    tensor: (type, data, dims) => Reflect.construct(Tensor, [type, data, dims])
+  })
+}
