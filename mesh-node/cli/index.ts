@@ -1,0 +1,7 @@
+export {
+  type CommandContext,
+  type Io,
+  processIo,
+  runProgram,
+  table
+} from './run-program.ts'
