@@ -59,6 +59,14 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'No connected peer holds this blob; connect to one that does, or add the file again.'
   },
+  'blob.refused': {
+    retry: 'later',
+    hint: 'The peer serves as many transfers as it takes; ask again later or ask another peer.'
+  },
+  'blob.stalled': {
+    retry: 'elsewhere',
+    hint: 'The peer stopped sending; what has arrived is kept, go on with another peer.'
+  },
   'blob.too_large': {
     retry: 'never',
     hint: 'Raise the blob limit in the configuration, or split the data.'
@@ -122,6 +130,14 @@ export const ERROR_CODES = {
   'contracts.value_malformed': {
     retry: 'never',
     hint: 'Use JSON values, bytes and tensors; keys that begin with $tensor are reserved.'
+  },
+  'control.already_running': {
+    retry: 'later',
+    hint: 'Submit to the running control node, or stop it, or use another folder with --data.'
+  },
+  'control.not_running': {
+    retry: 'later',
+    hint: 'Start the control node with `kora up`, or name its folder with --data.'
   },
   'executor.cancelled': {
     retry: 'never',
@@ -194,6 +210,18 @@ export const ERROR_CODES = {
   'image.unsupported': {
     retry: 'never',
     hint: 'Save the image as a plain PNG, or as baseline or progressive JPEG.'
+  },
+  'input.missing': {
+    retry: 'never',
+    hint: 'Give every input that the graph names: --input name=file.'
+  },
+  'input.unknown': {
+    retry: 'never',
+    hint: 'Give only inputs that the graph names.'
+  },
+  'input.unreadable': {
+    retry: 'never',
+    hint: 'Check the path and its permissions.'
   },
   'lease.expired': {
     retry: 'never',
@@ -271,6 +299,42 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Give the input in the shape that the model signature names.'
   },
+  'net.local_node_failed': {
+    retry: 'later',
+    hint: 'Start it by hand with `krako-node start` and read what it says.'
+  },
+  'net.address_malformed': {
+    retry: 'never',
+    hint: 'Give a TCP multiaddr such as /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW….'
+  },
+  'net.frame_too_large': {
+    retry: 'never',
+    hint: 'The peer announced a frame over the limit; hand large data over by content hash.'
+  },
+  'net.link_closed': {
+    retry: 'later',
+    hint: 'Open a link to the peer again; nothing that was not acknowledged has arrived for sure.'
+  },
+  'net.link_overflow': {
+    retry: 'later',
+    hint: 'The peer does not read what it is sent; the link was closed, open it again later.'
+  },
+  'net.listen_failed': {
+    retry: 'never',
+    hint: 'Listen on an address of this machine and a port that this user may open.'
+  },
+  'net.port_in_use': {
+    retry: 'never',
+    hint: 'Stop the program that holds the port, or listen on another one (tcp/0 takes a free one).'
+  },
+  'net.protocol_refused': {
+    retry: 'elsewhere',
+    hint: 'The peer does not speak this protocol; ask a peer that serves it.'
+  },
+  'net.unreachable': {
+    retry: 'later',
+    hint: 'Check that the peer runs and that its address and port can be reached from here.'
+  },
   'npy.malformed': {
     retry: 'never',
     hint: 'Write the .npy file again with numpy.save.'
@@ -282,6 +346,26 @@ export const ERROR_CODES = {
   'page.too_many_lines': {
     retry: 'never',
     hint: 'Cut the page into parts with fewer lines.'
+  },
+  'session.failed': {
+    retry: 'later',
+    hint: 'See which unit failed and why with `kora explain <unit>`.'
+  },
+  'session.unknown': {
+    retry: 'never',
+    hint: 'List the sessions with `kora status`.'
+  },
+  'store.corrupted': {
+    retry: 'never',
+    hint: 'Move the named path out of the store and start again; what is missing is fetched anew.'
+  },
+  'store.disk_full': {
+    retry: 'later',
+    hint: 'Free space on the disk, or lower the size limit of the store; nothing was half-written.'
+  },
+  'store.full': {
+    retry: 'later',
+    hint: 'Raise the size limit of the store, or unpin blobs that are no longer needed.'
   },
   'tensor.malformed': {
     retry: 'never',
