@@ -78,11 +78,12 @@ function startOne(
   ]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const tail: string[] = []
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    tail.push(line)
-    if (tail.length > 20) tail.shift()
-    options.onLog?.(index, line)
-  })
+  if (child.stderr !== null)
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      tail.push(line)
+      if (tail.length > 20) tail.shift()
+      options.onLog?.(index, line)
+    })
   return { child, ready: readiness(child, index, tail) }
 }
 

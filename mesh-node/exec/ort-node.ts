@@ -3,10 +3,8 @@
  * its thread, and a native fault takes its process along.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { OPTIMISATION_LEVEL } from './backend-class.ts'
 import { type OrtSession, type Runtime, runtimeOf } from './runners/runtime.ts'
-
-/** The level goes into the backend class: another one changes the last bits of results. */
-export const OPTIMISATION_LEVEL = 'all'
 
 interface OrtNodeOptions {
   readonly provider: 'cpu' | 'webgpu' | 'cuda'

@@ -1,0 +1,15 @@
+/**
+ * The door to model execution. It loads nothing of the network or the ledger, so that Studio may
+ * stand on it alone.
+ */
+export { nodeBackend } from './backend-class.ts'
+export type {
+  EngineStats,
+  ExecutionEngine,
+  ExecutionLimits,
+  ExecutionRequest,
+  ExecutionResult,
+  InputRef,
+  Signature
+} from './engine.ts'
+export { ExecutorPool, type ExecutorPoolOptions } from './executor-pool.ts'
