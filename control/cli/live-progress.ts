@@ -1,0 +1,69 @@
+/**
+ * Progress of a session on a terminal: one line that is drawn again while people watch, and a plain
+ * line now and then where nobody does. Writes to the error stream only, so results stay clean.
+ */
+import type { Io } from '#mesh-node/cli'
+
+/** What is known of a running session; counts of units are of those known so far. */
+export interface SessionProgress {
+  readonly unitsDone: number
+  readonly unitsFailed: number
+  readonly unitsRunning: number
+  readonly unitsWaiting: number
+  readonly nodes: number
+  readonly spentMicro: number
+  readonly budgetMicro: number
+  /** The task that moved last, for people. */
+  readonly task: string
+}
+
+const BAR_CELLS = 20
+/** A log line that nobody watches live, at most this often. */
+const QUIET_MS = 2_000
+
+export class LiveProgress {
+  readonly #io: Io
+  readonly #nowMs: () => number
+  #shown = false
+  #lastMs = Number.NEGATIVE_INFINITY
+  #lastLine = ''
+
+  constructor(io: Io, nowMs: () => number) {
+    this.#io = io
+    this.#nowMs = nowMs
+  }
+
+  update(progress: SessionProgress): void {
+    const line = progressLine(progress)
+    if (line === this.#lastLine) return
+    if (this.#io.live) {
+      this.#lastLine = line
+      process.stderr.write(`\r\x1b[K${line.slice(0, this.#io.columns - 1)}`)
+      this.#shown = true
+    } else if (this.#nowMs() - this.#lastMs >= QUIET_MS) {
+      this.#lastLine = line
+      this.#lastMs = this.#nowMs()
+      this.#io.err(line)
+    }
+  }
+
+  /** Leaves the terminal on a fresh line. */
+  end(): void {
+    if (this.#shown) process.stderr.write('\r\x1b[K')
+    this.#shown = false
+  }
+}
+
+export function progressLine(progress: SessionProgress): string {
+  const { unitsDone, unitsFailed, unitsRunning, unitsWaiting } = progress
+  const known = unitsDone + unitsFailed + unitsRunning + unitsWaiting
+  const share = known === 0 ? 0 : (unitsDone + unitsFailed) / known
+  const full = Math.round(share * BAR_CELLS)
+  const bar = '#'.repeat(full) + '-'.repeat(BAR_CELLS - full)
+  const failed = unitsFailed === 0 ? '' : `, ${unitsFailed} failed`
+  const spent = `${progress.spentMicro}/${progress.budgetMicro} micro`
+  return (
+    `[${bar}] ${unitsDone}/${known} units, ${unitsRunning} running, ${unitsWaiting} waiting${failed}` +
+    ` | ${progress.nodes} nodes | ${spent} | ${progress.task}`
+  )
+}

@@ -1,0 +1,39 @@
+/** Flags that several verbs share, and their reading. Nothing here touches a disk. */
+import { InvalidArgumentError, Option } from 'commander'
+
+export const dataOption = () =>
+  new Option('--data <folder>', 'where keys, ledger, models and blobs are kept')
+    .env('KORA_DATA')
+    .default('.kora')
+export const jsonOption = () => new Option('--json', 'print one JSON document').default(false)
+export const inputOption = () =>
+  new Option('--input <name=file>', 'a graph input; repeat for more')
+    .argParser(collectInput)
+    .default({}, 'none')
+
+export type InputFlags = Readonly<Record<string, string>>
+
+/** `name=path`; a name given twice is a mistake rather than a list. */
+export function collectInput(text: string, before: InputFlags): InputFlags {
+  const cut = text.indexOf('=')
+  const name = text.slice(0, cut)
+  if (cut < 1 || cut === text.length - 1) throw new InvalidArgumentError('Write it as name=file.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`"${name}" is given twice.`)
+  return { ...before, [name]: text.slice(cut + 1) }
+}
+
+export const collect = (text: string, before: readonly string[]): readonly string[] => [
+  ...before,
+  text
+]
+
+/** A whole number within bounds, or a usage error that says which. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`)
+    }
+    return value
+  }
+}
