@@ -60,14 +60,14 @@ export class CborReader {
 
   #unsigned(minor: number): number | bigint {
     if (minor < 24) return minor
-    if (minor < 27) return this.#argument(minor)
-    return narrowed(this.#argument64())
+    if (minor === 27) return narrowed(this.#argument64())
+    return this.#argument(minor)
   }
 
   #negative(minor: number): number | bigint {
     if (minor < 24) return -1 - minor
-    if (minor < 27) return -1 - this.#argument(minor)
-    return narrowed(-1n - this.#argument64())
+    if (minor === 27) return narrowed(-1n - this.#argument64())
+    return -1 - this.#argument(minor)
   }
 
   /** An argument that counts bytes or items, each of which takes a byte at least. */
