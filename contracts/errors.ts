@@ -239,6 +239,14 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'An entry does not follow from the one before; fetch the range from another peer.'
   },
+  'ledger.closed': {
+    retry: 'later',
+    hint: 'The ledger is closing with its process; ask again when it runs.'
+  },
+  'ledger.conflict': {
+    retry: 'never',
+    hint: 'The author signed two logs that cannot both be right; both heads are kept as evidence.'
+  },
   'ledger.entry_malformed': {
     retry: 'elsewhere',
     hint: 'The entry has the wrong shape; it is recorded as refused.'
@@ -247,9 +255,45 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'The signed head has the wrong shape or does not fit its log; ask another peer.'
   },
+  'ledger.logs_full': {
+    retry: 'later',
+    hint: 'This store keeps no more author logs; register the node, or sync from another peer.'
+  },
+  'ledger.not_sequencer': {
+    retry: 'never',
+    hint: "Only the key that the genesis names orders the ledger; use the control node's key and store."
+  },
+  'ledger.other_mesh': {
+    retry: 'never',
+    hint: 'The store belongs to another mesh; give every mesh a data directory of its own.'
+  },
+  'ledger.policy_unknown': {
+    retry: 'never',
+    hint: 'The genesis names a trust policy that this version does not know; install a newer one.'
+  },
+  'ledger.sequencer_store_lost': {
+    retry: 'never',
+    hint: "Put the control node's ledger store back from its backup; its log cannot be begun anew."
+  },
   'ledger.store_corrupted': {
     retry: 'never',
     hint: 'Run `kora ledger verify`; move the store away and start again to sync it anew from peers.'
+  },
+  'ledger.store_failed': {
+    retry: 'later',
+    hint: 'The disk refused a write; free space or mend it, and start again. What was signed is kept.'
+  },
+  'ledger.store_locked': {
+    retry: 'later',
+    hint: 'Another process holds this store; stop it, or use another data directory.'
+  },
+  'ledger.store_rolled_back': {
+    retry: 'never',
+    hint: 'Peers hold entries of this log that the store has lost; start again to begin a new log.'
+  },
+  'ledger.sync_malformed': {
+    retry: 'elsewhere',
+    hint: 'Speak version 1 of the sync protocol.'
   },
   'model.file_missing': {
     retry: 'elsewhere',

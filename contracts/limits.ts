@@ -33,6 +33,24 @@ export const TENSOR_RANK_MAX = 16
 export const GOSSIP_BYTES_MAX = 64 * KIB
 /** One frame on a work stream: a batch of leases or results with small blobs beside them. */
 export const FRAME_BYTES_MAX = 4 * MIB
+/** One RPC between gossip routers, which may carry several messages and lists of message ids. */
+export const GOSSIP_RPC_BYTES_MAX = 4 * MIB
+/** Gossip that waits for a peer who does not read; beyond it the stream is dropped. */
+export const GOSSIP_BACKLOG_BYTES_MAX = 16 * MIB
+/** Bytes that wait in a link before `send` says it is full: some round trips of a fast line. */
+export const LINK_FULL_BYTES = 1 * MIB
+/** Bytes that wait in a link whose owner sends on though it is full; beyond it the link is closed. */
+export const LINK_QUEUE_BYTES_MAX = 64 * MIB
+/** Links of one kind that wait until somebody here accepts that kind. */
+export const LINKS_WAITING_MAX = 64
+/** Streams of one kind that a peer may hold open to us; a new one takes the old one's place. */
+export const LINK_STREAMS_PER_PEER_MAX = 8
+/** Connections one host keeps: a gateway's nodes and some relays. */
+export const CONNECTIONS_MAX = 10_240
+/** Connections one host may open to us in a second: a machine full of nodes, or a NAT before many. */
+export const CONNECTIONS_PER_SECOND_MAX = 1_000
+/** Connections that have not finished their handshake. */
+export const CONNECTIONS_PENDING_MAX = 512
 /** A blob this small rides beside the message that names it instead of costing a round trip. */
 export const INLINE_BLOB_BYTES_MAX = 16 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */
@@ -63,12 +81,37 @@ export const GATEWAY_SESSIONS_MAX = 1_000
 export const AGENT_ANNOUNCEMENTS_MAX = 4_096
 /** Finished results a node keeps until the gateway acknowledges them. */
 export const AGENT_RESULTS_MAX = 4_096
+/** Gateways one node serves or dials: a mesh has one to a handful, a stranger could announce more. */
+export const AGENT_GATEWAYS_MAX = 64
+/** Models whose conformance a node remembers; each entry is a verdict, the files are the store's. */
+export const AGENT_MODELS_MAX = 256
+/** Ended leases a node remembers, so that a repeated grant runs nothing twice: 100 bytes each. */
+export const AGENT_ENDED_LEASES_MAX = 16_384
 
 // Blobs.
 /** One blob: the largest model file that is handed on. */
 export const BLOB_BYTES_MAX = 4 * 1024 * MIB
 /** One chunk of a blob on the wire. */
 export const BLOB_CHUNK_BYTES = 256 * KIB
+
+/** Chunks on the way at once in one transfer: 2 MiB covers 40 MiB/s at 50 ms. */
+export const BLOB_WINDOW_CHUNKS = 8
+/** Transfers one peer may draw from us at once; the others are told to come back. */
+export const BLOB_SERVES_PER_PEER_MAX = 64
+/** Transfers served at once to all peers: one open file and one chunk in memory each. */
+export const BLOB_SERVES_MAX = 512
+/** Transfers asked of one peer at once; stays under what that peer serves. */
+export const BLOB_FETCHES_PER_PEER_MAX = 32
+/** Blobs fetched at once from all peers: one partial file each. */
+export const BLOB_FETCHES_MAX = 128
+/** Fetches that wait for their turn; a caller beyond that is refused. */
+export const BLOB_FETCH_QUEUE_MAX = 65_536
+/** Peers tried for one blob. */
+export const BLOB_SOURCES_MAX = 64
+/** Bytes of small blobs kept in memory beside the disk. */
+export const BLOB_MEMORY_BYTES_MAX = 64 * MIB
+/** A node's status as canonical bytes. */
+export const STATUS_BYTES_MAX = 256 * KIB
 
 // Ledger.
 /** One ledger entry as canonical bytes: a batch of receipts. */
@@ -77,6 +120,28 @@ export const LEDGER_ENTRY_BYTES_MAX = 1 * MIB
 export const LEDGER_BATCH_ENTRIES_MAX = 1_024
 /** Author logs one store keeps; a stranger could otherwise make new ones for ever. */
 export const LEDGER_LOGS_MAX = 20_000
+/** Logs of authors that no entry has registered: room for nodes that are just joining. */
+export const LEDGER_STRANGER_LOGS_MAX = 1_000
+/** Entries of one log that is not the sequencer's: a node that attests once a second for 11 days. */
+export const LEDGER_NODE_ENTRIES_MAX = 1_000_000
+/** Bytes of one append batch, so that batch and head fit one frame wherever they are sent. */
+export const LEDGER_BATCH_BYTES_MAX = 2 * MIB
+/** Refusals of the fold that are kept for reading; all are counted. */
+export const LEDGER_REJECTIONS_KEPT = 1_000
+/** Attempts that one unit may ever have: 21 failed rounds and as many replicas, twice over. */
+export const UNIT_ATTEMPTS_MAX = 128
+/** Signed batch heads that a receipt checker remembers: each saves a signature per receipt. */
+export const RECEIPT_HEADS_MAX = 1_024
+/** Changes of a node's score that are kept for it to read. */
+export const TRUST_REASONS_KEPT = 32
+/** Heads in one frame of a sync exchange: 75 bytes each. */
+export const SYNC_HEADS_PER_FRAME = 4_096
+/** Bytes of entries that answer one request; the peer asks again for more. */
+export const SYNC_BUNDLE_BYTES = 512 * KIB
+/** Requests that one peer may have waiting here, and that we have waiting there. */
+export const SYNC_WANTS_MAX = 16
+/** Peers synced with at once. */
+export const SYNC_PEERS_MAX = 10_000
 
 // Media.
 /** Telephone-grade and below; slower streams are sensor data, not sound. */

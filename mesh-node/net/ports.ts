@@ -2,7 +2,7 @@
  * What the rest of the house knows of the network: gossip topics and framed links between peers.
  * libp2p stands behind it in the product, the virtual network in the simulator. No libp2p type shows.
  */
-import type { PeerId } from '#contracts'
+import type { MeshError, PeerId } from '#contracts'
 
 export const TOPICS = ['work', 'ledger', 'fork'] as const
 export type Topic = (typeof TOPICS)[number]
@@ -29,12 +29,18 @@ export interface TopicHandler {
 export interface Link {
   readonly peer: PeerId
   readonly kind: LinkKind
-  /** Queues one frame (at most FRAME_BYTES_MAX); false: full, wait for `drained` before the next. */
+  /**
+   * Queues one frame (at most FRAME_BYTES_MAX); false: full, wait for `drained` before the next. The
+   * bytes must not change afterwards. On a closed link it sends nothing and says false.
+   */
   send(frame: Uint8Array): boolean
+  /** Rejects with `net.link_closed` where the link closes first. */
   drained(): Promise<void>
   /** Frames that arrive before a listener is set wait for it. One listener. */
   onFrame(listener: (frame: Uint8Array) => void): void
-  onClose(listener: () => void): void
+  /** Called once, whoever closed it; `fault` says what the peer or the line did, null: a plain close. */
+  onClose(listener: (fault: MeshError | null) => void): void
+  /** Sends what is queued, then closes both ways; resolves when nothing of the stream is left. */
   close(): Promise<void>
 }
 
@@ -46,7 +52,9 @@ export interface MeshNetwork {
   dial(address: string): Promise<PeerId>
   publish(topic: Topic, bytes: Uint8Array): Promise<void>
   subscribe(topic: Topic, handler: TopicHandler): void
+  /** The open link of this kind that this side opened to the peer, or a new one. */
   openLink(peer: PeerId, kind: LinkKind): Promise<Link>
+  /** Links that peers open. A peer's new link closes its older one of the same kind. */
   onLink(kind: LinkKind, accept: (link: Link) => void): void
   onPeer(listener: (change: 'connected' | 'disconnected', peer: PeerId) => void): void
   stop(): Promise<void>

@@ -1,0 +1,77 @@
+/**
+ * Frames on a byte stream: a 4-byte big-endian length, then so many bytes. Cuts what arrives into
+ * frames and refuses a length over the limit before it keeps a byte of it. A length costs no memory
+ * until its bytes are there.
+ */
+import { FRAME_BYTES_MAX, MeshError } from '#contracts'
+
+export const FRAME_HEAD_BYTES = 4
+
+export class FrameReader {
+  readonly #frameBytesMax: number
+  /** Parts of a frame (head included) that is not complete yet. */
+  #parts: Uint8Array[] = []
+  #partsBytes = 0
+  /** Bytes that the parts need, head included, before there is something to cut. */
+  #needed = FRAME_HEAD_BYTES
+
+  constructor(frameBytesMax: number = FRAME_BYTES_MAX) {
+    this.#frameBytesMax = frameBytesMax
+  }
+
+  /** True between two frames: a stream that ends elsewhere was cut off. */
+  get idle(): boolean {
+    return this.#partsBytes === 0
+  }
+
+  /** Frames that these bytes complete; they share memory with `bytes`. Throws on a frame too large. */
+  push(bytes: Uint8Array, deliver: (frame: Uint8Array) => void): void {
+    let rest = bytes
+    if (this.#partsBytes > 0) {
+      this.#parts.push(bytes)
+      this.#partsBytes += bytes.length
+      if (this.#partsBytes < this.#needed) return
+      rest = Buffer.concat(this.#parts, this.#partsBytes)
+      this.#parts = []
+      this.#partsBytes = 0
+    }
+    let offset = 0
+    while (rest.length - offset >= FRAME_HEAD_BYTES) {
+      const length = readHead(rest, offset)
+      if (length > this.#frameBytesMax) {
+        throw new MeshError('net.frame_too_large', { bytes: length, bytesMax: this.#frameBytesMax })
+      }
+      const end = offset + FRAME_HEAD_BYTES + length
+      if (end > rest.length) break
+      deliver(rest.subarray(offset + FRAME_HEAD_BYTES, end))
+      offset = end
+    }
+    this.#keep(rest.subarray(offset))
+  }
+
+  #keep(rest: Uint8Array): void {
+    if (rest.length === 0) return
+    this.#parts.push(rest)
+    this.#partsBytes = rest.length
+    this.#needed = FRAME_HEAD_BYTES + (rest.length < FRAME_HEAD_BYTES ? 0 : readHead(rest, 0))
+  }
+}
+
+/** Joins frames into the bytes that a stream carries. */
+export function joinFrames(frames: readonly Uint8Array[], bytes: number): Uint8Array {
+  const joined = Buffer.allocUnsafe(bytes + frames.length * FRAME_HEAD_BYTES)
+  let offset = 0
+  for (const frame of frames) {
+    offset = joined.writeUInt32BE(frame.length, offset)
+    joined.set(frame, offset)
+    offset += frame.length
+  }
+  return joined
+}
+
+const readHead = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)) >>>
+  0

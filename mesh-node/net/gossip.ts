@@ -1,0 +1,118 @@
+/**
+ * Gossip topics of one mesh over gossipsub. Messages carry no gossip signature, for what they carry
+ * is signed; a message's id is the hash of its bytes. Size is checked before anything else of a
+ * message is looked at. Judges nothing itself: the topic's handler does.
+ *
+ * A message that was ignored stays known for two minutes and is not judged again in that time.
+ */
+import {
+  type GossipSub,
+  type GossipsubOpts,
+  type Message,
+  StrictNoSign,
+  TopicValidatorResult
+} from '@chainsafe/libp2p-gossipsub'
+import type { PeerId as Libp2pPeerId } from '@libp2p/interface'
+import {
+  bytesToHex,
+  GOSSIP_BACKLOG_BYTES_MAX,
+  GOSSIP_BYTES_MAX,
+  GOSSIP_RPC_BYTES_MAX,
+  isPeerId,
+  MeshError,
+  type MeshId,
+  type PeerId,
+  sha256
+} from '#contracts'
+import { type GossipVerdict, TOPICS, type Topic, type TopicHandler } from './ports.ts'
+
+/** One second, as the gossipsub specification has it: meshes heal within a few beats. */
+const HEARTBEAT_MS = 1_000
+
+const RESULTS: Record<GossipVerdict, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  reject: TopicValidatorResult.Reject,
+  ignore: TopicValidatorResult.Ignore
+}
+
+export const topicName = (mesh: MeshId, topic: Topic): string => `/kora/1/${mesh}/${topic}`
+
+/** How gossipsub is set up for a mesh: degrees of DESIGN 12, bounds of `limits.ts`. */
+export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {
+  return {
+    globalSignaturePolicy: StrictNoSign,
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    // An announcement is worth most at once: the publisher sends to every subscriber it knows.
+    floodPublish: true,
+    batchPublish: true,
+    fallbackToFloodsub: false,
+    doPX: false,
+    D: 8,
+    Dlo: 6,
+    Dhi: 12,
+    Dlazy: 12,
+    heartbeatInterval: HEARTBEAT_MS,
+    allowedTopics: TOPICS.map((topic) => topicName(mesh, topic)),
+    msgIdFn: ({ data }) => sha256(data),
+    msgIdToStrFn: bytesToHex,
+    maxInboundDataLength: GOSSIP_RPC_BYTES_MAX,
+    maxOutboundBufferSize: GOSSIP_BACKLOG_BYTES_MAX,
+    dataTransform: { inboundTransform: (_topic, data) => bounded(data), outboundTransform: same },
+    // More than ten peers on one address would be fined into silence: one machine, or one NAT.
+    scoreParams: { IPColocationFactorWeight: 0 }
+  }
+}
+
+export class Gossip {
+  readonly #pubsub: GossipSub
+  readonly #mesh: MeshId
+  readonly #handlers = new Map<string, TopicHandler>()
+
+  constructor(pubsub: GossipSub, mesh: MeshId) {
+    this.#pubsub = pubsub
+    this.#mesh = mesh
+    pubsub.addEventListener('gossipsub:message', ({ detail }) => {
+      const from = detail.propagationSource.toString()
+      if (isPeerId(from)) this.#handlers.get(detail.msg.topic)?.deliver(detail.msg.data, from)
+    })
+  }
+
+  async publish(topic: Topic, bytes: Uint8Array): Promise<void> {
+    await this.#pubsub.publish(topicName(this.#mesh, topic), bounded(bytes))
+  }
+
+  subscribe(topic: Topic, handler: TopicHandler): void {
+    const name = topicName(this.#mesh, topic)
+    this.#handlers.set(name, handler)
+    this.#pubsub.topicValidators.set(name, (from, message) => this.#judge(handler, from, message))
+    this.#pubsub.subscribe(name)
+  }
+
+  subscribers(topic: Topic): readonly PeerId[] {
+    const peers = this.#pubsub.getSubscribers(topicName(this.#mesh, topic))
+    return peers.map(String).filter(isPeerId)
+  }
+
+  #judge(handler: TopicHandler, from: Libp2pPeerId, { data }: Message): TopicValidatorResult {
+    const peer = from.toString()
+    if (!isPeerId(peer)) return TopicValidatorResult.Reject
+    try {
+      return RESULTS[handler.validate(data, peer)]
+    } catch (error) {
+      if (error instanceof MeshError) return TopicValidatorResult.Reject
+      // Our own mistake: gossipsub would swallow it, so it is thrown where nobody catches.
+      setImmediate(() => {
+        throw error
+      })
+      return TopicValidatorResult.Ignore
+    }
+  }
+}
+
+const same = (_topic: string, data: Uint8Array): Uint8Array => data
+
+function bounded(bytes: Uint8Array): Uint8Array {
+  if (bytes.length <= GOSSIP_BYTES_MAX) return bytes
+  throw new MeshError('contracts.too_large', { bytes: bytes.length, bytesMax: GOSSIP_BYTES_MAX })
+}

@@ -1,0 +1,229 @@
+/**
+ * The product's MeshNetwork: one libp2p host (TCP, Noise, yamux, identify, ping, gossipsub) whose key
+ * is the node's Ed25519 key. Keeps connections to the bootstrap addresses; finds no other peers by
+ * itself, runs no relay, and talks to Ed25519 peers alone. No libp2p type leaves this folder.
+ */
+import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import {
+  CONNECTIONS_MAX,
+  CONNECTIONS_PENDING_MAX,
+  CONNECTIONS_PER_SECOND_MAX,
+  isPeerId,
+  MeshError,
+  type MeshId,
+  type PeerId,
+  parsePeerId,
+  SEED_BYTES
+} from '#contracts'
+import { Gossip, gossipOptions } from './gossip.ts'
+import { KeptPeers } from './kept-peers.ts'
+import { LinkBook } from './link-book.ts'
+import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler } from './ports.ts'
+
+/** Time for one dial, handshake included. */
+const DIAL_MS = 8_000
+
+export interface NetworkLogger {
+  debug(facts: object, text: string): void
+  warn(facts: object, text: string): void
+}
+
+export interface NetworkLimits {
+  readonly connectionsMax: number
+  readonly connectionsPerSecondMax: number
+  readonly connectionsPendingMax: number
+}
+
+const DEFAULT_LIMITS: NetworkLimits = {
+  connectionsMax: CONNECTIONS_MAX,
+  connectionsPerSecondMax: CONNECTIONS_PER_SECOND_MAX,
+  connectionsPendingMax: CONNECTIONS_PENDING_MAX
+}
+
+export interface NetworkOptions {
+  /** The 32-byte Ed25519 private key. */
+  readonly seed: Uint8Array
+  readonly mesh: MeshId
+  /** TCP multiaddrs; port 0 takes a free one; empty: dials only. */
+  readonly listen: readonly string[]
+  /** Addresses that others reach this host by, where they differ from those it listens on. */
+  readonly announce?: readonly string[]
+  /** Peers to stay connected to: dialled again, with growing pauses, whenever they are gone. */
+  readonly bootstrap?: readonly string[]
+  readonly limits?: Partial<NetworkLimits>
+  readonly logger?: NetworkLogger
+}
+
+type Host = Libp2p<{ pubsub: GossipSub }>
+
+/**
+ * Starts a host. Resolves when it listens and each bootstrap address was tried once; an unreachable
+ * one does not fail the start. Throws `net.address_malformed`, `net.port_in_use`, `net.listen_failed`.
+ */
+export async function createNetwork(options: NetworkOptions): Promise<MeshNetwork> {
+  if (options.seed.length !== SEED_BYTES) {
+    throw new MeshError('contracts.key_malformed', { bytes: options.seed.length })
+  }
+  const bootstrap = (options.bootstrap ?? []).map(readAddress)
+  const host = await createHost(options)
+  const network = new Libp2pNetwork(host, options)
+  try {
+    await network.start(bootstrap)
+  } catch (error) {
+    await host.stop()
+    throw listenError(error)
+  }
+  return network
+}
+
+class Libp2pNetwork implements MeshNetwork {
+  readonly peerId: PeerId
+  readonly #host: Host
+  readonly #links: LinkBook
+  readonly #gossip: Gossip
+  readonly #kept: KeptPeers
+  readonly #listeners: ((change: 'connected' | 'disconnected', peer: PeerId) => void)[] = []
+  #stopping: Promise<void> | null = null
+
+  constructor(host: Host, { mesh, logger }: NetworkOptions) {
+    this.#host = host
+    this.peerId = parsePeerId(host.peerId.toString())
+    this.#links = new LinkBook(host)
+    this.#gossip = new Gossip(host.services.pubsub, mesh)
+    this.#kept = new KeptPeers({
+      dial: (address) => this.dial(address),
+      connected: (peer) => this.peers().includes(peer),
+      ...(logger === undefined ? {} : { logger })
+    })
+    host.addEventListener('peer:connect', ({ detail }) => this.#tell('connected', `${detail}`))
+    host.addEventListener('peer:disconnect', ({ detail }) =>
+      this.#tell('disconnected', `${detail}`)
+    )
+  }
+
+  async start(bootstrap: readonly Multiaddr[]): Promise<void> {
+    await this.#links.listen()
+    await this.#host.start()
+    await this.#kept.start(bootstrap.map(String))
+  }
+
+  addresses(): readonly string[] {
+    return this.#host.getMultiaddrs().map(String)
+  }
+
+  peers(): readonly PeerId[] {
+    return this.#host.getPeers().map(String).filter(isPeerId)
+  }
+
+  async dial(address: string): Promise<PeerId> {
+    const target = readAddress(address)
+    try {
+      const connection = await this.#host.dial(target, { signal: AbortSignal.timeout(DIAL_MS) })
+      return parsePeerId(connection.remotePeer.toString())
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message.slice(0, 200) : String(cause)
+      throw new MeshError('net.unreachable', { address, reason }, { cause })
+    }
+  }
+
+  publish(topic: Topic, bytes: Uint8Array): Promise<void> {
+    return this.#gossip.publish(topic, bytes)
+  }
+
+  subscribe(topic: Topic, handler: TopicHandler): void {
+    this.#gossip.subscribe(topic, handler)
+  }
+
+  subscribers(topic: Topic): readonly PeerId[] {
+    return this.#gossip.subscribers(topic)
+  }
+
+  openLink(peer: PeerId, kind: LinkKind): Promise<Link> {
+    return this.#links.open(peer, kind)
+  }
+
+  onLink(kind: LinkKind, accept: (link: Link) => void): void {
+    this.#links.accept(kind, accept)
+  }
+
+  onPeer(listener: (change: 'connected' | 'disconnected', peer: PeerId) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#kept.stop()
+    await this.#links.close()
+    await this.#host.stop()
+  }
+
+  #tell(change: 'connected' | 'disconnected', peer: string): void {
+    if (!isPeerId(peer)) return
+    if (change === 'disconnected') this.#kept.onLost(peer)
+    for (const listener of this.#listeners) listener(change, peer)
+  }
+}
+
+async function createHost({ seed, mesh, listen, announce, limits }: NetworkOptions): Promise<Host> {
+  const bounds = { ...DEFAULT_LIMITS, ...limits }
+  const refuseOthers = (peer: { toString(): string }) => !isPeerId(peer.toString())
+  return createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed('Ed25519', seed),
+    addresses: {
+      listen: listen.map((address) => readAddress(address).toString()),
+      announce: (announce ?? []).map((address) => readAddress(address).toString())
+    },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: {
+      denyInboundEncryptedConnection: refuseOthers,
+      denyOutboundEncryptedConnection: refuseOthers
+    },
+    connectionManager: {
+      maxConnections: bounds.connectionsMax,
+      inboundConnectionThreshold: bounds.connectionsPerSecondMax,
+      maxIncomingPendingConnections: bounds.connectionsPendingMax
+    },
+    services: { identify: identify(), ping: ping(), pubsub: gossipsub(gossipOptions(mesh)) }
+  })
+}
+
+/** Parses a multiaddr that TCP can listen on or dial. */
+function readAddress(address: string): Multiaddr {
+  try {
+    const parsed = multiaddr(address)
+    if (parsed.getComponents().some(({ name }) => name === 'tcp')) return parsed
+  } catch (cause) {
+    throw new MeshError('net.address_malformed', { address: address.slice(0, 200) }, { cause })
+  }
+  throw new MeshError('net.address_malformed', { address: address.slice(0, 200), missing: 'tcp' })
+}
+
+/** libp2p names each failed address on a line of its own in one message. */
+function listenError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof MeshError) return error
+  const lines = error.message.split('\n').map((line) => line.trim())
+  const inUse = lines.find((line) => line.includes('EADDRINUSE'))
+  if (inUse !== undefined) {
+    const address = inUse.split(': ', 1)[0] ?? ''
+    return new MeshError('net.port_in_use', { address }, { cause: error })
+  }
+  if (error.name !== 'UnsupportedListenAddressesError') return error
+  const failed = lines.find((line) => line.startsWith('/')) ?? ''
+  return new MeshError('net.listen_failed', { reason: failed.slice(0, 200) }, { cause: error })
+}
