@@ -79,6 +79,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Run the command with --help to see its verbs and flags.'
   },
+  'budget.exceeded': {
+    retry: 'never',
+    hint: 'Raise the budgets of the graph to the worst case that the facts name, or ask for less work.'
+  },
   'contracts.cbor_malformed': {
     retry: 'never',
     hint: 'Send well-formed CBOR: one value, definite lengths, text that is UTF-8, no undefined.'
@@ -175,9 +179,33 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'The genesis is not signed by the operator it names; do not join.'
   },
+  'graph.fanout_not_list': {
+    retry: 'never',
+    hint: 'Let fanout.over name a list.'
+  },
+  'graph.input_missing': {
+    retry: 'never',
+    hint: 'Give every input that the graph names without a default.'
+  },
+  'graph.input_unknown': {
+    retry: 'never',
+    hint: 'Give only inputs that the graph names.'
+  },
   'graph.invalid': {
     retry: 'never',
     hint: 'Mend every fault listed, each at its path, and submit again.'
+  },
+  'graph.output_invalid': {
+    retry: 'never',
+    hint: "The handler's result does not fit the schema of its task; mend the one or the other."
+  },
+  'graph.reference_unresolved': {
+    retry: 'never',
+    hint: 'Let the pointer in select name something that is there.'
+  },
+  'graph.too_many_units': {
+    retry: 'never',
+    hint: 'Raise fanout.chunk so that fewer units carry the same work.'
   },
   'handler.arguments_invalid': {
     retry: 'never',
@@ -411,6 +439,10 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Raise the size limit of the store, or unpin blobs that are no longer needed.'
   },
+  'replay.not_recorded': {
+    retry: 'never',
+    hint: 'Replay where the session ran, or fetch its results first: a result it needs is not here.'
+  },
   'tensor.malformed': {
     retry: 'never',
     hint: 'Give nested lists of one shape, of numbers that the element type holds.'
@@ -443,6 +475,8 @@ export interface Issue {
   readonly path: string
   readonly rule: string
   readonly message: string
+  /** Where it stands in a text, both from 1; absent where there is no text. */
+  readonly at?: { readonly line: number; readonly column: number }
 }
 
 export interface MeshErrorOptions extends ErrorOptions {

@@ -34,6 +34,7 @@ const EXIT_OF_AREA: Readonly<Record<string, Exit>> = {
   lease: 'failed',
   ledger: 'unavailable',
   net: 'unavailable',
+  replay: 'failed',
   session: 'failed',
   store: 'unavailable',
   wire: 'unavailable'
@@ -75,7 +76,8 @@ export function reportFailure(error: unknown): FailureReport {
 export function failureLines(report: FailureReport): string[] {
   const head = report.message === '' ? report.code : `${report.code}: ${report.message}`
   const faults = report.issues.map(
-    (issue) => `  ${issue.path || '/'}: ${issue.message} [${issue.rule}]`
+    ({ path, message, rule, at }) =>
+      `  ${at === undefined ? '' : `${at.line}:${at.column} `}${path || '/'}: ${message} [${rule}]`
   )
   return [`error: ${head}`, ...faults, `next: ${report.hint}`]
 }
