@@ -15,6 +15,10 @@ interface ErrorEntry {
 
 /** Every code the project can emit, sorted by area and name. */
 export const ERROR_CODES = {
+  'attestation.lease_mismatch': {
+    retry: 'elsewhere',
+    hint: 'The attestation speaks of another unit, attempt, model or input than its lease; run the unit elsewhere.'
+  },
   'attestation.malformed': {
     retry: 'elsewhere',
     hint: "The node's attestation has the wrong shape; run the unit on another node."
@@ -82,6 +86,14 @@ export const ERROR_CODES = {
   'budget.exceeded': {
     retry: 'never',
     hint: 'Raise the budgets of the graph to the worst case that the facts name, or ask for less work.'
+  },
+  'claim.not_your_turn': {
+    retry: 'later',
+    hint: 'Bid again when the threshold of the announcement has widened to your draw.'
+  },
+  'claim.refused': {
+    retry: 'later',
+    hint: 'Say hello first, and claim for a batch that was announced or as a standing claim.'
   },
   'contracts.cbor_malformed': {
     retry: 'never',
@@ -166,6 +178,14 @@ export const ERROR_CODES = {
   'executor.timed_out': {
     retry: 'elsewhere',
     hint: 'Raise timeouts.run_ms, send less input at once, or use a faster node.'
+  },
+  'gateway.full': {
+    retry: 'later',
+    hint: 'The gateway serves as many nodes or sessions as it may; try another or come back later.'
+  },
+  'gateway.session_unknown': {
+    retry: 'never',
+    hint: 'Open the session before its units are submitted.'
   },
   'genesis.malformed': {
     retry: 'never',
@@ -451,9 +471,53 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Give tensors of one element type whose other dimensions are equal.'
   },
+  'unit.budget_exhausted': {
+    retry: 'never',
+    hint: 'Raise the budgets of the graph, or give the tenant credit.'
+  },
+  'unit.cancelled': {
+    retry: 'never',
+    hint: 'Nothing to do: the session was cancelled.'
+  },
+  'unit.confidence_low': {
+    retry: 'never',
+    hint: 'Declare an escalation edge for confidence_below, or lower the bound.'
+  },
+  'unit.deadline_passed': {
+    retry: 'never',
+    hint: 'Raise budgets.max_latency_ms, or add nodes.'
+  },
+  'unit.dependency_failed': {
+    retry: 'never',
+    hint: 'Mend the unit that this one depends on.'
+  },
+  'unit.lost': {
+    retry: 'elsewhere',
+    hint: 'The node that ran the unit is gone; it is given to another one.'
+  },
   'unit.malformed': {
     retry: 'never',
     hint: 'The work unit does not follow its contract; the gateway that published it must be mended.'
+  },
+  'unit.no_agreement': {
+    retry: 'never',
+    hint: 'Ask for more replicas, or declare a looser agreement.'
+  },
+  'unit.no_node': {
+    retry: 'later',
+    hint: 'Start a node that can run the unit; `kora explain` says which rule refused which node.'
+  },
+  'unit.over_budget': {
+    retry: 'elsewhere',
+    hint: 'The node used more tokens than the unit allows; its result is refused.'
+  },
+  'unit.rejected': {
+    retry: 'later',
+    hint: 'The gateway has more waiting than it takes; submit with priority p0 or p1, or later.'
+  },
+  'unit.schema_mismatch': {
+    retry: 'elsewhere',
+    hint: 'The output does not follow the schema of its task.'
   },
   'wire.kind_unknown': {
     retry: 'never',

@@ -17,6 +17,8 @@ export interface SessionSpec {
   readonly tenant: string
   readonly graphId: string
   readonly graphCid: Cid
+  /** Of the encoded value map of the graph's inputs. */
+  readonly inputsCid: Cid
   readonly requestId: string
   readonly budgets: GraphBudgets
   readonly maxRetriesTotal: number

@@ -77,6 +77,18 @@ export const GATEWAY_NODES_MAX = 10_000
 export const NODE_LEASES_MAX = 1_024
 /** Sessions open at once on one gateway. */
 export const GATEWAY_SESSIONS_MAX = 1_000
+/** Announced batches a gateway remembers, to check late bids against: a minute of one per 15 ms. */
+export const GATEWAY_BATCHES_MAX = 4_096
+/** Groups of waiting units with one set of wants; a graph has as many as models times routings. */
+export const GATEWAY_CLASSES_MAX = 4_096
+/** Results that wait for their session to be opened again after a restart. */
+export const GATEWAY_PARKED_MAX = 4_096
+/** Tenants with a retry budget and a balance in memory; as many as a genesis admits. */
+export const GATEWAY_TENANTS_MAX = 10_000
+/** Claims of one node that stand at once: one per model family and gateway is plenty. */
+export const NODE_CLAIMS_MAX = 64
+/** Nodes that may vanish under one unit before their loss counts as its failure. */
+export const UNIT_LOSSES_MAX = 8
 /** Announcements a node remembers while it waits for its turn to bid. */
 export const AGENT_ANNOUNCEMENTS_MAX = 4_096
 /** Finished results a node keeps until the gateway acknowledges them. */

@@ -16,6 +16,10 @@ export const ClaimMessage = z.strictObject({
   kinds: z.array(z.enum(UNIT_KINDS)).max(UNIT_KINDS.length),
   /** Models whose golden vectors this node has reproduced. */
   models: z.array(cid).max(MESSAGE_ITEMS_MAX),
+  /**
+   * Standing: the most leases that the node holds at once under this claim, those it has already
+   * included. Otherwise: how many leases it takes for this batch.
+   */
   slots: uint(NODE_LEASES_MAX),
   standing: z.boolean()
 })
