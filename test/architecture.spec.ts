@@ -5,7 +5,7 @@
  * sources has a floor, for a guard that sees no modules is green for ever.
  */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Doors, faultsOf, reachFaults } from './support/architecture-rules.ts'
 import { REACHES } from './support/import-table.ts'
@@ -25,6 +25,7 @@ const doors: Doors = z
 
 function sourcesBelow(folder: string): readonly SourceFile[] {
   const url = new URL(`${folder}/`, ROOT)
+  if (!existsSync(url)) return []
   const names = readdirSync(url, { recursive: true, encoding: 'utf8' })
   return names
     .filter((name) => /\.tsx?$/.test(name) || (folder === 'bin' && name.endsWith('.js')))

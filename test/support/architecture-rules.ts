@@ -211,7 +211,7 @@ export function reachFaults(
 }
 
 /** Every module that loading `entry` loads, each with the chain of modules that leads to it. */
-export function loadedFrom(
+function loadedFrom(
   entry: string,
   sources: ReadonlyMap<string, SourceModel>,
   doors: Doors
