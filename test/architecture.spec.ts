@@ -198,6 +198,12 @@ const LEAKS: Readonly<Record<string, Leak>> = {
     rule: 'ratchet'
   },
   'a long file': { path: 'control/x.ts', code: long(400), rule: 'ratchet', line: 400 },
+  'a long table that decides': {
+    path: 'contracts/x.data.ts',
+    code: `export const a = () => 1\n${long(400)}`,
+    rule: 'ratchet',
+    line: 400
+  },
   'half a typ': {
     path: 'contracts/x.ts',
     code: 'export const a = (name: string) => `application/vnd.kora.${' + 'name}.v1+cbor`',
@@ -282,6 +288,10 @@ const SOUND: Readonly<Record<string, Omit<Leak, 'rule'>>> = {
     code: 'export const nowMs = () => Date.now()'
   },
   'a door that the table lists': { path: 'control/x.ts', code: "import { a } from '#mesh-node'" },
+  'a long table': {
+    path: 'contracts/x.data.ts',
+    code: `export const a = [\n${"'b',\n".repeat(400)}]`
+  },
   'a function of seventy lines': {
     path: 'control/x.ts',
     code: `export function a() {\n${long(68)}}`

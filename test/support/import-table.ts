@@ -44,6 +44,10 @@ const ZONES: readonly Zone[] = [
   zone('mesh-node/store/', CONTRACTS, { node: true, refusedPackages: NETWORK_PACKAGES }),
   zone('browser-node/', [...CONTRACTS, '#ledger', '#mesh-node/core'], {}),
   zone('control/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control'], { node: true }),
+  zone('control/cli/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#mesh-node/cli', '#control'], {
+    relative: ['control/'],
+    node: true
+  }),
   zone('sim/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control', '#sim'], { node: true }),
   zone('bin/', [], { relative: ['bin/', 'control/cli/', 'mesh-node/cli/'], node: true })
 ]
