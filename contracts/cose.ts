@@ -9,7 +9,7 @@
 
 import { headLength, MAJOR, readString, writeBytes, writeHead } from './cbor-head.ts'
 import { assert, MeshError } from './errors.ts'
-import { concatBytes, equalBytes, hexToBytes } from './hex.ts'
+import { equalBytes, hexToBytes } from './hex.ts'
 import type { MeshId } from './ids.ts'
 import {
   PEER_ID_BYTES,
@@ -65,19 +65,19 @@ export interface OpenedMessage {
 
 export function signMessage({ typ, mesh, payload, signer }: SignMessageOptions): Uint8Array {
   const header = protectedHeader(typ, kidOf(signer))
-  const headerItem = byteString(header)
-  const payloadItem = byteString(payload)
+  const headerStart = ENVELOPE_HEAD.length
+  const headerEnd = headerStart + headLength(header.length) + header.length
+  const payloadEnd = headerEnd + 1 + headLength(payload.length) + payload.length
+  const envelope = new Uint8Array(payloadEnd + SIGNATURE_ITEM_BYTES)
+  envelope.set(ENVELOPE_HEAD)
+  writeBytes(envelope, headerStart, header)
+  envelope[headerEnd] = EMPTY_MAP
+  writeBytes(envelope, headerEnd + 1, payload)
+  const headerItem = envelope.subarray(headerStart, headerEnd)
+  const payloadItem = envelope.subarray(headerEnd + 1, payloadEnd)
   const signature = signer.sign(signable(headerItem, mesh, payloadItem))
   assert(signature.length === SIGNATURE_BYTES, 'a signer makes Ed25519 signatures')
-  const start = ENVELOPE_HEAD.length
-  const envelope = new Uint8Array(
-    start + headerItem.length + 1 + payloadItem.length + SIGNATURE_ITEM_BYTES
-  )
-  envelope.set(ENVELOPE_HEAD)
-  envelope.set(headerItem, start)
-  envelope[start + headerItem.length] = EMPTY_MAP
-  envelope.set(payloadItem, start + headerItem.length + 1)
-  writeBytes(envelope, envelope.length - SIGNATURE_ITEM_BYTES, signature)
+  writeBytes(envelope, payloadEnd, signature)
   return envelope
 }
 
@@ -191,14 +191,15 @@ function signable(
   mesh: MeshOrGenesis,
   payloadItem: Uint8Array
 ): Uint8Array {
-  const meshItem = byteString(mesh === null ? NO_BYTES : hexToBytes(mesh))
-  return concatBytes(SIGNABLE_HEAD, headerItem, meshItem, payloadItem)
-}
-
-function byteString(bytes: Uint8Array): Uint8Array {
-  const item = new Uint8Array(headLength(bytes.length) + bytes.length)
-  writeBytes(item, 0, bytes)
-  return item
+  const aad = mesh === null ? NO_BYTES : hexToBytes(mesh)
+  const aadStart = SIGNABLE_HEAD.length + headerItem.length
+  const payloadStart = aadStart + headLength(aad.length) + aad.length
+  const bytes = new Uint8Array(payloadStart + payloadItem.length)
+  bytes.set(SIGNABLE_HEAD)
+  bytes.set(headerItem, SIGNABLE_HEAD.length)
+  writeBytes(bytes, aadStart, aad)
+  bytes.set(payloadItem, payloadStart)
+  return bytes
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {

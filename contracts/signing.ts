@@ -8,6 +8,7 @@
  */
 
 import { base58btc } from 'multiformats/bases/base58'
+import { encodeBase58 } from './base58.ts'
 import { MeshError } from './errors.ts'
 
 declare const brand: unique symbol
@@ -42,7 +43,7 @@ export function peerIdFromPublicKey(publicKey: Uint8Array): PeerId {
   const bytes = new Uint8Array(PEER_ID_BYTES)
   bytes.set(PEER_ID_PREFIX)
   bytes.set(publicKey, PEER_ID_PREFIX.length)
-  return base58btc.baseEncode(bytes) as PeerId
+  return encodeBase58(bytes) as PeerId
 }
 
 /** The 32 key bytes inside a peer id. Whether they are a good key, the acceptance rule says. */
@@ -59,7 +60,7 @@ export function peerIdToBytes(peerId: PeerId): Uint8Array {
 
 export function peerIdFromBytes(bytes: Uint8Array): PeerId {
   if (!isPeerIdBytes(bytes)) throw malformed(`${bytes.length} bytes`)
-  return base58btc.baseEncode(bytes) as PeerId
+  return encodeBase58(bytes) as PeerId
 }
 
 export function parsePeerId(text: string): PeerId {

@@ -3,6 +3,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { encode as cborgEncode, rfc8949EncodeOptions } from 'cborg'
 import fc from 'fast-check'
+import { base58btc } from 'multiformats/bases/base58'
 import {
   batchProver,
   bytesToHex,
@@ -29,6 +30,7 @@ import {
   verifyConsistency,
   verifyInclusion
 } from '#contracts'
+import { encodeBase58 } from '../../contracts/base58.ts'
 import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
 import { MESH, seed, TYP } from '../support/mesh-fixtures.ts'
 
@@ -242,6 +244,18 @@ describe('the Merkle tree, for all trees', () => {
         const claim = { index, size: leaves.length, leaf, proof, root: merkleRoot(leaves) }
         equal(verifyInclusion(claim), false)
       })
+    )
+  })
+})
+
+describe('base58, for all short bytes', () => {
+  it('writes what multiformats writes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(4), (bytes, zeros) => {
+        const input = Uint8Array.of(...new Uint8Array(zeros), ...bytes)
+        equal(encodeBase58(input), base58btc.baseEncode(input))
+      }),
+      { numRuns: 500 }
     )
   })
 })
