@@ -17,6 +17,12 @@ export const GRAPH_UNITS_MAX = 100_000
 export const GRAPH_DEPTH_MAX = 1_000
 /** YAML aliases may name a node again this often: the "billion laughs" need a few dozen. */
 export const YAML_ALIASES_MAX = 100
+/** One JSON Schema as canonical bytes: it rides in every unit of its task. */
+export const SCHEMA_BYTES_MAX = 16 * KIB
+/** Time that one schema may take to compile, or to judge one value; hostile patterns take for ever. */
+export const SCHEMA_RUN_MS_MAX = 250
+/** Compiled schemas kept, some 20 KiB each: as many as the tasks of large graphs have. */
+export const SCHEMAS_COMPILED_MAX = 256
 
 // Values and tensors.
 /** One value as canonical bytes: an hour of 16 kHz float audio is 230 MB and is refused as one value. */
@@ -120,6 +126,8 @@ export const BLOB_FETCHES_MAX = 128
 export const BLOB_FETCH_QUEUE_MAX = 65_536
 /** Peers tried for one blob. */
 export const BLOB_SOURCES_MAX = 64
+/** Partial transfers older than this are not taken up again. */
+export const BLOB_PARTIAL_AGE_MS_MAX = 7 * 86_400_000
 /** Bytes of small blobs kept in memory beside the disk. */
 export const BLOB_MEMORY_BYTES_MAX = 64 * MIB
 /** A node's status as canonical bytes. */
@@ -142,8 +150,8 @@ export const LEDGER_BATCH_BYTES_MAX = 2 * MIB
 export const LEDGER_REJECTIONS_KEPT = 1_000
 /** Attempts that one unit may ever have: 21 failed rounds and as many replicas, twice over. */
 export const UNIT_ATTEMPTS_MAX = 128
-/** Signed batch heads that a receipt checker remembers: each saves a signature per receipt. */
-export const RECEIPT_HEADS_MAX = 1_024
+/** Batch heads that a receipt checker remembers, at most 1 MiB each with the tree nodes it has seen. */
+export const RECEIPT_HEADS_MAX = 128
 /** Changes of a node's score that are kept for it to read. */
 export const TRUST_REASONS_KEPT = 32
 /** Heads in one frame of a sync exchange: 75 bytes each. */
