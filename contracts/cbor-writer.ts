@@ -59,7 +59,9 @@ export class CborWriter {
         else if (value instanceof Uint8Array) this.#byteString(value)
         else this.#container(value, depth)
         break
-      default:
+      case 'undefined':
+      case 'function':
+      case 'symbol':
         throw refused(`${typeof value} is not data`)
     }
   }
