@@ -1,0 +1,133 @@
+/**
+ * What a control node does for whoever asks: the same for the process it runs in and over HTTP.
+ * Everything here is plain JSON data, as `--json` prints it; names are the contract's snake_case.
+ */
+import type { SessionId } from '#contracts'
+
+/** One unit's row in results and tables. */
+export interface UnitRow {
+  readonly unit: string
+  readonly task: string
+  readonly index: number
+  readonly kind: string
+  readonly status: string
+  readonly node: string | null
+  readonly backend: string | null
+  readonly ms: number
+  readonly attempts: number
+  readonly verification: string
+  readonly cost_micro: number
+  readonly executions: readonly ExecutionRow[]
+}
+
+export interface ExecutionRow {
+  readonly attempt: number
+  readonly node: string
+  readonly backend: string | null
+  readonly ms: number
+  readonly verdict: string
+  readonly reason: string
+}
+
+export interface BillLine {
+  readonly unit: string
+  readonly attempt: number
+  readonly node: string
+  readonly item: string
+  readonly micro: number
+}
+
+export interface BillDocument {
+  readonly session: string | null
+  readonly lines: readonly BillLine[]
+  readonly total_micro: number
+  /** Every account's posted balance; they sum to zero. */
+  readonly balances: Readonly<Record<string, number>>
+  readonly sum_micro: number
+}
+
+export interface SessionDocument {
+  readonly session: string
+  readonly graph_id: string
+  readonly mesh: string | null
+  readonly status: string
+  readonly stop_reason: string
+  readonly outputs: Readonly<Record<string, unknown>>
+  readonly units: readonly UnitRow[]
+  readonly model_calls: number
+  readonly avoided: number
+  readonly avoided_because: readonly string[]
+  readonly receipts_checked: number
+  readonly bill: BillDocument | null
+  readonly state_hash: string
+  readonly error: { readonly code: string; readonly detail: string } | null
+}
+
+export interface SessionRowDocument {
+  readonly session: string
+  readonly graph_id: string
+  readonly status: string
+  readonly units_done: number
+  readonly units_total: number
+  readonly spent_micro: number
+}
+
+export interface ReplayDocument {
+  readonly session: string
+  readonly state_hash: string
+  readonly replay_hash: string
+  readonly ledger_digest: string
+  readonly replay_ledger_digest: string
+  readonly equal: boolean
+  readonly difference: string | null
+}
+
+export interface NodeDocument {
+  readonly node: string
+  readonly owner: string
+  readonly state: string
+  readonly health_milli: number
+  readonly trust_milli: number
+  readonly running: number
+  readonly slots: number
+  readonly models: number
+}
+
+export interface StatusDocument {
+  readonly mesh: string
+  readonly peer_id: string
+  readonly addresses: readonly string[]
+  readonly sessions: readonly SessionRowDocument[]
+  readonly nodes: readonly NodeDocument[]
+}
+
+export interface ExplainDocument {
+  readonly unit: string
+  readonly state: string
+  readonly attempts: readonly ExecutionRow[]
+  /** Which rule keeps which node from running it. */
+  readonly refusals: readonly {
+    readonly node: string
+    readonly rule: string
+    readonly detail: string
+  }[]
+  readonly next: string
+}
+
+/** A graph and its inputs as text and bytes, so that both sides read them with the same parser. */
+export interface Submission {
+  readonly graph: Uint8Array
+  /** Bytes of files, or JSON text, by input name; which it is, the graph says. */
+  readonly inputs: Readonly<Record<string, Uint8Array>>
+  readonly useCache: boolean
+}
+
+export interface ControlService {
+  submit(submission: Submission): Promise<SessionId>
+  /** Resolves when the session has ended. */
+  result(session: SessionId): Promise<SessionDocument>
+  cancel(session: SessionId): Promise<void>
+  status(): Promise<StatusDocument>
+  explain(unit: string): Promise<ExplainDocument>
+  replay(session: SessionId): Promise<ReplayDocument>
+}
