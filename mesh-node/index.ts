@@ -1,4 +1,4 @@
-export { nodeSigner, NodeVerifier, nodeVerifier } from './keys/node-signer.ts'
+export { NodeVerifier, nodeSigner, nodeVerifier } from './keys/node-signer.ts'
 export {
   createNetwork,
   type NetworkLimits,

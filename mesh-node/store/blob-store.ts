@@ -1,0 +1,42 @@
+/**
+ * What the rest of the house asks of a store of blobs: `Blobs` of the contracts, and readers and
+ * writers for blobs that do not fit in one piece. Knows no disk and no network.
+ */
+import type { Blobs, Cid } from '#contracts'
+
+/** A blob that is being read; it is not evicted until closed. */
+export interface BlobReader {
+  readonly size: number
+  /** Exactly these bytes; fewer only at the end of the blob. */
+  read(offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/**
+ * A blob that arrives in order. Bytes that were written survive `suspend` and a killed process, and
+ * the next writer goes on behind them; whether they are the right ones only `commit` can say, for
+ * the id covers the whole.
+ */
+export interface BlobWriter {
+  /** Bytes held so far: where the next ones belong. */
+  readonly offset: number
+  write(bytes: Uint8Array): Promise<void>
+  /** True: the bytes hash to the id and the blob is in the store. False: they do not; discard them. */
+  commit(): Promise<boolean>
+  /** SHA-256 over a part of what was written. */
+  digest(from: number, to: number): Promise<Uint8Array>
+  /** Ends writing and keeps what is there for a later writer. */
+  suspend(): Promise<void>
+  discard(): Promise<void>
+}
+
+export interface BlobStore extends Blobs {
+  /** Stores bytes under their raw id, or under `cid` if they hash to it (`blob.mismatch` if not). */
+  put(bytes: Uint8Array, cid?: Cid): Promise<Cid>
+  /** As `put`, but may be lost when the process ends: for bytes that can be made or fetched again. */
+  putVolatile(bytes: Uint8Array, cid?: Cid): Promise<Cid>
+  size(cid: Cid): Promise<number | null>
+  openReader(cid: Cid): Promise<BlobReader | null>
+  openWriter(cid: Cid): Promise<BlobWriter>
+  remove(cid: Cid): Promise<boolean>
+}
