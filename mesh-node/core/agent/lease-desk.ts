@@ -1,0 +1,292 @@
+/**
+ * The life of every lease on this node: taken or handed back, readied, run, committed, revealed, told
+ * and told again until the gateway has acknowledged it. Runs nothing itself and knows no link.
+ */
+import {
+  AGENT_RESULTS_MAX,
+  assert,
+  type Cid,
+  type LeaseId,
+  leaseIdOf,
+  type PeerId,
+  unitBlobs
+} from '#contracts'
+import type { AgentConnections } from './agent-connections.ts'
+import type { AgentContext } from './agent-context.ts'
+import type { AgentOffer, InputOf, RunResult } from './agent-contract.ts'
+import type { AgentTotals } from './agent-totals.ts'
+import { attestationOf, startedEvent } from './attest.ts'
+import { builtInOf, builtInReads } from './built-in.ts'
+import type { HeldLease, LeaseTable } from './lease-table.ts'
+import type { ModelShelf } from './model-shelf.ts'
+import { type OfferRule, refusalOf } from './offer-rules.ts'
+import type { Outbox } from './outbox.ts'
+
+/** Loading a model into a fresh executor comes before the run's own limit, and takes at most this. */
+const LOAD_MS_MAX = 120_000
+
+type Failure = Omit<Parameters<Outbox['failure']>[1], 'lease_id'>
+
+export interface LeaseDeskParts {
+  readonly leases: LeaseTable
+  readonly models: ModelShelf
+  readonly connections: AgentConnections
+  readonly totals: AgentTotals
+}
+
+export class LeaseDesk {
+  readonly #context: AgentContext
+  readonly #leases: LeaseTable
+  readonly #models: ModelShelf
+  readonly #connections: AgentConnections
+  readonly #totals: AgentTotals
+
+  constructor(context: AgentContext, { leases, models, connections, totals }: LeaseDeskParts) {
+    this.#context = context
+    this.#leases = leases
+    this.#models = models
+    this.#connections = connections
+    this.#totals = totals
+  }
+
+  grant({ gateway, offers }: InputOf<'grant'>): void {
+    for (const offer of offers) {
+      const held = this.#leases.get(offer.lease)
+      if (held !== undefined) {
+        if (held.gateway === gateway) this.#tell(held)
+        continue
+      }
+      const rule = this.#refusal(gateway, offer)
+      if (rule === null) this.#accept(gateway, offer)
+      else this.#refuse(gateway, offer.lease, rule)
+    }
+  }
+
+  /** After a new welcome: drops what was named and no longer stands, and tells the rest again. */
+  reconcile(gateway: PeerId, named: ReadonlySet<LeaseId>, standing: readonly LeaseId[]): void {
+    const stands = new Set(standing)
+    for (const lease of this.#leases.all()) {
+      if (lease.gateway !== gateway) continue
+      if (named.has(lease.id) && !stands.has(lease.id)) this.#endAs(lease, 'revoked')
+      else this.#tell(lease)
+    }
+  }
+
+  reveal({ gateway, leases }: InputOf<'reveal'>): void {
+    for (const id of leases) {
+      const lease = this.#leases.get(id)
+      if (lease === undefined || lease.gateway !== gateway || lease.revealed) continue
+      lease.revealed = true
+      if (lease.phase === 'committed') this.#deliver(lease)
+    }
+  }
+
+  revoke({ gateway, body }: InputOf<'revoke'>): void {
+    for (const id of body.leases) {
+      const lease = this.#leases.get(id)
+      if (lease === undefined || lease.gateway !== gateway) continue
+      this.#endAs(lease, body.reason === 'expired' ? 'expired' : 'revoked')
+    }
+  }
+
+  acknowledge({ gateway, verdicts }: InputOf<'ack'>): void {
+    const known = verdicts.filter(({ lease_id }) => {
+      const lease = this.#leases.get(lease_id)
+      return lease?.gateway === gateway && lease.phase === 'delivered'
+    })
+    if (known.length === 0) return
+    this.#context.out.push({ type: 'record', gateway, verdicts: known })
+    for (const verdict of known) {
+      const lease = this.#leases.get(verdict.lease_id)
+      // the same lease twice in one message counts once
+      if (lease === undefined) continue
+      this.#totals.judged(verdict)
+      this.#end(lease)
+    }
+  }
+
+  blobsReady(id: LeaseId): void {
+    const lease = this.#leases.get(id)
+    if (lease !== undefined) this.#satisfy(lease, { needsBlobs: false })
+  }
+
+  /** A model's verdict is in: its leases go on, or are handed back. */
+  modelSettled(model: Cid): void {
+    const isReady = this.#models.isReady(model)
+    if (!isReady && !this.#models.isRefused(model)) return
+    for (const lease of this.#leases.all()) {
+      if (!lease.needsModel || lease.packed.unit.model.cid !== model) continue
+      if (isReady) this.#satisfy(lease, { needsModel: false })
+      else this.handBack(lease, 'model_refused')
+    }
+  }
+
+  /** Fills the slots: by priority, then in the order of becoming ready. */
+  startReady(): void {
+    if (this.#context.mode !== 'serving') return
+    for (;;) {
+      const lease = this.#leases.nextReady()
+      if (lease === undefined) return
+      if (!lease.builtIn && this.#leases.slotsUsed >= this.#context.options.descriptor.slots) return
+      if (lease.expiresAtMs <= this.#context.nowMs) this.#endAs(lease, 'expired')
+      else this.#start(lease)
+    }
+  }
+
+  finish(result: RunResult): void {
+    if (this.#leases.stopped(result.lease)) return
+    const lease = this.#leases.get(result.lease)
+    if (lease?.phase !== 'running') return
+    lease.attestation = attestationOf(lease, result, this.#context.options.node)
+    this.#totals.ran(result)
+    const isOver = lease.expiresAtMs <= this.#context.nowMs
+    this.#leases.move(lease, 'committed')
+    if (isOver) this.#endAs(lease, 'expired')
+    else if (lease.commit && !lease.revealed) this.#tell(lease)
+    else this.#deliver(lease)
+  }
+
+  fail(id: LeaseId, failure: Failure): void {
+    if (this.#leases.stopped(id)) return
+    const lease = this.#leases.get(id)
+    if (lease === undefined || lease.attestation !== null) return
+    this.#totals.lastFailure = failure.code
+    this.#say(lease, failure)
+    // the run is gone already, so that there is nothing to kill
+    if (lease.phase === 'running') this.#leases.move(lease, 'waiting')
+    this.#endAs(lease, 'failed')
+  }
+
+  /** Ends leases and runs whose time is up on this node's clock. */
+  expire(): void {
+    for (const lease of this.#leases.due(this.#context.nowMs)) {
+      const isRunTimeout = lease.phase === 'running' && lease.expiresAtMs > this.#context.nowMs
+      if (!isRunTimeout) {
+        this.#endAs(lease, 'expired')
+        continue
+      }
+      const code = 'executor.timed_out'
+      this.#totals.lastFailure = code
+      this.#say(lease, { class: 'timeout', code, detail: 'no answer from the executor in time' })
+      this.#endAs(lease, 'failed')
+    }
+  }
+
+  handBack(lease: HeldLease, reason: OfferRule): void {
+    if (this.#connections.isOnline(lease.gateway)) {
+      this.#context.out.release(lease.gateway, lease.id, reason)
+    }
+    this.#endAs(lease, 'released')
+  }
+
+  #refusal(gateway: PeerId, offer: AgentOffer): OfferRule | null {
+    const { options, mode } = this.#context
+    if (this.#leases.hasEnded(offer.lease)) return 'ended'
+    if (mode === 'paused') return 'paused'
+    if (mode !== 'serving') return 'draining'
+    if (!this.#connections.isAuthorized(gateway)) return 'unauthorized'
+    if (leaseIdOf(offer.unit.id, offer.attempt, options.node) !== offer.lease) return 'mismatched'
+    if (this.#leases.active >= options.descriptor.queue_max) return 'queue_full'
+    if (this.#leases.size >= AGENT_RESULTS_MAX) return 'results_full'
+    const rule = refusalOf(offer.unit.unit, options)
+    if (rule !== null) return rule
+    const { cid } = offer.unit.unit.model
+    if (cid === null) return null
+    if (this.#models.isRefused(cid)) return 'model_refused'
+    return this.#models.hold(cid, gateway) ? null : 'models_full'
+  }
+
+  #refuse(gateway: PeerId, lease: LeaseId, rule: OfferRule): void {
+    this.#totals.refuse(rule)
+    this.#context.out.release(gateway, lease, rule)
+  }
+
+  #accept(gateway: PeerId, offer: AgentOffer): void {
+    const { unit } = offer.unit
+    const handler = builtInOf(unit)
+    const cids = handler !== null && !builtInReads(handler) ? [] : unitBlobs(unit)
+    const needsModel = unit.model.cid !== null && !this.#models.isReady(unit.model.cid)
+    const needsBlobs = cids.length > 0
+    this.#leases.add({
+      id: offer.lease,
+      gateway,
+      attempt: offer.attempt,
+      packed: offer.unit,
+      commit: offer.commit,
+      expiresAtMs: this.#context.nowMs + offer.ttlMs,
+      builtIn: handler !== null,
+      phase: needsModel || needsBlobs ? 'waiting' : 'ready',
+      needsBlobs,
+      needsModel,
+      revealed: false,
+      startedAtMs: 0,
+      runDeadlineMs: Number.POSITIVE_INFINITY,
+      attestation: null
+    })
+    this.#connections.held(gateway, 1)
+    if (needsBlobs) this.#context.out.push({ type: 'fetch', lease: offer.lease, gateway, cids })
+  }
+
+  #satisfy(lease: HeldLease, met: { needsBlobs?: false; needsModel?: false }): void {
+    if (lease.phase !== 'waiting') return
+    lease.needsBlobs = met.needsBlobs ?? lease.needsBlobs
+    lease.needsModel = met.needsModel ?? lease.needsModel
+    if (!lease.needsBlobs && !lease.needsModel) this.#leases.move(lease, 'ready')
+  }
+
+  #start(lease: HeldLease): void {
+    const { nowMs, out, options } = this.#context
+    const { packed: unit, id } = lease
+    const { timeouts, budget } = unit.unit
+    const timeoutMs = Math.min(timeouts.run_ms, budget.max_time_ms)
+    lease.startedAtMs = nowMs
+    lease.runDeadlineMs = nowMs + timeoutMs + LOAD_MS_MAX
+    this.#leases.move(lease, 'running')
+    if (lease.builtIn) {
+      out.runBuiltIn({ lease: id, unit })
+      return
+    }
+    out.push({ type: 'execute', lease: id, unit, timeoutMs })
+    out.push({ type: 'event', event: startedEvent(lease, options.node, nowMs) })
+  }
+
+  #deliver(lease: HeldLease): void {
+    this.#leases.move(lease, 'delivered')
+    this.#tell(lease)
+  }
+
+  /** Sends what the lease has to say, if its gateway is there: a commitment, a result, or nothing yet. */
+  #tell(lease: HeldLease): void {
+    const { attestation, gateway, phase } = lease
+    if (attestation === null || !this.#connections.isOnline(gateway)) return
+    if (phase === 'delivered') {
+      this.#context.out.result(gateway, attestation)
+      return
+    }
+    assert(phase === 'committed', 'what has an attestation is committed or delivered')
+    const { commit } = attestation
+    assert(commit !== undefined, 'a result that is held back has its commitment')
+    this.#context.out.commit(gateway, { lease_id: lease.id, commitment: commit })
+  }
+
+  #say(lease: HeldLease, failure: Failure): void {
+    if (!this.#connections.isOnline(lease.gateway)) return
+    this.#context.out.failure(lease.gateway, { lease_id: lease.id, ...failure })
+  }
+
+  #endAs(lease: HeldLease, end: 'failed' | 'released' | 'revoked' | 'expired'): void {
+    this.#totals.count(end)
+    this.#end(lease)
+  }
+
+  /** The lease is over here, whatever it was doing. */
+  #end(lease: HeldLease): void {
+    const stopping = lease.phase === 'running' && !lease.builtIn
+    if (stopping) this.#context.out.push({ type: 'kill', lease: lease.id })
+    this.#leases.end(lease, { stopping })
+    this.#connections.held(lease.gateway, -1)
+    const { cid } = lease.packed.unit.model
+    if (cid !== null) this.#models.letGo(cid)
+    this.#context.out.forget(lease.id)
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What one step has to say, gathered so that each gateway gets one frame of a kind with many items
+ * in it. Order between kinds is kept: results before releases, so that nothing finished is handed back.
+ */
+import {
+  type Attestation,
+  type FailureMessage,
+  type LeaseId,
+  MESSAGE_ITEMS_MAX,
+  type PeerId
+} from '#contracts'
+import type { AgentEffect, BuiltInItem } from './agent-contract.ts'
+
+type Commitment = { readonly lease_id: LeaseId; readonly commitment: Uint8Array }
+type Failure = FailureMessage['failures'][number]
+
+export class Outbox {
+  readonly effects: AgentEffect[] = []
+  readonly #commits = new Map<PeerId, Commitment[]>()
+  readonly #results = new Map<PeerId, Attestation[]>()
+  readonly #failures = new Map<PeerId, Failure[]>()
+  readonly #releases = new Map<string, { gateway: PeerId; reason: string; leases: LeaseId[] }>()
+  readonly #builtIn: BuiltInItem[] = []
+  readonly #forgotten: LeaseId[] = []
+
+  push(effect: AgentEffect): void {
+    this.effects.push(effect)
+  }
+
+  commit(gateway: PeerId, commitment: Commitment): void {
+    listOf(this.#commits, gateway).push(commitment)
+  }
+
+  result(gateway: PeerId, attestation: Attestation): void {
+    listOf(this.#results, gateway).push(attestation)
+  }
+
+  failure(gateway: PeerId, failure: Failure): void {
+    listOf(this.#failures, gateway).push(failure)
+  }
+
+  release(gateway: PeerId, lease: LeaseId, reason: string): void {
+    const key = `${gateway} ${reason}`
+    const held = this.#releases.get(key)
+    if (held === undefined) this.#releases.set(key, { gateway, reason, leases: [lease] })
+    else held.leases.push(lease)
+  }
+
+  runBuiltIn(item: BuiltInItem): void {
+    this.#builtIn.push(item)
+  }
+
+  forget(lease: LeaseId): void {
+    this.#forgotten.push(lease)
+  }
+
+  /** All effects of the step, in order. */
+  seal(): readonly AgentEffect[] {
+    for (const [gateway, items] of this.#commits) {
+      for (const commitments of chunks(items)) {
+        const frame = { kind: 'commit', body: { v: 1, commitments } } as const
+        this.effects.push({ type: 'send', gateway, frame })
+      }
+    }
+    for (const [gateway, items] of this.#results) {
+      for (const attestations of chunks(items)) {
+        this.effects.push({ type: 'attest', gateway, attestations })
+      }
+    }
+    for (const [gateway, items] of this.#failures) {
+      for (const failures of chunks(items)) {
+        const frame = { kind: 'failure', body: { v: 1, failures } } as const
+        this.effects.push({ type: 'send', gateway, frame })
+      }
+    }
+    for (const { gateway, reason, leases } of this.#releases.values()) {
+      for (const part of chunks(leases)) {
+        const frame = { kind: 'release', body: { v: 1, leases: part, reason } } as const
+        this.effects.push({ type: 'send', gateway, frame })
+      }
+    }
+    if (this.#forgotten.length > 0) this.effects.push({ type: 'forget', leases: this.#forgotten })
+    if (this.#builtIn.length > 0) this.effects.push({ type: 'run-built-in', items: this.#builtIn })
+    return this.effects
+  }
+}
+
+function listOf<T>(lists: Map<PeerId, T[]>, gateway: PeerId): T[] {
+  const held = lists.get(gateway)
+  if (held !== undefined) return held
+  const made: T[] = []
+  lists.set(gateway, made)
+  return made
+}
+
+/** Parts of at most MESSAGE_ITEMS_MAX; the list itself where it is short enough. */
+function chunks<T>(items: T[]): T[][] {
+  if (items.length <= MESSAGE_ITEMS_MAX) return [items]
+  const parts: T[][] = []
+  for (let start = 0; start < items.length; start += MESSAGE_ITEMS_MAX) {
+    parts.push(items.slice(start, start + MESSAGE_ITEMS_MAX))
+  }
+  return parts
+}

@@ -1,0 +1,14 @@
+/** The door to the machines: they run in Node, in a browser and in the simulator. */
+export type {
+  AgentEffect,
+  AgentInput,
+  AgentOffer,
+  AgentOptions,
+  BuiltInItem,
+  KnownGateway,
+  RunResult
+} from './agent/agent-contract.ts'
+export { AgentMachine } from './agent/agent-machine.ts'
+export type { AgentStatus } from './agent/agent-status.ts'
+export { BUILT_IN_HANDLERS, builtInOf, builtInReads, runBuiltIn } from './agent/built-in.ts'
+export { OFFER_RULES, type OfferRule } from './agent/offer-rules.ts'
