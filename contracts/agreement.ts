@@ -80,7 +80,7 @@ function sameLabels(left: Value, right: Value): boolean {
     left,
     right,
     sameLabels,
-    (a, b) => Number.isInteger(a) === Number.isInteger(b) && (!Number.isInteger(a) || a === b)
+    (a, b) => a === b || !(Number.isInteger(a) && Number.isInteger(b))
   )
 }
 

@@ -74,14 +74,6 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Raise the blob limit in the configuration, or split the data.'
   },
-  'cli.interrupted': {
-    retry: 'here',
-    hint: 'Run the command again; what was finished is kept.'
-  },
-  'cli.usage': {
-    retry: 'never',
-    hint: 'Run the command with --help to see its verbs and flags.'
-  },
   'budget.exceeded': {
     retry: 'never',
     hint: 'Raise the budgets of the graph to the worst case that the facts name, or ask for less work.'
@@ -93,6 +85,14 @@ export const ERROR_CODES = {
   'claim.refused': {
     retry: 'later',
     hint: 'Say hello first, and claim for a batch that was announced or as a standing claim.'
+  },
+  'cli.interrupted': {
+    retry: 'here',
+    hint: 'Run the command again; what was finished is kept.'
+  },
+  'cli.usage': {
+    retry: 'never',
+    hint: 'Run the command with --help to see its verbs and flags.'
   },
   'contracts.cbor_malformed': {
     retry: 'never',
@@ -346,6 +346,10 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'The manifest names a file that is not here; fetch it by its hash.'
   },
+  'model.golden_mismatch': {
+    retry: 'elsewhere',
+    hint: 'Fetch the golden vectors again: their bytes do not match their content id.'
+  },
   'model.input_invalid': {
     retry: 'never',
     hint: 'Give the input in the form that the model manifest states.'
@@ -357,6 +361,10 @@ export const ERROR_CODES = {
   'model.input_unknown': {
     retry: 'never',
     hint: 'Give only inputs that the model signature names.'
+  },
+  'model.inputs_needed': {
+    retry: 'never',
+    hint: 'Give example inputs: none that were drawn fit this model.'
   },
   'model.manifest_malformed': {
     retry: 'never',
@@ -390,10 +398,6 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Give the input in the shape that the model signature names.'
   },
-  'net.local_node_failed': {
-    retry: 'later',
-    hint: 'Start it by hand with `krako-node start` and read what it says.'
-  },
   'net.address_malformed': {
     retry: 'never',
     hint: 'Give a TCP multiaddr such as /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW….'
@@ -413,6 +417,10 @@ export const ERROR_CODES = {
   'net.listen_failed': {
     retry: 'never',
     hint: 'Listen on an address of this machine and a port that this user may open.'
+  },
+  'net.local_node_failed': {
+    retry: 'later',
+    hint: 'Start it by hand with `krako-node start` and read what it says.'
   },
   'net.port_in_use': {
     retry: 'never',
@@ -438,6 +446,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Cut the page into parts with fewer lines.'
   },
+  'replay.not_recorded': {
+    retry: 'never',
+    hint: 'Replay where the session ran, or fetch its results first: a result it needs is not here.'
+  },
   'session.failed': {
     retry: 'later',
     hint: 'See which unit failed and why with `kora explain <unit>`.'
@@ -457,10 +469,6 @@ export const ERROR_CODES = {
   'store.full': {
     retry: 'later',
     hint: 'Raise the size limit of the store, or unpin blobs that are no longer needed.'
-  },
-  'replay.not_recorded': {
-    retry: 'never',
-    hint: 'Replay where the session ran, or fetch its results first: a result it needs is not here.'
   },
   'store.unwritable': {
     retry: 'never',

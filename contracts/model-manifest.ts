@@ -52,7 +52,8 @@ export const ModelManifest = z.strictObject({
     .array(z.strictObject({ name: text(NAME_CHARS_MAX), cid, bytes: uint(BLOB_BYTES_MAX) }))
     .min(1)
     .max(16),
-  inputs: z.array(Port).min(1).max(64),
+  /** A generator takes none. */
+  inputs: z.array(Port).max(64),
   outputs: z.array(Port).max(64),
   settings: z.record(
     text(NAME_CHARS_MAX),

@@ -3,6 +3,7 @@
  * stand on it alone.
  */
 export { nodeBackend } from './backend-class.ts'
+export { type Conformance, type ConformanceRequest, conformance } from './conformance.ts'
 export type {
   EngineStats,
   ExecutionEngine,

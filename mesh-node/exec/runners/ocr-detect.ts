@@ -23,13 +23,16 @@ interface DetectSettings extends TextBoxSettings {
   readonly side_max: number
 }
 
-/** PP-OCR's own figures, where the manifest does not say otherwise. */
+/**
+ * PP-OCR's own figures, where the manifest does not say otherwise, but for the growth of boxes: with
+ * its 1.5 they end at the letters, and recognition then loses most spaces of Latin text.
+ */
 function settingsOf(manifest: ModelManifest): DetectSettings {
   return {
     side_max: setting(manifest, 'side_max', 960),
     threshold: setting(manifest, 'threshold', 0.3),
     box_threshold: setting(manifest, 'box_threshold', 0.6),
-    unclip_ratio: setting(manifest, 'unclip_ratio', 1.5),
+    unclip_ratio: setting(manifest, 'unclip_ratio', 2.2),
     side_min: setting(manifest, 'side_min', 3),
     boxes_max: setting(manifest, 'boxes_max', 1_000)
   }
