@@ -150,9 +150,21 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Submit to the running control node, or stop it, or use another folder with --data.'
   },
+  'control.no_such_route': {
+    retry: 'never',
+    hint: 'See the routes in the README: /v1/status, /v1/sessions, /v1/units.'
+  },
   'control.not_running': {
     retry: 'later',
     hint: 'Start the control node with `kora up`, or name its folder with --data.'
+  },
+  'control.request_malformed': {
+    retry: 'never',
+    hint: 'Send JSON in the shape that the README states.'
+  },
+  'control.unauthorised': {
+    retry: 'never',
+    hint: 'Use the token in control.json of the control node\'s data folder.'
   },
   'executor.cancelled': {
     retry: 'never',

@@ -34,6 +34,9 @@ export const CBOR_DEPTH_MAX = 2 * VALUE_DEPTH_MAX
 /** ONNX models in use have rank 6 at most; 16 leaves room. */
 export const TENSOR_RANK_MAX = 16
 
+/** One input of a graph: a file as it lies on disk, before it is decoded. */
+export const INPUT_BYTES_MAX = 256 * MIB
+
 // Wire.
 /** One gossip message (DESIGN 3.3); larger batches travel by hash. */
 export const GOSSIP_BYTES_MAX = 64 * KIB

@@ -3,19 +3,7 @@
  * line now and then where nobody does. Writes to the error stream only, so results stay clean.
  */
 import type { Io } from '#mesh-node/cli'
-
-/** What is known of a running session; counts of units are of those known so far. */
-export interface SessionProgress {
-  readonly unitsDone: number
-  readonly unitsFailed: number
-  readonly unitsRunning: number
-  readonly unitsWaiting: number
-  readonly nodes: number
-  readonly spentMicro: number
-  readonly budgetMicro: number
-  /** The task that moved last, for people. */
-  readonly task: string
-}
+import type { SessionProgress } from '../session/progress.ts'
 
 const BAR_CELLS = 20
 /** A log line that nobody watches live, at most this often. */
