@@ -123,28 +123,51 @@ function sameStructure(
   return left === right
 }
 
-/** |a − b| ≤ atol + rtol · max|b| over the whole tensor: never purely relative (DESIGN 14). */
+/**
+ * |a − b| ≤ atol + rtol · max|b| over the whole tensor: never purely relative (DESIGN 14). The
+ * maximum is over finite numbers; NaN and the infinities agree with themselves alone.
+ */
 function closeNumbers(rule: Numeric, left: ArrayLike<number>, right: ArrayLike<number>): boolean {
   if (left.length !== right.length) return false
-  let largest = 0
-  for (let index = 0; index < right.length; index++) {
-    largest = Math.max(largest, Math.abs(left[index] ?? 0), Math.abs(right[index] ?? 0))
+  const largest = Math.max(largestFinite(left), largestFinite(right))
+  const bound = rule.atol + rule.rtol * largest
+  for (let index = 0; index < left.length; index++) {
+    const a = left[index] ?? 0
+    const b = right[index] ?? 0
+    const finite = Number.isFinite(a) && Number.isFinite(b)
+    if (!(Object.is(a, b) || a === b || (finite && Math.abs(a - b) <= bound))) return false
   }
-  const bound = rule.atol + rule.rtol * (Number.isFinite(largest) ? largest : 0)
+  return rule.cosine_min === undefined || cosine(left, right, largest) >= rule.cosine_min
+}
+
+function largestFinite(numbers: ArrayLike<number>): number {
+  let largest = 0
+  for (let index = 0; index < numbers.length; index++) {
+    const size = Math.abs(numbers[index] ?? 0)
+    if (size > largest && size < Number.POSITIVE_INFINITY) largest = size
+  }
+  return largest
+}
+
+/** Of the finite numbers, scaled so that no square overflows; 1 where one side is all zero. */
+function cosine(left: ArrayLike<number>, right: ArrayLike<number>, largest: number): number {
   let dot = 0
   let leftSquares = 0
   let rightSquares = 0
   for (let index = 0; index < left.length; index++) {
-    const a = left[index] ?? 0
-    const b = right[index] ?? 0
-    if (!(Object.is(a, b) || a === b || Math.abs(a - b) <= bound)) return false
+    const a = (left[index] ?? 0) / largest
+    const b = (right[index] ?? 0) / largest
+    if (!Number.isFinite(a) || !Number.isFinite(b)) continue
     dot += a * b
     leftSquares += a * a
     rightSquares += b * b
   }
-  if (rule.cosine_min === undefined || leftSquares === 0 || rightSquares === 0) return true
-  return dot / Math.sqrt(leftSquares * rightSquares) >= rule.cosine_min
+  if (leftSquares === 0 || rightSquares === 0) return 1
+  return dot / Math.sqrt(leftSquares * rightSquares)
 }
+
+/** A row that holds NaN has no largest number. */
+const NO_LABEL = -1
 
 /** Index of the largest number of each row along the last axis; the first of equals. */
 function argmaxRows(tensor: Tensor): number[] {
@@ -153,10 +176,13 @@ function argmaxRows(tensor: Tensor): number[] {
   const rows: number[] = []
   for (let start = 0; start < numbers.length && width > 0; start += width) {
     let best = start
-    for (let index = start + 1; index < start + width; index++) {
-      if ((numbers[index] ?? 0) > (numbers[best] ?? 0)) best = index
+    let holdsNaN = false
+    for (let index = start; index < start + width; index++) {
+      const number = numbers[index] ?? 0
+      if (Number.isNaN(number)) holdsNaN = true
+      else if (number > (numbers[best] ?? 0)) best = index
     }
-    rows.push(best - start)
+    rows.push(holdsNaN ? NO_LABEL : best - start)
   }
   return rows
 }

@@ -10,7 +10,7 @@ import { MeshError } from './errors.ts'
 import type { MeshId } from './ids.ts'
 import { ATTESTATION_BYTES_MAX, NAME_CHARS_MAX, UNIT_INPUTS_MAX } from './limits.ts'
 import { cid } from './model-manifest.ts'
-import { bytes, leaseId, readShape, text, uint, unitId } from './shape.ts'
+import { bytes, bytes32, leaseId, readShape, text, uint, unitId } from './shape.ts'
 import { type PeerId, parsePeerId, type Verifier } from './signing.ts'
 
 export const ATTESTATION_TYP = 'application/vnd.kora.attestation.v1+cbor'
@@ -57,19 +57,31 @@ export const Attestation = z.strictObject({
   started_ms: uint(),
   finished_ms: uint(),
   /** The commitment that was sent before the result was revealed; quorum only. */
-  commit: bytes(32).optional()
+  commit: bytes32.optional()
 })
 export type Attestation = z.infer<typeof Attestation>
 
 export const encodeAttestation = (attestation: Attestation): Uint8Array =>
   encodeCanonical(readShape(Attestation, attestation, 'attestation.malformed'))
 
-export const decodeAttestation = (raw: Uint8Array): Attestation =>
-  readShape(
+/** What was read from these very bytes: gateway, judge and ledger each open the same attestation. */
+const opened = new WeakMap<Uint8Array, Attestation>()
+
+export function decodeAttestation(raw: Uint8Array): Attestation {
+  const known = opened.get(raw)
+  if (known !== undefined) return known
+  const attestation = readShape(
     Attestation,
     decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }),
     'attestation.malformed'
   )
+  opened.set(raw, attestation)
+  return attestation
+}
+
+/** Reads an attestation whose shape was checked before it was stored. */
+export const readCheckedAttestation = (raw: Uint8Array): Attestation =>
+  decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }) as Attestation
 
 /** COSE_Sign1 over root, size and `about` of a batch of attestations. */
 export const BATCH_HEAD_BYTES_MAX = 512
@@ -78,7 +90,7 @@ export const BATCH_HEAD_BYTES_MAX = 512
 export const Receipt = z.strictObject({
   item: bytes(ATTESTATION_BYTES_MAX),
   index: uint(),
-  path: z.array(bytes(32)).max(32),
+  path: z.array(bytes32).max(32),
   head: bytes(BATCH_HEAD_BYTES_MAX)
 })
 export type Receipt = z.infer<typeof Receipt>

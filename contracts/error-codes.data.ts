@@ -150,6 +150,14 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Submit to the running control node, or stop it, or use another folder with --data.'
   },
+  'control.folder_unusable': {
+    retry: 'later',
+    hint: 'Check that the folder exists, is yours and can be written; or name another with --data.'
+  },
+  'control.mesh_exists': {
+    retry: 'never',
+    hint: 'This folder has a mesh already: use it, or name another folder with --data.'
+  },
   'control.no_such_route': {
     retry: 'never',
     hint: 'See the routes in the README: /v1/status, /v1/sessions, /v1/units.'
@@ -158,13 +166,17 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Start the control node with `kora up`, or name its folder with --data.'
   },
+  'control.not_sequencer': {
+    retry: 'never',
+    hint: 'The genesis names another control node; use the folder that its key is in.'
+  },
   'control.request_malformed': {
     retry: 'never',
     hint: 'Send JSON in the shape that the README states.'
   },
   'control.unauthorised': {
     retry: 'never',
-    hint: 'Use the token in control.json of the control node\'s data folder.'
+    hint: "Use the token in control.json of the control node's data folder."
   },
   'executor.cancelled': {
     retry: 'never',
@@ -549,5 +561,9 @@ export const ERROR_CODES = {
   'wire.message_malformed': {
     retry: 'never',
     hint: 'Send the message in the shape that its version names.'
+  },
+  'wire.signer_mismatch': {
+    retry: 'never',
+    hint: 'The message names another peer than the one that signed it; refuse its sender.'
   }
 } as const satisfies Record<string, ErrorEntry>

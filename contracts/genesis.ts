@@ -11,7 +11,7 @@ import { MeshError } from './errors.ts'
 import { bytesToHex } from './hex.ts'
 import { type MeshId, parseMeshId } from './ids.ts'
 import { NAME_CHARS_MAX } from './limits.ts'
-import { hex32, readShape, text, uint } from './shape.ts'
+import { hex32, readShape, record, text, uint } from './shape.ts'
 import type { Signer, Verifier } from './signing.ts'
 
 export const GENESIS_TYP = 'application/vnd.kora.genesis.v1+cbor'
@@ -21,7 +21,7 @@ const GENESIS_BYTES_MAX = 64 * 1024
 
 export const PriceSchedule = z.strictObject({
   /** Micro-credits per compute-second by node class; `*` for the rest. DESIGN 10.6: 500. */
-  compute_micro_per_s: z.record(text(NAME_CHARS_MAX), uint()),
+  compute_micro_per_s: record(text(NAME_CHARS_MAX), uint()),
   /** Micro-credits per 1,000 tokens. DESIGN 10.6: 2,000. */
   tokens_micro_per_1000: uint()
 })
@@ -40,7 +40,7 @@ export const Genesis = z.strictObject({
   prices: PriceSchedule,
   policies: z.strictObject({ trust: text(NAME_CHARS_MAX), scheduler: text(NAME_CHARS_MAX) }),
   /** Zones and the owners in them: `trusted` holds those who may see local_only work. */
-  zones: z.record(text(NAME_CHARS_MAX), z.array(peerId).max(10_000)),
+  zones: record(text(NAME_CHARS_MAX), z.array(peerId).max(10_000)),
   created_at_ms: uint()
 })
 export type Genesis = z.infer<typeof Genesis>

@@ -21,7 +21,8 @@ export type LogId = Id<'LogId'>
 const SESSION_ID = /^s[0-9a-f]{32}$/
 const LEASE_ID = /^l[0-9a-f]{32}$/
 const HEX_32_BYTES = /^[0-9a-f]{64}$/
-const UNIT_ID = /^bafyrei[a-z2-7]{52}$/
+/** 58 characters of base32 hold 290 bits of which a content id has 288: the rest must be zero. */
+const UNIT_ID = /^bafyrei[a-h][a-z2-7]{50}[aeimquy4]$/
 
 function parse<T extends string>(rule: RegExp, kind: string, text: string): T {
   if (!rule.test(text)) {

@@ -12,7 +12,17 @@ import { type LogId, type MeshId, parseLogId } from './ids.ts'
 import { LEDGER_ENTRY_BYTES_MAX, MESSAGE_ITEMS_MAX, NAME_CHARS_MAX } from './limits.ts'
 import { AckMessage } from './messages/ack.ts'
 import { cid } from './model-manifest.ts'
-import { bytes, hex32, leaseId, readShape, sessionId, text, uint, unitId } from './shape.ts'
+import {
+  bytes,
+  bytes32,
+  hex32,
+  leaseId,
+  readShape,
+  sessionId,
+  text,
+  uint,
+  unitId
+} from './shape.ts'
 import { type PeerId, publicKeyFromPeerId, type Signer, type Verifier } from './signing.ts'
 import { FAILURE_CLASSES, NODE_STATES, STOP_REASONS } from './states.ts'
 import { ESCALATION_TRIGGERS } from './task-graph.ts'
@@ -146,7 +156,7 @@ export const ENTRY_BODIES = {
     state_hash: hex32
   }),
   /** The sequencer has seen another log up to here: its entries join the order at this point. */
-  'head.sequenced': z.strictObject({ log: hex32, seq: uint(), hash: bytes(32) }),
+  'head.sequenced': z.strictObject({ log: hex32, seq: uint(), hash: bytes32 }),
   /** A node's own record of what it attested and what it was told about it. */
   'results.attested': z.strictObject({
     gateway: peerId,
@@ -176,7 +186,7 @@ const EntryFrame = z.strictObject({
   v: z.literal(1),
   log: hex32,
   seq: uint(),
-  prev: bytes(32),
+  prev: bytes32,
   kind: text(NAME_CHARS_MAX),
   body: z.unknown()
 })
@@ -202,6 +212,49 @@ export function openEntry(raw: Uint8Array): LedgerEntry {
   return { kind, body, ...place, hash: sha256(raw), bytes: raw } as LedgerEntry
 }
 
+/** An entry whose place is sound and whose kind or body means nothing here: kept, chained and refused. */
+export interface RefusedEntry {
+  readonly kind: 'refused'
+  readonly claimed: string
+  readonly reason: string
+  readonly log: LogId
+  readonly seq: number
+  readonly prev: Uint8Array
+  readonly hash: Uint8Array
+  readonly bytes: Uint8Array
+}
+/** What stands at a place of a log. */
+export type PlacedEntry = LedgerEntry | RefusedEntry
+
+/**
+ * Reads whatever may stand in a log. Throws only where the place itself cannot be read: a kind or
+ * body that means nothing is a `RefusedEntry`, for the chain goes on through it.
+ */
+export function readEntry(raw: Uint8Array): PlacedEntry {
+  const plain = decodeCanonical(raw, { bytesMax: LEDGER_ENTRY_BYTES_MAX })
+  const { kind, body, ...rest } = readShape(EntryFrame, plain, 'ledger.entry_malformed')
+  const place = { log: parseLogId(rest.log), seq: rest.seq, prev: rest.prev }
+  const found = { ...place, hash: sha256(raw), bytes: raw }
+  if (!isEntryKind(kind)) return refusedEntry(kind, 'kind_unknown', found)
+  const parsed = ENTRY_BODIES[kind].safeParse(body)
+  if (!parsed.success) return refusedEntry(kind, 'body_malformed', found)
+  return { kind, body: parsed.data, ...found } as LedgerEntry
+}
+
+/** Reads an entry that `readEntry` has seen whole before it was stored: only its hash is to be checked. */
+export function readCheckedEntry(raw: Uint8Array, hash: Uint8Array): LedgerEntry {
+  const { kind, body, log, seq, prev } = decodeCanonical(raw, {
+    bytesMax: LEDGER_ENTRY_BYTES_MAX
+  }) as LedgerEntry
+  return { kind, body, log, seq, prev, hash, bytes: raw } as LedgerEntry
+}
+
+const refusedEntry = (
+  claimed: string,
+  reason: string,
+  found: Omit<RefusedEntry, 'kind' | 'claimed' | 'reason'>
+): RefusedEntry => ({ kind: 'refused', claimed, reason, ...found })
+
 /** log = H(public key ‖ incarnation): a store that was lost starts a new one (DESIGN 10.1). */
 export function logIdOf(author: PeerId, incarnation: Uint8Array): LogId {
   return parseLogId(bytesToHex(sha256(concatBytes(publicKeyFromPeerId(author), incarnation))))
@@ -210,9 +263,9 @@ export function logIdOf(author: PeerId, incarnation: Uint8Array): LogId {
 const LedgerHead = z.strictObject({
   v: z.literal(1),
   log: hex32,
-  incarnation: bytes(32),
+  incarnation: bytes32,
   seq: uint(),
-  hash: bytes(32)
+  hash: bytes32
 })
 
 /** The author's word that its log ends here. `author` comes from the signature and fits `log`. */

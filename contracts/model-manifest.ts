@@ -8,7 +8,7 @@ import { Agreement } from './agreement.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
 import { type Cid, isCid } from './cid.ts'
 import { BLOB_BYTES_MAX, NAME_CHARS_MAX, PROSE_CHARS_MAX, TENSOR_RANK_MAX } from './limits.ts'
-import { readShape, text, uint } from './shape.ts'
+import { readShape, record, text, uint } from './shape.ts'
 import { DTYPE_BYTES, type Dtype, isDtype } from './value.ts'
 
 export const cid = z.custom<Cid>(
@@ -55,14 +55,14 @@ export const ModelManifest = z.strictObject({
   /** A generator takes none. */
   inputs: z.array(Port).max(64),
   outputs: z.array(Port).max(64),
-  settings: z.record(
+  settings: record(
     text(NAME_CHARS_MAX),
     z.union([z.string().max(PROSE_CHARS_MAX), z.number(), z.boolean()])
   ),
   /** Right answers on given inputs: each names two encoded value maps. A backend earns only after it gives them. */
   golden: z.array(z.strictObject({ inputs: cid, outputs: cid })).max(16),
   /** How near a backend must come to the golden outputs, by provider; `*` for the rest. */
-  tolerances: z.record(text(NAME_CHARS_MAX), Agreement),
+  tolerances: record(text(NAME_CHARS_MAX), Agreement),
   /** Calibrated cost on the reference class: microseconds per run, and per KiB of input. */
   cost: z.strictObject({ base_us: uint(), us_per_kib: uint() }),
   memory_mb: uint(1_000_000)

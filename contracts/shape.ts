@@ -13,6 +13,7 @@ import {
   type SessionId,
   type UnitId
 } from './ids.ts'
+import { CBOR_DEPTH_MAX } from './limits.ts'
 
 /** At most this many faults are listed: a hostile document could have millions. */
 export const ISSUES_MAX = 100
@@ -67,6 +68,35 @@ export const bytes = (bytesMax: number) =>
     (value) => value instanceof Uint8Array && value.length <= bytesMax,
     `bytes, at most ${bytesMax}`
   )
+/** A SHA-256 digest, or as many bytes: a shorter one is another spelling, not the same. */
+export const bytes32 = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.length === 32,
+  '32 bytes'
+)
+/**
+ * A map with keys from outside. zod drops the key `__proto__` without a word, and what opens would
+ * differ from what was signed: such a map is refused.
+ */
+export function record<Key extends z.ZodString, Item extends z.ZodType>(key: Key, item: Item) {
+  const shape = z.record(key, item)
+  return z
+    .custom<z.input<typeof shape>>((value) => !hasPrototypeKey(value), 'no key "__proto__"')
+    .pipe(shape)
+}
+
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json }
+/** Any JSON value, as it is and not copied. */
+export const json = z.custom<Json>(
+  (value) => isJson(value),
+  'a JSON value without the key "__proto__", nested 128 deep at most'
+)
+
 export const hex32 = z.string().refine(isHex32, '64 lowercase hex digits')
 export const unitId = z.custom<UnitId>(
   (value) => typeof value === 'string' && isUnitId(value),
@@ -80,3 +110,23 @@ export const leaseId = z.custom<LeaseId>(
   (value) => typeof value === 'string' && isLeaseId(value),
   'a lease id'
 )
+
+const hasPrototypeKey = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')
+
+function isJson(value: unknown, depth = 0): boolean {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || !isPlain(value) || hasPrototypeKey(value)) return false
+  if (depth >= CBOR_DEPTH_MAX) return false
+  for (const key of Object.keys(value)) {
+    if (!isJson(Reflect.get(value, key), depth + 1)) return false
+  }
+  return true
+}
+
+function isPlain(value: object): boolean {
+  if (Array.isArray(value)) return true
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}

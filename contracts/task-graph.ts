@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { Agreement } from './agreement.ts'
 import { GRAPH_TASKS_MAX, NAME_CHARS_MAX, PROSE_CHARS_MAX } from './limits.ts'
 import { TIERS } from './model-manifest.ts'
-import { text, uint } from './shape.ts'
+import { json, record, text, uint } from './shape.ts'
 import type { Value } from './value.ts'
 
 export const TASK_IR_VERSION = 1
@@ -53,9 +53,9 @@ export const Reference = z.union([
 ])
 export type Reference = z.infer<typeof Reference>
 
-const JsonValue: z.ZodType<Value> = z.json() as z.ZodType<Value>
+const JsonValue: z.ZodType<Value> = json
 /** JSON Schema draft 2020-12, kept as written; compiled where it is used. */
-export const JsonSchema = z.union([z.boolean(), z.record(z.string(), z.json())])
+export const JsonSchema = z.union([z.boolean(), record(z.string(), json)])
 export type JsonSchema = z.infer<typeof JsonSchema>
 
 export const TaskBudget = z.strictObject({
@@ -109,7 +109,7 @@ export const Task = z.strictObject({
   handler: text(NAME_CHARS_MAX).optional(),
   model: text(NAME_CHARS_MAX).optional(),
   tier: z.enum(TIERS).optional(),
-  input: z.record(text(NAME_CHARS_MAX), JsonValue).default({}),
+  input: record(text(NAME_CHARS_MAX), JsonValue).default({}),
   schema: JsonSchema.optional(),
   budget: TaskBudget.optional(),
   verification: Verification.default({
@@ -160,19 +160,17 @@ export const TaskGraph = z.strictObject({
     max_retries_total: 100
   }),
   /** What the caller must give, by name. */
-  inputs: z
-    .record(
-      text(NAME_CHARS_MAX),
-      z.strictObject({
-        description: z.string().max(PROSE_CHARS_MAX).optional(),
-        /** `file`: the bytes of a file; `json`: a JSON value. */
-        kind: z.enum(['file', 'json']).default('file'),
-        default: JsonValue.optional()
-      })
-    )
-    .default({}),
+  inputs: record(
+    text(NAME_CHARS_MAX),
+    z.strictObject({
+      description: z.string().max(PROSE_CHARS_MAX).optional(),
+      /** `file`: the bytes of a file; `json`: a JSON value. */
+      kind: z.enum(['file', 'json']).default('file'),
+      default: JsonValue.optional()
+    })
+  ).default({}),
   tasks: z.array(Task).min(1).max(GRAPH_TASKS_MAX),
-  outputs: z.record(text(NAME_CHARS_MAX), Reference)
+  outputs: record(text(NAME_CHARS_MAX), Reference)
 })
 export type TaskGraph = z.infer<typeof TaskGraph>
 /** What a person writes: defaults may be left out. */

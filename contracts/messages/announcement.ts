@@ -8,6 +8,7 @@ import { sha256 } from '#contracts/platform'
 import { peerId } from '../attestation.ts'
 import { decodeCanonical, encodeCanonical } from '../cbor.ts'
 import { openMessage, signMessage } from '../cose.ts'
+import { MeshError } from '../errors.ts'
 import type { MeshId } from '../ids.ts'
 import {
   BATCH_ITEMS_MAX,
@@ -67,7 +68,9 @@ export function openAnnouncement(
   })
   const plain = decodeCanonical(payload, { bytesMax: GOSSIP_BYTES_MAX })
   const body = readShape(AnnouncementMessage, plain, 'wire.message_malformed')
-  return { ...body, gateway: kid }
+  if (body.gateway !== kid)
+    throw new MeshError('wire.signer_mismatch', { named: body.gateway, signer: kid })
+  return body
 }
 
 /** H(batch, node) as a part of 2^32: the node's draw for this batch, which nobody chooses. */

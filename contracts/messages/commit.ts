@@ -6,13 +6,13 @@ import { z } from 'zod'
 import { sha256 } from '#contracts/platform'
 import type { Cid } from '../cid.ts'
 import { MESSAGE_ITEMS_MAX } from '../limits.ts'
-import { bytes, leaseId } from '../shape.ts'
+import { bytes32, leaseId } from '../shape.ts'
 import type { PeerId } from '../signing.ts'
 
 export const CommitMessage = z.strictObject({
   v: z.literal(1),
   commitments: z
-    .array(z.strictObject({ lease_id: leaseId, commitment: bytes(32) }))
+    .array(z.strictObject({ lease_id: leaseId, commitment: bytes32 }))
     .min(1)
     .max(MESSAGE_ITEMS_MAX)
 })

@@ -99,5 +99,8 @@ export function openFrame(raw: Uint8Array, { mesh, verifier, from }: OpenContext
     signedBy: from
   })
   const plain = decodeCanonical(payload, { bytesMax: FRAME_BYTES_MAX })
-  return { kind, body: readShape(shape, plain, 'wire.message_malformed') } as Frame
+  const frame = { kind, body: readShape(shape, plain, 'wire.message_malformed') } as Frame
+  if (frame.kind === 'hello' && frame.body.node !== from)
+    throw new MeshError('wire.signer_mismatch', { named: frame.body.node, signer: from })
+  return frame
 }
