@@ -1,0 +1,35 @@
+/** `kora init`: makes a mesh in a folder: the operator's key and the signed genesis. */
+
+import type { Exit } from '#contracts'
+import type { CommandContext } from '#mesh-node/cli'
+import { createMeshFolder, genesisFile } from '../../drivers/mesh-folder.ts'
+
+export interface InitFlags {
+  readonly name: string
+  readonly tenant: string
+  readonly grant: number
+  readonly data: string
+  readonly json: boolean
+}
+
+export async function init(flags: InitFlags, { io }: CommandContext): Promise<Exit> {
+  const settings = { name: flags.name, tenant: flags.tenant, grantMicro: flags.grant }
+  const { genesis, signer } = createMeshFolder(flags.data, settings, Date.now())
+  const file = genesisFile(flags.data)
+  if (flags.json) {
+    io.out(
+      JSON.stringify({
+        mesh: genesis.id,
+        peer_id: signer.peerId,
+        genesis: file,
+        tenants: genesis.genesis.tenants
+      })
+    )
+  } else {
+    io.out(`mesh ${genesis.id}`)
+    io.out(`operator ${signer.peerId}`)
+    io.out(`genesis ${file}: give this file, or the mesh id, to whoever joins`)
+    io.out(`next: kora up --data ${flags.data}`)
+  }
+  return 'ok'
+}
