@@ -175,7 +175,9 @@ export class ExecutorPool implements ExecutionEngine {
       const job: Job = {
         start: () => {
           signal?.removeEventListener('abort', abort)
-          return work().then(resolve, reject)
+          return work()
+            .finally(() => this.#release())
+            .then(resolve, reject)
         },
         drop: reject
       }
@@ -190,11 +192,14 @@ export class ExecutorPool implements ExecutionEngine {
       const job = this.#queue.shift()
       if (job === undefined) return
       this.#running += 1
-      void job.start().finally(() => {
-        this.#running -= 1
-        this.#pump()
-      })
+      void job.start()
     }
+  }
+
+  /** Before the caller hears of the result, so that its next request finds the slot free. */
+  #release(): void {
+    this.#running -= 1
+    this.#pump()
   }
 
   async #run(request: ExecutionRequest): Promise<ExecutionResult> {
