@@ -15,6 +15,8 @@ export const GRAPH_TASKS_MAX = 10_000
 export const GRAPH_UNITS_MAX = 100_000
 /** Longest dependency path: bounds latency, and recursion anywhere downstream. */
 export const GRAPH_DEPTH_MAX = 1_000
+/** Units of one session that are submitted and not ended: under the 900 at which admission defers. */
+export const SESSION_OPEN_UNITS_MAX = 768
 /** YAML aliases may name a node again this often: the "billion laughs" need a few dozen. */
 export const YAML_ALIASES_MAX = 100
 /** One JSON Schema as canonical bytes: it rides in every unit of its task. */
