@@ -3,7 +3,6 @@
  * Greedy: the largest logit wins, the first of equals, so equal logits give equal text. Stops at the
  * end token, at six tokens a second of audio, or at the caller's limit, whichever comes first.
  */
-import llamaTokenizer from 'llama-tokenizer-js'
 import { MeshError, MODEL_TOKENS_MAX, Tensor } from '#contracts'
 import {
   checkInputNames,
@@ -96,6 +95,8 @@ export const moonshineRunner: Runner = {
     const encoder = await runtime.createSession(modelFile(files, 'encoder.onnx').source)
     const session = await runtime.createSession(modelFile(files, 'decoder.onnx').source)
     const decoder = decoderOf(session)
+    // Half a megabyte of vocabulary that no other model needs.
+    const { default: tokenizer } = await import('llama-tokenizer-js')
     const secondsMax = setting(manifest, 'seconds_max', 60)
     return {
       async run(inputs, limits, onProgress) {
@@ -112,7 +113,7 @@ export const moonshineRunner: Runner = {
         const hidden = encoded['last_hidden_state']
         if (hidden === undefined) throw new MeshError('model.unsupported', { port: 'hidden' })
         const tokens = await decode(decoder, runtime, hidden, tokensMax, onProgress)
-        const text = llamaTokenizer.decode([START_TOKEN, ...tokens]).trim()
+        const text = tokenizer.decode([START_TOKEN, ...tokens]).trim()
         const ids = new Uint8Array(Int32Array.from(tokens).buffer)
         return {
           outputs: { text, tokens: new Tensor('int32', [tokens.length], ids) },
