@@ -1,5 +1,12 @@
 export { NodeVerifier, nodeSigner, nodeVerifier } from './keys/node-signer.ts'
 export {
+  BlobExchange,
+  type BlobExchangeOptions,
+  type BlobExchangePorts,
+  type FetchOptions
+} from './net/blob-exchange.ts'
+export type { FetchProgress } from './net/blob-fetch.ts'
+export {
   createNetwork,
   type NetworkLimits,
   type NetworkLogger,
@@ -15,3 +22,4 @@ export {
   type Topic,
   type TopicHandler
 } from './net/ports.ts'
+export { askStatus, serveStatus } from './net/status-link.ts'

@@ -17,11 +17,16 @@ import { LINK_PROTOCOLS, type Link, type LinkKind } from './ports.ts'
 /** Dial where needed, and negotiate the protocol, within this time. */
 const OPEN_MS = 10_000
 
-export const LINK_KINDS: readonly LinkKind[] = ['work', 'blob', 'sync', 'status']
+const LINK_KINDS: readonly LinkKind[] = ['work', 'blob', 'sync', 'status']
+
+interface Opened {
+  readonly opening: Promise<FramedLink>
+  link: FramedLink | null
+}
 
 export class LinkBook {
   readonly #host: Libp2p
-  readonly #opened = new Map<string, Promise<FramedLink>>()
+  readonly #opened = new Map<string, Opened>()
   readonly #accepted = new Map<string, FramedLink>()
   readonly #acceptors = new Map<LinkKind, (link: Link) => void>()
   readonly #unclaimed = new Map<LinkKind, FramedLink[]>()
@@ -48,14 +53,17 @@ export class LinkBook {
   open(peer: PeerId, kind: LinkKind): Promise<FramedLink> {
     const key = keyOf(peer, kind)
     const held = this.#opened.get(key)
-    if (held !== undefined) return held
-    const opening = this.#openStream(peer, kind)
-    this.#opened.set(key, opening)
+    if (held !== undefined && held.link?.closed !== true) return held.opening
+    const opened: Opened = { opening: this.#openStream(peer, kind), link: null }
+    this.#opened.set(key, opened)
     const forget = () => {
-      if (this.#opened.get(key) === opening) this.#opened.delete(key)
+      if (this.#opened.get(key) === opened) this.#opened.delete(key)
     }
-    opening.then((link) => link.onClose(forget), forget)
-    return opening
+    opened.opening.then((link) => {
+      opened.link = link
+      link.onClose(forget)
+    }, forget)
+    return opened.opening
   }
 
   accept(kind: LinkKind, acceptor: (link: Link) => void): void {
@@ -67,7 +75,8 @@ export class LinkBook {
 
   /** Closes every link and waits until the streams are gone. */
   async close(): Promise<void> {
-    const opened = await Promise.allSettled(this.#opened.values())
+    const opening = [...this.#opened.values()].map((one) => one.opening)
+    const opened = await Promise.allSettled(opening)
     const links = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     await Promise.all([...links, ...this.#accepted.values()].map((link) => link.close()))
   }

@@ -52,6 +52,8 @@ export interface MeshNetwork {
   dial(address: string): Promise<PeerId>
   publish(topic: Topic, bytes: Uint8Array): Promise<void>
   subscribe(topic: Topic, handler: TopicHandler): void
+  /** Connected peers that are known to listen to the topic: whom a message reaches at once. */
+  subscribers(topic: Topic): readonly PeerId[]
   /** The open link of this kind that this side opened to the peer, or a new one. */
   openLink(peer: PeerId, kind: LinkKind): Promise<Link>
   /** Links that peers open. A peer's new link closes its older one of the same kind. */

@@ -38,5 +38,7 @@ export interface BlobStore extends Blobs {
   size(cid: Cid): Promise<number | null>
   openReader(cid: Cid): Promise<BlobReader | null>
   openWriter(cid: Cid): Promise<BlobWriter>
+  /** Whether a writer of this blob would have something to go on with. */
+  hasPartial(cid: Cid): boolean
   remove(cid: Cid): Promise<boolean>
 }

@@ -22,7 +22,7 @@ import { bytesReader, copyFile, digestFile, fileReader } from './blob-file.ts'
 import { guardSize, idFor } from './blob-id.ts'
 import { BlobIndex } from './blob-index.ts'
 import type { BlobReader, BlobStore, BlobWriter } from './blob-store.ts'
-import { PartialBlob } from './partial-blob.ts'
+import { PartialBlob, type PartialEnd } from './partial-blob.ts'
 import { SmallBlobs } from './small-blobs.ts'
 import { diskError, type StoreFiles, StoreFolder } from './store-folder.ts'
 
@@ -63,12 +63,18 @@ export class DiskBlobStore implements BlobStore {
   readonly #blobBytesMax: number
   readonly #puts = new Map<Cid, Promise<void>>()
   readonly #writers = new Set<Cid>()
+  readonly #partials: Set<Cid>
   /** Blobs whose bytes this process has hashed; a large file is not read again for each use. */
   readonly #sound = new Set<Cid>()
   #evictions: Promise<void> = Promise.resolve()
 
-  private constructor(folder: StoreFolder, options: DiskBlobStoreOptions) {
+  private constructor(
+    folder: StoreFolder,
+    partials: readonly Cid[],
+    options: DiskBlobStoreOptions
+  ) {
     this.#folder = folder
+    this.#partials = new Set(partials)
     this.#options = options
     this.#index = new BlobIndex(options.pinned ?? [])
     this.#small = new SmallBlobs(options.memoryBytesMax ?? BLOB_MEMORY_BYTES_MAX)
@@ -83,7 +89,7 @@ export class DiskBlobStore implements BlobStore {
     { files }: DiskBlobStorePorts = {}
   ): Promise<DiskBlobStore> {
     const folder = await StoreFolder.open(dir, files)
-    const store = new DiskBlobStore(folder, options)
+    const store = new DiskBlobStore(folder, await folder.partials(), options)
     for (const { cid, size } of await folder.scan()) store.#index.add(cid, size)
     return store
   }
@@ -219,17 +225,16 @@ export class DiskBlobStore implements BlobStore {
           guardSize(offset + bytes, this.#blobBytesMax)
           await this.#makeRoom(offset + bytes)
         },
-        ended: (size) => {
-          this.#writers.delete(cid)
-          if (size === null) return
-          this.#index.add(cid, size)
-          this.#sound.add(cid)
-        }
+        ended: (end) => this.#writerEnded(cid, end)
       })
     } catch (error) {
       this.#writers.delete(cid)
       throw error
     }
+  }
+
+  hasPartial(cid: Cid): boolean {
+    return this.#partials.has(cid)
   }
 
   /** Reads the blob's bytes again; a damaged one is put aside and counts as missing afterwards. */
@@ -256,6 +261,15 @@ export class DiskBlobStore implements BlobStore {
     this.#index.drop(cid)
     this.#sound.delete(cid)
     return (await this.#folder.remove(this.#folder.blobPath(cid))) || dropped
+  }
+
+  #writerEnded(cid: Cid, { published, kept }: PartialEnd): void {
+    this.#writers.delete(cid)
+    if (kept) this.#partials.add(cid)
+    else this.#partials.delete(cid)
+    if (published === null) return
+    this.#index.add(cid, published)
+    this.#sound.add(cid)
   }
 
   async #write(cid: Cid, bytes: Uint8Array, { sync }: { sync: boolean }): Promise<void> {

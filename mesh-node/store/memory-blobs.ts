@@ -63,6 +63,10 @@ export class MemoryBlobs implements BlobStore {
     })
   }
 
+  hasPartial(cid: Cid): boolean {
+    return this.#partials.has(cid)
+  }
+
   async remove(cid: Cid): Promise<boolean> {
     this.#bytes -= this.#blobs.get(cid)?.length ?? 0
     return this.#blobs.delete(cid)

@@ -9,12 +9,17 @@ import { hashFile } from './blob-file.ts'
 import type { BlobWriter } from './blob-store.ts'
 import { diskError, type StoreFolder } from './store-folder.ts'
 
+/** How a writer ended: the size of the blob it became, or whether its bytes are kept. */
+export interface PartialEnd {
+  readonly published: number | null
+  readonly kept: boolean
+}
+
 interface PartialPorts {
   readonly folder: StoreFolder
   /** Makes room for so many bytes more, or throws `store.full` or `blob.too_large`. */
   readonly reserve: (offset: number, bytes: number) => Promise<void>
-  /** The partial file is gone; `size` where it became the blob. */
-  readonly ended: (published: number | null) => void
+  readonly ended: (end: PartialEnd) => void
 }
 
 export class PartialBlob implements BlobWriter {
@@ -82,7 +87,7 @@ export class PartialBlob implements BlobWriter {
     }
     await this.#close()
     await this.#ports.folder.publish(this.#path, this.#cid, { sync: true })
-    this.#ports.ended(this.#offset)
+    this.#ports.ended({ published: this.#offset, kept: false })
     return true
   }
 
@@ -96,14 +101,14 @@ export class PartialBlob implements BlobWriter {
   async suspend(): Promise<void> {
     await this.#order.catch(() => {})
     await this.#close()
-    this.#ports.ended(null)
+    this.#ports.ended({ published: null, kept: true })
   }
 
   async discard(): Promise<void> {
     await this.#order.catch(() => {})
     await this.#close()
     await this.#ports.folder.remove(this.#path)
-    this.#ports.ended(null)
+    this.#ports.ended({ published: null, kept: false })
   }
 
   async #append(offset: number, bytes: Uint8Array): Promise<void> {

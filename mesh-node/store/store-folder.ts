@@ -73,6 +73,17 @@ export class StoreFolder {
     return join(this.dir, FOLDERS.partial, `${cid}.${process.pid}.part`)
   }
 
+  /** Blobs of which a dead process left a part. */
+  async partials(): Promise<readonly Cid[]> {
+    const names = await this.files.readdir(join(this.dir, FOLDERS.partial))
+    return names
+      .filter((name) => !isWritten(name))
+      .flatMap((name) => {
+        const cid = name.split('.', 1)[0] ?? ''
+        return isCid(cid) ? [cid] : []
+      })
+  }
+
   /** Partial files of a blob that no living process writes. */
   async orphans(cid: Cid): Promise<readonly string[]> {
     const names = await this.files.readdir(join(this.dir, FOLDERS.partial))
