@@ -4,7 +4,13 @@
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { OPTIMISATION_LEVEL } from './backend-class.ts'
-import { type OrtSession, type Runtime, runtimeOf } from './runners/runtime.ts'
+import {
+  type OrtSession,
+  type Runtime,
+  type RuntimeTensor,
+  runtimeOf,
+  type TensorData
+} from './runners/runtime.ts'
 
 interface OrtNodeOptions {
   readonly provider: 'cpu' | 'webgpu' | 'cuda'
@@ -26,6 +32,15 @@ export function nodeRuntime(options: OrtNodeOptions): Runtime {
       typeof source === 'string'
         ? InferenceSession.create(source, sessionOptions)
         : InferenceSession.create(source, sessionOptions),
-    tensor: (type, data, dims) => Reflect.construct(Tensor, [type, data, dims])
+    tensor: (type, data, dims) =>
+      type === 'float16' ? halfTensor(data, dims) : Reflect.construct(Tensor, [type, data, dims])
   })
+}
+
+/**
+ * The runtime's Tensor turns half-precision bits into a Float16Array where the engine has one, which
+ * its native part (1.30) then reads as empty. The native part takes the bits themselves.
+ */
+function halfTensor(data: TensorData, dims: readonly number[]): RuntimeTensor {
+  return { type: 'float16', dims, data, location: 'cpu' }
 }

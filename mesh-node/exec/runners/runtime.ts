@@ -9,6 +9,8 @@ export interface RuntimeTensor {
   readonly type: string
   readonly dims: readonly number[]
   readonly data: unknown
+  /** Where the data lies; absent is the same as `cpu`. */
+  readonly location?: string
 }
 
 /** One input or output of a model. null stands for any size, or for a shape that is not stated. */

@@ -17,13 +17,6 @@ function aligned(data: Uint8Array): { buffer: ArrayBufferLike; offset: number; b
   return { buffer: copy.buffer, offset: copy.byteOffset, bytes: copy.byteLength }
 }
 
-/** float16 travels as raw bits; where the engine has a type for them, the runtime wants that. */
-function halfArray(buffer: ArrayBufferLike, offset: number, length: number): TensorData {
-  const halves: unknown = Reflect.get(globalThis, 'Float16Array')
-  if (typeof halves !== 'function') return new Uint16Array(buffer, offset, length)
-  return Reflect.construct(halves, [buffer, offset, length])
-}
-
 function stringsOf(tensor: Tensor): string[] {
   const list = decodeCanonical(tensor.data, { bytesMax: tensor.data.length })
   const elements = tensor.shape.reduce((product, size) => product * size, 1)
@@ -41,12 +34,11 @@ function typedArray(dtype: Exclude<Dtype, 'string'>, data: Uint8Array): TensorDa
       return new Float32Array(buffer, offset, bytes / 4)
     case 'float64':
       return new Float64Array(buffer, offset, bytes / 8)
-    case 'float16':
-      return halfArray(buffer, offset, bytes / 2)
     case 'int8':
       return new Int8Array(buffer, offset, bytes)
     case 'int16':
       return new Int16Array(buffer, offset, bytes / 2)
+    case 'float16':
     case 'uint16':
       return new Uint16Array(buffer, offset, bytes / 2)
     case 'int32':
