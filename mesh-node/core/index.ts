@@ -6,9 +6,15 @@ export type {
   AgentOptions,
   BuiltInItem,
   KnownGateway,
-  RunResult
+  RunResult,
+  UnreadableOffer
 } from './agent/agent-contract.ts'
 export { AgentMachine } from './agent/agent-machine.ts'
 export type { AgentStatus } from './agent/agent-status.ts'
-export { BUILT_IN_HANDLERS, builtInOf, builtInReads, runBuiltIn } from './agent/built-in.ts'
+export {
+  BUILT_IN_HANDLERS,
+  type BuiltInOutput,
+  builtInOf,
+  runBuiltIn
+} from './agent/built-in.ts'
 export { OFFER_RULES, type OfferRule } from './agent/offer-rules.ts'

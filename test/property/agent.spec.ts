@@ -104,10 +104,10 @@ class Pump {
 
   finish(lease: LeaseId): void {
     this.inExecutor.delete(lease)
-    const before = this.bench.machine.status().leases
+    const before = this.bench.status().leases
     this.finished.add(lease)
     this.feed({ type: 'finished', results: [resultFor(lease)] })
-    const after = this.bench.machine.status().leases
+    const after = this.bench.status().leases
     const isKept = after.committed + after.delivered > before.committed + before.delivered
     if (!isKept) this.finished.delete(lease)
   }
@@ -171,9 +171,9 @@ function performOn(pump: Pump, what: Move['do'], offer: AgentOffer | undefined):
   if (what === 'grant') pump.feed({ type: 'grant', gateway, offers: [offer] })
   else if (what === 'stranger') {
     const body = { v: 1 as const, leases: [lease], reason: 'cancelled' as const }
-    const before = pump.bench.machine.status().leases
+    const before = pump.bench.status().leases
     pump.feed({ type: 'revoke', gateway: OTHER_GATEWAY, body })
-    equal(JSON.stringify(pump.bench.machine.status().leases), JSON.stringify(before))
+    equal(JSON.stringify(pump.bench.status().leases), JSON.stringify(before))
   } else if (what === 'blobs') pump.feed({ type: 'blobs-ready', lease })
   else if (what === 'reveal') pump.feed({ type: 'reveal', gateway, leases: [lease] })
   else if (what === 'revoke') {
@@ -236,7 +236,7 @@ describe('an agent under any order of inputs', () => {
           const body = { v: 1 as const, leases: [lease], reason: 'settled' as const }
           pump.feed({ type: 'revoke', gateway: GATEWAY, body })
         }
-        const { leases } = pump.bench.machine.status()
+        const { leases } = pump.bench.status()
         equal(Object.values(leases).join(), '0,0,0,0,0')
       })
     )

@@ -24,7 +24,8 @@ import {
   type AgentInput,
   AgentMachine,
   type AgentOffer,
-  type AgentOptions
+  type AgentOptions,
+  type AgentStatus
 } from '#mesh-node/core'
 import { seed } from './mesh-fixtures.ts'
 
@@ -174,6 +175,10 @@ export class AgentBench {
 
   step(input: Untimed): readonly AgentEffect[] {
     return this.machine.step({ ...input, nowMs: this.nowMs })
+  }
+
+  status(): AgentStatus {
+    return this.machine.status(this.nowMs)
   }
 
   tick(passedMs = 0): readonly AgentEffect[] {

@@ -90,7 +90,7 @@ describe('the agent towards its gateways', () => {
     for (const body of [other, pod]) {
       equal(effectsOf(bench.step({ type: 'announcement', body }), 'dial').length, 0)
     }
-    equal(bench.machine.status().idle?.rule, 'no_gateway')
+    equal(bench.status().idle?.rule, 'no_gateway')
   })
 
   it('takes work from authorized gateways alone', () => {
@@ -114,7 +114,7 @@ describe('a model that the node does not know', () => {
     equal(effectsOf(announced, 'read-manifest')[0]?.model, MODEL)
     const read = bench.step({ type: 'manifest-read', model: MODEL, tier: 'small', memoryMb: 9 })
     equal(effectsOf(read, 'check-model')[0]?.model, MODEL)
-    equal(bench.machine.status().idle?.rule, 'model_checking')
+    equal(bench.status().idle?.rule, 'model_checking')
     const passed = bench.step({ type: 'model-ready', model: MODEL })
     deepEqual(framesOf(passed, 'claim')[0]?.models, [MODEL])
   })
@@ -126,8 +126,8 @@ describe('a model that the node does not know', () => {
     const reason = 'golden 0: differs by 0.7'
     const refused = { type: 'model-refused', model: MODEL, reason, again: false } as const
     deepEqual(releasedBy(bench.step(refused)), ['model_refused'])
-    deepEqual(bench.machine.status().models, [{ model: MODEL, phase: 'refused', reason }])
-    equal(bench.machine.status().idle?.rule, 'model_refused')
+    deepEqual(bench.status().models, [{ model: MODEL, phase: 'refused', reason }])
+    equal(bench.status().idle?.rule, 'model_refused')
     deepEqual(releasedBy(bench.grant(offerOf(unitOf(2)))), ['model_refused'])
   })
 
@@ -136,7 +136,7 @@ describe('a model that the node does not know', () => {
     bench.step({ type: 'announcement', body: announcementOf() })
     const read = { type: 'manifest-read', model: MODEL, tier: 'small', memoryMb: 2_048 } as const
     equal(effectsOf(bench.step(read), 'check-model').length, 0)
-    const [model] = bench.machine.status().models
+    const [model] = bench.status().models
     equal(model?.reason, 'needs 2048 MB of memory, this node gives 1024 MB')
   })
 
@@ -145,7 +145,7 @@ describe('a model that the node does not know', () => {
     const wants = [{ kind: 'llm', model: MODEL, units: 1 }] as const
     bench.step({ type: 'announcement', body: announcementOf({ wants: [...wants] }) })
     bench.step({ type: 'manifest-read', model: MODEL, tier: 'large', memoryMb: 1 })
-    equal(bench.machine.status().models[0]?.phase, 'refused')
+    equal(bench.status().models[0]?.phase, 'refused')
   })
 
   it('is tried again later after a fault of fetching', () => {
@@ -271,7 +271,7 @@ describe('a lease on the node', () => {
     deepEqual(effectsOf(bench.tick(4_999), 'kill'), [])
     deepEqual(effectsOf(bench.tick(1), 'kill'), [{ type: 'kill', lease: offer.lease }])
     equal(effectsOf(bench.finish(offer.lease), 'attest').length, 0)
-    equal(bench.machine.status().ends.expired, 1)
+    equal(bench.status().ends.expired, 1)
   })
 
   it('never starts after it has expired in the queue', () => {
@@ -297,7 +297,7 @@ describe('a lease on the node', () => {
     equal(effectsOf(revoked, 'kill').length, 1)
     deepEqual(startedBy(revoked), [])
     deepEqual(startedBy(bench.fail(first.lease, 'executor.cancelled')), [second.lease])
-    equal(bench.machine.status().ends.failed, 0)
+    equal(bench.status().ends.failed, 0)
   })
 
   it('fails with class and code when its executor or its blobs fail', () => {
@@ -306,7 +306,7 @@ describe('a lease on the node', () => {
     bench.grant(offer)
     const [failure] = framesOf(bench.fail(offer.lease), 'failure')
     equal(failure?.failures[0]?.code, 'executor.crashed')
-    equal(bench.machine.status().lastFailure, 'executor.crashed')
+    equal(bench.status().lastFailure, 'executor.crashed')
   })
 
   it('is not touched by another gateway', () => {
@@ -339,8 +339,8 @@ describe('a result', () => {
     const acknowledged = bench.acknowledge(offer.lease)
     equal(effectsOf(acknowledged, 'record').length, 1)
     deepEqual(effectsOf(acknowledged, 'forget')[0]?.leases, [offer.lease])
-    equal(bench.machine.status().earnedMicro, 7)
-    equal(bench.machine.status().ends.accepted, 1)
+    equal(bench.status().earnedMicro, 7)
+    equal(bench.status().ends.accepted, 1)
   })
 
   it('is dropped when the gateway no longer wants its lease', () => {
@@ -350,7 +350,7 @@ describe('a result', () => {
     bench.step({ type: 'unlinked', gateway: GATEWAY })
     bench.step({ type: 'linked', gateway: GATEWAY })
     equal(effectsOf(bench.welcome([]), 'kill').length, 1)
-    equal(bench.machine.status().ends.revoked, 1)
+    equal(bench.status().ends.revoked, 1)
   })
 
   it('counts once when it is acknowledged twice', () => {
@@ -360,8 +360,8 @@ describe('a result', () => {
     bench.finish(offer.lease)
     bench.acknowledge(offer.lease, 'rejected')
     bench.acknowledge(offer.lease, 'rejected')
-    equal(bench.machine.status().ends.rejected, 1)
-    equal(bench.machine.status().lastRejection, 'ok')
+    equal(bench.status().ends.rejected, 1)
+    equal(bench.status().lastRejection, 'ok')
   })
 })
 
@@ -402,7 +402,7 @@ describe('a node that stops', () => {
     equal(effectsOf(paused, 'kill').length, 1)
     equal(framesOf(paused, 'withdraw')[0]?.reason, 'paused')
     deepEqual(releasedBy(bench.grant(offerOf(unitOf(2)))), ['paused'])
-    equal(bench.machine.status().idle?.rule, 'paused')
+    equal(bench.status().idle?.rule, 'paused')
     equal(framesOf(bench.step({ type: 'resume' }), 'claim').length, 1)
   })
 })
@@ -411,13 +411,13 @@ describe('the status of an idle node', () => {
   it('says why it is idle', () => {
     const bench = new AgentBench()
     bench.tick()
-    equal(bench.machine.status().idle?.rule, 'offline')
+    equal(bench.status().idle?.rule, 'offline')
     const online = AgentBench.online()
-    equal(online.machine.status().idle?.rule, 'no_work')
+    equal(online.status().idle?.rule, 'no_work')
     const offer = offerOf(noopOf(1), { commit: true })
     online.grant(offer)
-    equal(online.machine.status().idle, null)
+    equal(online.status().idle, null)
     online.finish(offer.lease)
-    equal(online.machine.status().idle?.rule, 'awaiting_verdict')
+    equal(online.status().idle?.rule, 'awaiting_verdict')
   })
 })

@@ -54,6 +54,12 @@ export interface AgentOffer {
   readonly commit: boolean
 }
 
+export interface UnreadableOffer {
+  readonly lease: LeaseId
+  readonly code: string
+  readonly detail: string
+}
+
 /** A run that ended with an output, which the driver holds by its content id. */
 export interface RunResult {
   readonly lease: LeaseId
@@ -75,7 +81,13 @@ export type AgentInput = Timed<
   /** The link closed, or dialling failed. */
   | { readonly type: 'unlinked'; readonly gateway: PeerId }
   | { readonly type: 'welcome'; readonly gateway: PeerId; readonly body: WelcomeMessage }
-  | { readonly type: 'grant'; readonly gateway: PeerId; readonly offers: readonly AgentOffer[] }
+  | {
+      readonly type: 'grant'
+      readonly gateway: PeerId
+      readonly offers: readonly AgentOffer[]
+      /** Leases whose unit does not follow its contract. */
+      readonly unreadable?: readonly UnreadableOffer[]
+    }
   | { readonly type: 'reveal'; readonly gateway: PeerId; readonly leases: readonly LeaseId[] }
   | { readonly type: 'revoke'; readonly gateway: PeerId; readonly body: RevokeMessage }
   | { readonly type: 'ack'; readonly gateway: PeerId; readonly verdicts: Verdicts }
@@ -133,6 +145,7 @@ export type AgentEffect =
   | {
       readonly type: 'fetch'
       readonly lease: LeaseId
+      readonly unit: PackedUnit
       readonly gateway: PeerId
       readonly cids: readonly Cid[]
     }

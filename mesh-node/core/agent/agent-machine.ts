@@ -51,13 +51,14 @@ export class AgentMachine {
     return this.#context.out.seal()
   }
 
-  status(): AgentStatus {
-    return statusOf(this.#context, {
+  status(nowMs: number): AgentStatus {
+    const parts = {
       leases: this.#leases,
       models: this.#models,
       connections: this.#connections,
       totals: this.#totals
-    })
+    }
+    return statusOf(this.#context, parts, nowMs)
   }
 
   #dispatch(input: AgentInput): void {

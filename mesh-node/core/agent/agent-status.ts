@@ -62,12 +62,11 @@ export interface StatusParts {
   readonly totals: AgentTotals
 }
 
-export function statusOf(context: AgentContext, parts: StatusParts): AgentStatus {
+export function statusOf(context: AgentContext, parts: StatusParts, nowMs: number): AgentStatus {
   const { leases, models, connections, totals } = parts
-  const { nowMs } = context
   return {
     mode: context.mode,
-    idle: idleReason(context, parts),
+    idle: idleReason(context, parts, nowMs),
     gateways: connections.gateways.map(({ gateway, phase, held, claim, redialAtMs }) => ({
       gateway,
       phase,
@@ -98,13 +97,13 @@ export function statusOf(context: AgentContext, parts: StatusParts): AgentStatus
 }
 
 /** The first reason that holds, from the nearest to the farthest. */
-function idleReason(context: AgentContext, parts: StatusParts): AgentStatus['idle'] {
+function idleReason(context: AgentContext, parts: StatusParts, nowMs: number): AgentStatus['idle'] {
   const { leases, models } = parts
   const reason = (rule: IdleRule, detail: string) => ({ rule, detail })
   if (leases.count('running') > 0) return null
   if (context.mode === 'paused') return reason('paused', 'paused by its operator')
   if (context.mode !== 'serving') return reason('draining', 'finishing; no new work is taken')
-  const unreachable = unreachableReason(context, parts.connections)
+  const unreachable = unreachableReason(parts.connections, nowMs)
   if (unreachable !== null) return unreachable
   const checking = models.view().filter(({ phase }) => phase === 'reading' || phase === 'checking')
   if (checking.length > 0) {
@@ -129,10 +128,7 @@ function idleReason(context: AgentContext, parts: StatusParts): AgentStatus['idl
   return reason('no_work', 'connected and claiming; nothing has been offered')
 }
 
-function unreachableReason(
-  { nowMs }: AgentContext,
-  { gateways }: AgentConnections
-): AgentStatus['idle'] {
+function unreachableReason({ gateways }: AgentConnections, nowMs: number): AgentStatus['idle'] {
   const [first] = gateways
   if (first === undefined) {
     return { rule: 'no_gateway', detail: 'no gateway is known; waiting for an announcement' }

@@ -49,7 +49,12 @@ export class LeaseDesk {
     this.#totals = totals
   }
 
-  grant({ gateway, offers }: InputOf<'grant'>): void {
+  grant({ gateway, offers, unreadable = [] }: InputOf<'grant'>): void {
+    for (const { lease, code, detail } of unreadable) {
+      if (this.#leases.get(lease) !== undefined || this.#leases.hasEnded(lease)) continue
+      const failure = { lease_id: lease, class: 'validation', code, detail } as const
+      this.#context.out.failure(gateway, failure)
+    }
     for (const offer of offers) {
       const held = this.#leases.get(offer.lease)
       if (held !== undefined) {
@@ -134,9 +139,12 @@ export class LeaseDesk {
   }
 
   finish(result: RunResult): void {
-    if (this.#leases.stopped(result.lease)) return
+    const wasKilled = this.#leases.stopped(result.lease)
     const lease = this.#leases.get(result.lease)
-    if (lease?.phase !== 'running') return
+    if (wasKilled || lease?.phase !== 'running') {
+      this.#context.out.forget(result.lease)
+      return
+    }
     lease.attestation = attestationOf(lease, result, this.#context.options.node)
     this.#totals.ran(result)
     const isOver = lease.expiresAtMs <= this.#context.nowMs
@@ -224,7 +232,9 @@ export class LeaseDesk {
       attestation: null
     })
     this.#connections.held(gateway, 1)
-    if (needsBlobs) this.#context.out.push({ type: 'fetch', lease: offer.lease, gateway, cids })
+    if (!needsBlobs) return
+    const { lease, unit: packed } = offer
+    this.#context.out.push({ type: 'fetch', lease, unit: packed, gateway, cids })
   }
 
   #satisfy(lease: HeldLease, met: { needsBlobs?: false; needsModel?: false }): void {

@@ -1,0 +1,63 @@
+/**
+ * What the agent driver needs of the world. The product gives it libp2p, a store on disk, executor
+ * processes and a ledger; tests may give others.
+ */
+import type {
+  Blobs,
+  Cid,
+  EntryContent,
+  EventDraft,
+  MeshError,
+  PeerId,
+  Signer,
+  Verifier
+} from '#contracts'
+import type { ExecutionEngine } from '#mesh-node/exec'
+import type { HeldBlob } from '#mesh-node/store'
+import type { MeshNetwork } from '../net/ports.ts'
+
+export interface AgentClock {
+  nowMs(): number
+  /** Calls `fire` once at that time or soon after; gives a way to take it back. */
+  setTimer(atMs: number, fire: () => void): () => void
+}
+
+export interface AgentBlobs extends Blobs {
+  putVolatile(bytes: Uint8Array, cid?: Cid): Promise<Cid>
+  size(cid: Cid): Promise<number | null>
+  /** The blob as a file that stays until it is released. */
+  hold(cid: Cid): Promise<HeldBlob | null>
+}
+
+export interface AgentLedger {
+  append(contents: readonly EntryContent[]): Promise<unknown>
+}
+
+/** What the operator's log gets; nothing here changes what the agent does. */
+export type AgentReport =
+  | { readonly type: 'gateway'; readonly gateway: PeerId; readonly phase: 'online' | 'lost' }
+  | { readonly type: 'frame-refused'; readonly gateway: PeerId; readonly error: MeshError }
+  | { readonly type: 'model'; readonly model: Cid; readonly ok: boolean; readonly reason: string }
+  | {
+      readonly type: 'run-failed'
+      readonly lease: string
+      readonly code: string
+      readonly detail: string
+    }
+  | { readonly type: 'record-failed'; readonly error: unknown }
+  | { readonly type: 'event'; readonly event: EventDraft }
+
+export interface AgentPorts {
+  readonly network: MeshNetwork
+  readonly engine: ExecutionEngine
+  readonly blobs: AgentBlobs
+  /** Brings a blob into `blobs`, from these peers or any other; throws a MeshError where none has it. */
+  readonly fetchBlob: (cid: Cid, from: readonly PeerId[]) => Promise<void>
+  readonly ledger: AgentLedger
+  readonly signer: Signer
+  readonly verifier: Verifier
+  readonly clock: AgentClock
+  readonly report: (report: AgentReport) => void
+  /** Our own mistake, found where nobody waits for an answer: the process must stop. */
+  readonly fatal: (error: unknown) => void
+}
