@@ -124,11 +124,18 @@ export function openItem(bytes: Uint8Array, options: OpenMessageOptions): Opened
   return openProvenItem(readItem(decodeCanonical(bytes, options)), options)
 }
 
+export type OpenedHead = Omit<OpenedItem, 'item' | 'index'>
+
+/** Verifies the head of a batch alone: for one who checks many items of the batch, one by one. */
+export function openBatchHead(head: Uint8Array, options: OpenMessageOptions): OpenedHead {
+  const { kid, payload } = openMessage(head, options)
+  return { kid, ...readHead(payload) }
+}
+
 /** As `openItem`, for a proof that came as a part of a larger document. */
 export function openProvenItem(proven: BatchItem, options: OpenMessageOptions): OpenedItem {
   const { item, index, path } = proven
-  const { kid, payload } = openMessage(proven.head, options)
-  const { root, size, about } = readHead(payload)
+  const { kid, root, size, about } = openBatchHead(proven.head, options)
   if (!verifyInclusion({ index, size, leaf: item, proof: path, root })) {
     throw new MeshError('contracts.signature_invalid', { typ: options.typ, kid, part: 'path' })
   }

@@ -1,0 +1,45 @@
+/**
+ * What a peer hands over: a signed head and the entries before it. Reads the entries and checks that
+ * they lead from what is held to the head, each exactly as it was received; stores nothing.
+ */
+import {
+  equalBytes,
+  MeshError,
+  NO_PREVIOUS,
+  type PlacedEntry,
+  readEntry,
+  type SignedHead
+} from '#contracts'
+
+/** The end of what is held of a log. */
+export interface HeldEnd {
+  readonly seq: number
+  readonly hash: Uint8Array
+}
+
+/** Throws ledger.chain_broken where the entries do not lead from what is held to the head. */
+export function chainFrom(
+  held: HeldEnd | undefined,
+  head: SignedHead,
+  raws: readonly Uint8Array[]
+): readonly PlacedEntry[] {
+  let next = held === undefined ? 0 : held.seq + 1
+  let hash = held?.hash ?? NO_PREVIOUS
+  const entries: PlacedEntry[] = []
+  for (const raw of raws) {
+    const entry = readEntry(raw)
+    if (entry.log !== head.log) throw broken(head, entry.seq, 'the entry is of another log')
+    if (entry.seq < next && entries.length === 0) continue
+    if (entry.seq !== next) throw broken(head, next, 'an entry is missing')
+    if (!equalBytes(entry.prev, hash)) throw broken(head, next, 'an entry does not follow')
+    entries.push(entry)
+    hash = entry.hash
+    next += 1
+  }
+  if (next - 1 !== head.seq) throw broken(head, next, 'the entries do not reach the head')
+  if (!equalBytes(hash, head.hash)) throw broken(head, head.seq, 'the head is of another entry')
+  return entries
+}
+
+const broken = ({ log }: SignedHead, seq: number, what: string): MeshError =>
+  new MeshError('ledger.chain_broken', { log, seq, what })

@@ -1,0 +1,22 @@
+export { type AccountBalance, balancesSumToZero } from './fold/accounts.ts'
+export type { AttemptFacts, BillLine, LineItem, SessionBill } from './fold/bill.ts'
+export { type JoinedHead, LedgerFold } from './fold/fold.ts'
+export { historyOf } from './fold/history.ts'
+export { nodeAccount, TREASURY, tenantAccount } from './fold/money.ts'
+export { type PreparedEntry, prepareCheckedEntry, prepareEntry } from './fold/prepared.ts'
+export { type ModelCost, type Price, type PriceInput, priceOf } from './fold/price.ts'
+export { type CheckedReceipt, ReceiptChecker, type ReceiptFacts } from './fold/receipts.ts'
+export type { Rejection, RejectionRule } from './fold/rejections.ts'
+export type { SessionSummary } from './fold/sessions.ts'
+export {
+  DEFAULT_TRUST_POLICY,
+  type NodeTrust,
+  TRUST_POLICIES,
+  type TrustOutcome,
+  type TrustPolicy,
+  type TrustReason
+} from './fold/trust.ts'
+export { Ledger, type LedgerBatch, type LedgerOptions, type LogHead } from './ledger.ts'
+export type { LevelPort } from './store/level-port.ts'
+export type { Bundle } from './store/log-store.ts'
+export type { VerifyFault, VerifyReport } from './verify.ts'

@@ -1,0 +1,223 @@
+/**
+ * Author logs on a level store. Every write is one atomic batch of entries and the signed head that
+ * ends them, so a process that dies leaves whole batches behind. Opening checks every chain and the
+ * last head of every log, and refuses a store that is not whole; it never repairs or overwrites.
+ */
+import {
+  encodeCanonical,
+  equalBytes,
+  type LogId,
+  MeshError,
+  type MeshId,
+  type SignedHead,
+  sha256,
+  type Verifier
+} from '#contracts'
+import type { PreparedEntry } from '../fold/prepared.ts'
+import { checkStore, type HeldLog, placeIn } from './chain-check.ts'
+import { KEY, LogKeys, metaKey } from './keys.ts'
+import { BINARY, type LevelPort, type LevelPut, openLevel, pages } from './level-port.ts'
+import { encodeRefusal, readStored } from './refusal.ts'
+
+const STORE_VERSION = 1
+export interface StoreBatch {
+  readonly head: SignedHead
+  readonly entries: readonly PreparedEntry[]
+}
+
+/** Whole batches of a log, ending at a signed head: what one peer hands another. */
+export interface Bundle {
+  readonly head: Uint8Array
+  readonly entries: readonly Uint8Array[]
+}
+
+export interface LogStoreOptions {
+  readonly level: LevelPort
+  readonly mesh: MeshId
+  readonly verifier: Verifier
+  /** True: every batch is on the disk before it counts, also against a loss of power. */
+  readonly sync: boolean
+  /** The log whose entries are handed to `fold` while the store opens. */
+  readonly foldLog: LogId
+  readonly fold: (prepared: PreparedEntry) => void
+}
+
+export class LogStore {
+  readonly #options: LogStoreOptions
+  readonly #level: LevelPort
+  readonly #logs = new Map<LogId, HeldLog>()
+  readonly #keys = new Map<LogId, LogKeys>()
+
+  private constructor(options: LogStoreOptions) {
+    this.#options = options
+    this.#level = options.level
+  }
+
+  /** Throws ledger.store_locked, .store_corrupted or .other_mesh. */
+  static async open(options: LogStoreOptions): Promise<LogStore> {
+    await openLevel(options.level)
+    const store = new LogStore(options)
+    try {
+      await store.#openMeta()
+      for (const held of await checkStore(options)) store.#logs.set(held.log, held)
+    } catch (error) {
+      await options.level.close()
+      if (error instanceof MeshError) throw error
+      if (!(error instanceof Error && 'code' in error)) throw error
+      const facts = { what: 'the store cannot be read', reason: error.message }
+      throw new MeshError('ledger.store_corrupted', facts, { cause: error })
+    }
+    return store
+  }
+
+  get(log: LogId): HeldLog | undefined {
+    return this.#logs.get(log)
+  }
+
+  all(): Iterable<HeldLog> {
+    return this.#logs.values()
+  }
+
+  get logCount(): number {
+    return this.#logs.size
+  }
+
+  /** Writes a batch that follows what is held; the caller has checked that it does. */
+  async write({ head, entries }: StoreBatch): Promise<void> {
+    const keys = this.#keysOf(head.log)
+    const puts: LevelPut[] = []
+    for (const prepared of entries) {
+      const { seq, bytes } = prepared.entry
+      puts.push({ type: 'put', key: keys.key(KEY.entry, seq), value: bytes })
+      const refusal = encodeRefusal(prepared)
+      if (refusal === null) continue
+      puts.push({ type: 'put', key: keys.key(KEY.refusal, seq), value: refusal })
+    }
+    puts.push({ type: 'put', key: keys.key(KEY.head, head.seq), value: head.bytes })
+    await this.#put(puts)
+    this.#logs.set(head.log, { log: head.log, head, conflicted: false })
+  }
+
+  /** Keeps two heads that cannot both be right. */
+  async writeConflict(held: SignedHead, offered: SignedHead): Promise<void> {
+    const key = this.#keysOf(held.log).key(KEY.conflict, 0)
+    const value = encodeCanonical({ v: 1, held: held.bytes, offered: offered.bytes })
+    await this.#put([{ type: 'put', key, value }])
+    const log = this.#logs.get(held.log)
+    if (log !== undefined) this.#logs.set(held.log, { ...log, conflicted: true })
+  }
+
+  conflict(log: LogId): Promise<Uint8Array | undefined> {
+    return this.#level.get(this.#keysOf(log).key(KEY.conflict, 0), BINARY)
+  }
+
+  async meta(name: string): Promise<Uint8Array | undefined> {
+    return this.#level.get(metaKey(name), BINARY)
+  }
+
+  async writeMeta(name: string, value: Uint8Array): Promise<void> {
+    await this.#put([{ type: 'put', key: metaKey(name), value }])
+  }
+
+  raw(log: LogId, seq: number): Promise<Uint8Array | undefined> {
+    return this.#level.get(this.#keysOf(log).key(KEY.entry, seq), BINARY)
+  }
+
+  headAt(log: LogId, seq: number): Promise<Uint8Array | undefined> {
+    return this.#level.get(this.#keysOf(log).key(KEY.head, seq), BINARY)
+  }
+
+  /** A stored entry with what checking found when it came. */
+  async prepared(log: LogId, seq: number): Promise<PreparedEntry | undefined> {
+    const raw = await this.raw(log, seq)
+    if (raw === undefined) return undefined
+    const refusal = await this.#level.get(this.#keysOf(log).key(KEY.refusal, seq), BINARY)
+    return readStored(raw, sha256(raw), refusal)
+  }
+
+  /** Entries from `from` up to and with `to`, as received. */
+  async *entries(log: LogId, from: number, to: number): AsyncGenerator<Uint8Array> {
+    if (to < from) return
+    const keys = this.#keysOf(log)
+    const range = { gte: keys.key(KEY.entry, from), lt: keys.key(KEY.entry, to + 1) }
+    for await (const page of pages(this.#level, range)) {
+      for (const [, value] of page) yield value
+    }
+  }
+
+  /** Every stored head of a log, oldest first. */
+  async *heads(log: LogId): AsyncGenerator<Uint8Array> {
+    const held = this.#logs.get(log)
+    if (held === undefined) return
+    const keys = this.#keysOf(log)
+    const range = { gte: keys.key(KEY.head, 0), lt: keys.key(KEY.head, held.head.seq + 1) }
+    for await (const page of pages(this.#level, range)) {
+      for (const [, value] of page) yield value
+    }
+  }
+
+  /** The longest run of whole batches from `from` of about `bytesMax`; at least one batch. */
+  async bundle(log: LogId, from: number, bytesMax: number): Promise<Bundle | null> {
+    const held = this.#logs.get(log)
+    if (held === undefined || from > held.head.seq) return null
+    const entries: Uint8Array[] = []
+    let bytes = 0
+    let end: { readonly seq: number; readonly head: Uint8Array } | undefined
+    for await (const raw of this.entries(log, from, held.head.seq)) {
+      if (bytes + raw.length > bytesMax) {
+        end ??= await this.#headNear(log, { from, to: from + entries.length })
+        if (end !== undefined && from + entries.length > end.seq) break
+      }
+      entries.push(raw)
+      bytes += raw.length
+    }
+    end ??= { seq: held.head.seq, head: held.head.bytes }
+    return { head: end.head, entries: entries.slice(0, end.seq - from + 1) }
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close()
+  }
+
+  /** The last head from `from` and before `to`; where there is none, the first one after. */
+  async #headNear(
+    log: LogId,
+    { from, to }: { readonly from: number; readonly to: number }
+  ): Promise<{ seq: number; head: Uint8Array } | undefined> {
+    const keys = this.#keysOf(log)
+    const before = { gte: keys.key(KEY.head, from), lt: keys.key(KEY.head, to), reverse: true }
+    const after = { gte: keys.key(KEY.head, to), lt: keys.key(KEY.head, Number.MAX_SAFE_INTEGER) }
+    for (const range of [before, after]) {
+      for await (const page of pages(this.#level, { ...range, limit: 1 })) {
+        const first = page[0]
+        if (first !== undefined) return { seq: placeIn(first[0]).seq, head: first[1] }
+      }
+    }
+    return undefined
+  }
+
+  async #put(puts: LevelPut[]): Promise<void> {
+    try {
+      await this.#level.batch(puts, { ...BINARY, sync: this.#options.sync })
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new MeshError('ledger.store_failed', { reason }, { cause })
+    }
+  }
+
+  #keysOf(log: LogId): LogKeys {
+    const known = this.#keys.get(log)
+    if (known !== undefined) return known
+    const keys = new LogKeys(log)
+    if (this.#logs.has(log)) this.#keys.set(log, keys)
+    return keys
+  }
+
+  /** A new store gets its version and mesh; another's, or a later version's, is left alone. */
+  async #openMeta(): Promise<void> {
+    const mine = encodeCanonical({ v: STORE_VERSION, mesh: this.#options.mesh })
+    const found = await this.meta('store')
+    if (found === undefined) await this.writeMeta('store', mine)
+    else if (!equalBytes(found, mine)) throw new MeshError('ledger.other_mesh')
+  }
+}
