@@ -63,7 +63,12 @@ export const WorkUnit = z.strictObject({
   }),
   idempotent: z.boolean(),
   critical: z.boolean(),
-  verification: Verification.omit({ sample_per_mille: true }),
+  /** As a task's, with nothing left to a default: what opens is what the id is the hash of. */
+  verification: z.strictObject({
+    mode: Verification.shape.mode,
+    replicas: Verification.shape.replicas.unwrap(),
+    agreement: Verification.shape.agreement.unwrap()
+  }),
   priority: z.enum(PRIORITIES)
 })
 export type WorkUnit = z.infer<typeof WorkUnit>
