@@ -74,8 +74,10 @@ function goldenInputs(source: ModelSource): ValueMap {
       return { image: heading() }
     case 'ocr-direction':
       return { lines: [heading(), turned(heading())] }
-    default:
+    case 'ocr-recognize':
       return { lines: [heading()] }
+    case 'tensor':
+      throw new Error('a tensor model is described by describeOnnx')
   }
 }
 

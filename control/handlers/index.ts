@@ -33,7 +33,7 @@ export const HANDLER_DEFAULTS: HandlerContext = {
 }
 
 /** The handler of that name; a name that is no handler is the graph author's fault. */
-export function findHandler(name: string): Handler {
+function findHandler(name: string): Handler {
   const handler = Object.hasOwn(HANDLERS, name) ? HANDLERS[name] : undefined
   if (handler === undefined) throw new MeshError('handler.unknown', { handler: name.slice(0, 80) })
   return handler

@@ -41,7 +41,7 @@ function sharesRow(box: Box, row: Box): boolean {
 }
 
 /** Rows from top to bottom, each from left to right; equal inputs give equal order. */
-export function readingRows<Item extends Box>(boxes: readonly Item[]): Item[][] {
+function readingRows<Item extends Box>(boxes: readonly Item[]): Item[][] {
   const byTop = [...boxes].sort((a, b) => a.y0 + a.y1 - b.y0 - b.y1 || a.x0 - b.x0)
   const rows: Item[][] = []
   for (const box of byTop) {
@@ -55,7 +55,7 @@ export function readingRows<Item extends Box>(boxes: readonly Item[]): Item[][] 
 }
 
 /** The pixels of an RGB image inside a box that lies within it. */
-export function crop(image: Tensor, box: Box): Tensor {
+function crop(image: Tensor, box: Box): Tensor {
   const width = image.shape[1] ?? 0
   const rowBytes = (box.x1 - box.x0) * 3
   const data = new Uint8Array((box.y1 - box.y0) * rowBytes)
@@ -98,7 +98,7 @@ const lines: Handler = {
 }
 
 /** By 180 degrees: the pixels in reverse order. */
-export function turnImage(image: Tensor): Tensor {
+function turnImage(image: Tensor): Tensor {
   const pixels = image.data.length / 3
   const data = new Uint8Array(image.data.length)
   for (let pixel = 0; pixel < pixels; pixel++) {

@@ -104,7 +104,7 @@ function buildFilter(up: number, down: number): Filter {
 }
 
 /** How many samples `resample` returns. */
-export function resampledLength(samples: number, fromHz: number, toHz: number): number {
+function resampledLength(samples: number, fromHz: number, toHz: number): number {
   return Math.max(1, Math.round((samples * toHz) / fromHz))
 }
 

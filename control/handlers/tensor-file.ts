@@ -69,7 +69,7 @@ const WRITERS: Record<WritableDtype, (view: DataView, offset: number, value: num
 }
 
 /** Nested lists to a tensor; the shape is that of the lists. */
-export function tensorFromLists(value: unknown, dtype: Dtype): Tensor {
+function tensorFromLists(value: unknown, dtype: Dtype): Tensor {
   const shape = shapeOf(value)
   const items: unknown[] = []
   flatten(value, shape, 0, items)

@@ -40,19 +40,11 @@ const HALVES = [0x0000, 0x3400, 0x3800, 0x3c00, 0xb800, 0xbc00] as const
 
 /** Integers are 0 and 1: valid as indices, counts and flags alike. */
 function writeDrawn(view: DataView, offset: number, dtype: Dtype, draw: number): void {
-  switch (dtype) {
-    case 'float32':
-      view.setFloat32(offset, 2 * draw - 1, true)
-      break
-    case 'float64':
-      view.setFloat64(offset, 2 * draw - 1, true)
-      break
-    case 'float16':
-      view.setUint16(offset, HALVES[Math.floor(draw * HALVES.length)] ?? 0, true)
-      break
-    default:
-      view.setUint8(offset, draw < 0.5 ? 0 : 1)
-  }
+  if (dtype === 'float32') view.setFloat32(offset, 2 * draw - 1, true)
+  else if (dtype === 'float64') view.setFloat64(offset, 2 * draw - 1, true)
+  else if (dtype === 'float16') {
+    view.setUint16(offset, HALVES[Math.floor(draw * HALVES.length)] ?? 0, true)
+  } else view.setUint8(offset, draw < 0.5 ? 0 : 1)
 }
 
 function drawTensor(dtype: Dtype, shape: readonly number[], draw: Draw): Tensor {

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cidOfBytes, encodeCanonical, type ModelManifest, Tensor, type Value } from '#contracts'
+import { cidOfBytes, type ModelManifest, Tensor, type Value } from '#contracts'
 import type { ExecutionRequest, InputRef } from '#mesh-node/exec'
 
 export const LIMITS = { run_ms: 20_000, memory_mb: 1_024, max_tokens: 256 } as const
@@ -68,10 +68,6 @@ export function floats(shape: readonly number[], ...numbers: number[]): Tensor {
 export function longs(...numbers: number[]): Tensor {
   const data = new Uint8Array(BigInt64Array.from(numbers, BigInt).buffer)
   return new Tensor('int64', [numbers.length], data)
-}
-
-export function strings(...words: string[]): Tensor {
-  return new Tensor('string', [words.length], encodeCanonical(words))
 }
 
 /** The numbers of a float32 tensor. */

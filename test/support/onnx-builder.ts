@@ -118,7 +118,7 @@ function graphBytes(graph: OnnxGraph): number[] {
 }
 
 /** The bytes of an ONNX file with this graph. */
-export function buildOnnx(graph: OnnxGraph): Uint8Array {
+function buildOnnx(graph: OnnxGraph): Uint8Array {
   const opset = [...text(1, ''), ...integer(2, 17)]
   return Uint8Array.from([...integer(1, 8), ...message(8, opset), ...message(7, graphBytes(graph))])
 }

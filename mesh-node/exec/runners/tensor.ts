@@ -28,7 +28,7 @@ function anyShape(value: ValueMap[string]): null[] {
   return isShaped && Array.isArray(value.shape) ? value.shape.map(() => null) : []
 }
 
-export async function runSession(
+async function runSession(
   session: Session,
   runtime: Runtime,
   inputs: ValueMap
