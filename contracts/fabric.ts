@@ -17,7 +17,7 @@ export interface SessionSpec {
   readonly tenant: string
   readonly graphId: string
   readonly graphCid: Cid
-  /** Of the encoded value map of the graph's inputs. */
+  /** Of the map of input names to the content ids of their encoded values. */
   readonly inputsCid: Cid
   readonly requestId: string
   readonly budgets: GraphBudgets

@@ -26,6 +26,9 @@ export const SCHEMA_RUN_MS_MAX = 250
 /** Compiled schemas kept, some 20 KiB each: as many as the tasks of large graphs have. */
 export const SCHEMAS_COMPILED_MAX = 256
 
+/** Results of finished work that are found again; an entry is a file of 59 bytes. */
+export const CACHE_ENTRIES_MAX = 1_000_000
+
 // Values and tensors.
 /** One value as canonical bytes: an hour of 16 kHz float audio is 230 MB and is refused as one value. */
 export const VALUE_BYTES_MAX = 256 * MIB
@@ -163,6 +166,16 @@ export const TRUST_REASONS_KEPT = 32
 export const SYNC_HEADS_PER_FRAME = 4_096
 /** Bytes of entries that answer one request; the peer asks again for more. */
 export const SYNC_BUNDLE_BYTES = 512 * KIB
+/** Entries in one such answer: a bundle of the smallest entries, which are about 150 bytes. */
+export const SYNC_BUNDLE_ENTRIES_MAX = 8_192
+/** How long a request may go unanswered: half a megabyte at 50 KB/s, and a third of patience. */
+export const SYNC_WANT_TIMEOUT_MS = 15_000
+/** How often linked peers compare digests, so that lost gossip is made good. */
+export const SYNC_DIGEST_INTERVAL_MS = 30_000
+/** Faults of one peer before its link is closed. */
+export const SYNC_FAULTS_MAX = 8
+/** Gossiped batches that wait for the store; more are fetched later by request. */
+export const SYNC_NEWS_WAITING_MAX = 64
 /** Requests that one peer may have waiting here, and that we have waiting there. */
 export const SYNC_WANTS_MAX = 16
 /** Peers synced with at once. */

@@ -1,0 +1,109 @@
+/**
+ * The models that graphs on this machine may name: those that come with the package, and those that
+ * were added, each a folder of files by content id with its manifest beside them. Entries are written
+ * whole or not at all. Runs no model; who uses a file checks its hash.
+ */
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  type Cid,
+  cidMatches,
+  cidOfDocument,
+  decodeManifest,
+  MeshError,
+  type ModelManifest
+} from '#contracts'
+import { builtinModels, type RegisteredModel } from '../models/builtin.ts'
+import type { DescribedModel } from '../models/describe-onnx.ts'
+import type { ModelTable } from './model-table.ts'
+
+const MANIFEST = 'manifest.cbor'
+
+export class ModelRegistry implements ModelTable {
+  readonly #dir: string
+  readonly #models = new Map<string, RegisteredModel>()
+
+  private constructor(dir: string) {
+    this.#dir = dir
+    for (const model of builtinModels()) this.#register(model)
+  }
+
+  /** Opens or makes the registry in a folder. */
+  static async open(dir: string): Promise<ModelRegistry> {
+    await mkdir(dir, { recursive: true })
+    const registry = new ModelRegistry(dir)
+    const entries = await readdir(dir, { withFileTypes: true })
+    const folders = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith('baf'))
+    for (const { name } of folders.sort((a, b) => (a.name < b.name ? -1 : 1)))
+      registry.#register(await readEntry(join(dir, name), name))
+    return registry
+  }
+
+  /** By registry name or content id. */
+  find(model: string): RegisteredModel | undefined {
+    return this.#models.get(model)
+  }
+
+  /** Each model once, by name. */
+  list(): readonly RegisteredModel[] {
+    const models = new Set([...this.#models.values()])
+    return [...models].sort((a, b) => (a.manifest.name < b.manifest.name ? -1 : 1))
+  }
+
+  /** Keeps a described model: its files are copied, and a model of the same name gives way. */
+  async add(described: DescribedModel): Promise<RegisteredModel> {
+    const { manifest, cid, manifestBytes } = described
+    if (builtinModels().some((builtin) => builtin.manifest.name === manifest.name))
+      throw new MeshError('model.name_taken', { name: manifest.name })
+    const before = this.#models.get(manifest.name)
+    const temporary = join(this.#dir, `.${cid}.${process.pid}`)
+    await mkdir(temporary, { recursive: true })
+    for (const file of manifest.files) {
+      const from = described.files[file.name]
+      if (from === undefined) throw new MeshError('model.file_missing', { file: file.name })
+      await copyFile(from, join(temporary, file.cid))
+      if (!cidMatches(file.cid, await readFile(join(temporary, file.cid))))
+        throw new MeshError('blob.mismatch', { cid: file.cid, file: file.name })
+    }
+    for (const blob of described.blobs) await writeFile(join(temporary, blob.cid), blob.bytes)
+    await writeFile(join(temporary, MANIFEST), manifestBytes)
+    await rm(join(this.#dir, cid), { recursive: true, force: true })
+    await rename(temporary, join(this.#dir, cid))
+    const model = await readEntry(join(this.#dir, cid), cid)
+    this.#register(model)
+    if (before !== undefined && before.cid !== cid) {
+      this.#models.delete(before.cid)
+      await rm(join(this.#dir, before.cid), { recursive: true, force: true })
+    }
+    return model
+  }
+
+  #register(model: RegisteredModel): void {
+    this.#models.set(model.manifest.name, model)
+    this.#models.set(model.cid, model)
+  }
+}
+
+async function readEntry(folder: string, cid: string): Promise<RegisteredModel> {
+  let manifestBytes: Uint8Array
+  try {
+    manifestBytes = await readFile(join(folder, MANIFEST))
+  } catch (error) {
+    throw new MeshError('model.registry_corrupted', { folder }, { cause: error })
+  }
+  const manifest = decodeManifest(manifestBytes)
+  const own: Cid = cidOfDocument(manifestBytes)
+  if (own !== cid) throw new MeshError('model.registry_corrupted', { folder, holds: own })
+  return {
+    manifest,
+    cid: own,
+    manifestBytes,
+    files: Object.fromEntries(manifest.files.map((file) => [file.name, join(folder, file.cid)])),
+    blobs: contentOf(manifest).map((blob) => ({ cid: blob, path: join(folder, blob) }))
+  }
+}
+
+const contentOf = (manifest: ModelManifest): Cid[] => [
+  ...manifest.files.map((file) => file.cid),
+  ...manifest.golden.flatMap(({ inputs, outputs }) => [inputs, outputs])
+]
