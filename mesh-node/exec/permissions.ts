@@ -2,7 +2,7 @@
  * The flags under which an executor child runs: it may load native add-ons and read its own code, its
  * dependencies, its model and the blob folders it is given, and nothing else on this machine's disks.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -29,7 +29,8 @@ function codePaths(): string[] {
   for (let folder = here; ; folder = dirname(folder)) {
     paths.push(join(folder, 'package.json'))
     const modules = join(folder, 'node_modules')
-    if (existsSync(modules)) paths.push(modules)
+    // A linked folder counts under its real name.
+    if (existsSync(modules)) paths.push(modules, realpathSync(modules))
     if (dirname(folder) === folder) return paths
   }
 }
