@@ -94,6 +94,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Run the command with --help to see its verbs and flags.'
   },
+  'config.malformed': {
+    retry: 'never',
+    hint: 'Mend every fault listed, each at its place; `--print-config` shows what is understood.'
+  },
   'contracts.cbor_malformed': {
     retry: 'never',
     hint: 'Send well-formed CBOR: one value, definite lengths, text that is UTF-8, no undefined.'
@@ -157,6 +161,10 @@ export const ERROR_CODES = {
   'control.mesh_exists': {
     retry: 'never',
     hint: 'This folder has a mesh already: use it, or name another folder with --data.'
+  },
+  'control.no_mesh': {
+    retry: 'never',
+    hint: 'Make a mesh with `kora init`, run a graph, or name another folder with --data.'
   },
   'control.no_such_route': {
     retry: 'never',
@@ -257,6 +265,14 @@ export const ERROR_CODES = {
   'handler.unknown': {
     retry: 'never',
     hint: 'Name one of the handlers that `kora plan` knows.'
+  },
+  'identity.key_malformed': {
+    retry: 'never',
+    hint: 'Restore the key file from a copy; or move it away, and the node starts as somebody new.'
+  },
+  'identity.unusable': {
+    retry: 'later',
+    hint: 'Check that the data folder exists, is yours and can be written; or name another with --data.'
   },
   'image.empty': {
     retry: 'never',
@@ -458,6 +474,10 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Check that the peer runs and that its address and port can be reached from here.'
   },
+  'node.not_running': {
+    retry: 'later',
+    hint: 'Start the node with `krako-node start`, or name its folder with --data.'
+  },
   'npy.malformed': {
     retry: 'never',
     hint: 'Write the .npy file again with numpy.save.'
@@ -465,6 +485,10 @@ export const ERROR_CODES = {
   'npy.unsupported': {
     retry: 'never',
     hint: 'Save a plain numeric or boolean array, without objects or fields.'
+  },
+  'output.unwritable': {
+    retry: 'later',
+    hint: 'Name a file that does not exist yet, in a folder that you can write.'
   },
   'page.too_many_lines': {
     retry: 'never',
@@ -505,6 +529,10 @@ export const ERROR_CODES = {
   'tensor.mismatch': {
     retry: 'never',
     hint: 'Give tensors of one element type whose other dimensions are equal.'
+  },
+  'unit.ambiguous': {
+    retry: 'never',
+    hint: "Give more letters of the unit's id."
   },
   'unit.budget_exhausted': {
     retry: 'never',
@@ -553,6 +581,10 @@ export const ERROR_CODES = {
   'unit.schema_mismatch': {
     retry: 'elsewhere',
     hint: 'The output does not follow the schema of its task.'
+  },
+  'unit.unknown': {
+    retry: 'never',
+    hint: "Find the unit's id in `kora result <session>`; its last eight letters are enough."
   },
   'wire.kind_unknown': {
     retry: 'never',

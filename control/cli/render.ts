@@ -8,7 +8,8 @@ import type {
   ExplainDocument,
   ReplayDocument,
   SessionDocument,
-  StatusDocument
+  StatusDocument,
+  UnitRow
 } from '../drivers/control-service.ts'
 
 /** Enough of a peer id or content id to tell one from another: the end, since beginnings are alike. */
@@ -187,6 +188,9 @@ export function statusLines(status: StatusDocument): string[] {
   ]
 }
 
+const backendText = (backend: UnitRow['executions'][number]['backend']): string =>
+  backend === null ? '-' : `${backend.runtime}/${backend.provider}`
+
 export function explainLines(explained: ExplainDocument): string[] {
   return [
     `unit ${explained.unit}: ${explained.state}`,
@@ -196,7 +200,7 @@ export function explainLines(explained: ExplainDocument): string[] {
       explained.attempts.map((row) => [
         row.attempt,
         shortId(row.node),
-        row.backend ?? '-',
+        backendText(row.backend),
         Math.round(row.ms),
         row.verdict,
         row.reason

@@ -2,32 +2,8 @@
  * What a control node does for whoever asks: the same for the process it runs in and over HTTP.
  * Everything here is plain JSON data, as `--json` prints it; names are the contract's snake_case.
  */
-import type { SessionId } from '#contracts'
-
-/** One unit's row in results and tables. */
-export interface UnitRow {
-  readonly unit: string
-  readonly task: string
-  readonly index: number
-  readonly kind: string
-  readonly status: string
-  readonly node: string | null
-  readonly backend: string | null
-  readonly ms: number
-  readonly attempts: number
-  readonly verification: string
-  readonly cost_micro: number
-  readonly executions: readonly ExecutionRow[]
-}
-
-export interface ExecutionRow {
-  readonly attempt: number
-  readonly node: string
-  readonly backend: string | null
-  readonly ms: number
-  readonly verdict: string
-  readonly reason: string
-}
+import type { ExecutionRecord, SessionId } from '#contracts'
+import type { SessionResult, SessionUnitRow } from '../session/session-result.ts'
 
 export interface BillLine {
   readonly unit: string
@@ -46,22 +22,17 @@ export interface BillDocument {
   readonly sum_micro: number
 }
 
-export interface SessionDocument {
-  readonly session: string
-  readonly graph_id: string
+/** A session as it ended: KORA's own result, its outputs as JSON, and what the ledger says of it. */
+export interface SessionDocument extends Omit<SessionResult, 'outputs'> {
   readonly mesh: string | null
-  readonly status: string
-  readonly stop_reason: string
+  readonly status: 'completed' | 'failed' | 'cancelled'
   readonly outputs: Readonly<Record<string, unknown>>
-  readonly units: readonly UnitRow[]
-  readonly model_calls: number
-  readonly avoided: number
-  readonly avoided_because: readonly string[]
+  /** Receipts in the ledger whose signature and path were checked. */
   readonly receipts_checked: number
   readonly bill: BillDocument | null
-  readonly state_hash: string
-  readonly error: { readonly code: string; readonly detail: string } | null
 }
+
+export type UnitRow = SessionUnitRow
 
 export interface SessionRowDocument {
   readonly session: string
@@ -104,7 +75,7 @@ export interface StatusDocument {
 export interface ExplainDocument {
   readonly unit: string
   readonly state: string
-  readonly attempts: readonly ExecutionRow[]
+  readonly attempts: readonly ExecutionRecord[]
   /** Which rule keeps which node from running it. */
   readonly refusals: readonly {
     readonly node: string
@@ -130,4 +101,22 @@ export interface ControlService {
   status(): Promise<StatusDocument>
   explain(unit: string): Promise<ExplainDocument>
   replay(session: SessionId): Promise<ReplayDocument>
+  verifyLedger(): Promise<LedgerReportDocument>
+  balances(): Promise<Pick<BillDocument, 'balances' | 'sum_micro'>>
+  /** Of one session; of all where none is named. */
+  bill(session: SessionId | null): Promise<BillDocument>
+  /** Every entry in the order of the fold, as JSON text, one at a time. */
+  exportLedger(): AsyncIterable<string>
+}
+
+export interface LedgerReportDocument {
+  readonly ok: boolean
+  readonly mesh: string
+  readonly logs: number
+  readonly heads: number
+  readonly entries: number
+  readonly digest: string
+  readonly sum_micro: number
+  readonly rejections: readonly { readonly rule: string; readonly count: number }[]
+  readonly faults: readonly { readonly log: string; readonly seq: number; readonly what: string }[]
 }

@@ -14,8 +14,10 @@ import {
 import type { SessionProgress } from '../session/progress.ts'
 import type { ControlFile } from './control-file.ts'
 import type {
+  BillDocument,
   ControlService,
   ExplainDocument,
+  LedgerReportDocument,
   ReplayDocument,
   SessionDocument,
   StatusDocument,
@@ -74,20 +76,32 @@ export class HttpControl implements ControlService {
     return (await this.#ask('POST', `/v1/sessions/${session}/replay`)) as ReplayDocument
   }
 
+  async verifyLedger(): Promise<LedgerReportDocument> {
+    return (await this.#ask('GET', '/v1/ledger/verify')) as LedgerReportDocument
+  }
+
+  async balances(): Promise<Pick<BillDocument, 'balances' | 'sum_micro'>> {
+    return (await this.#ask('GET', '/v1/ledger/balances')) as BillDocument
+  }
+
+  async bill(session: SessionId | null): Promise<BillDocument> {
+    const query = session === null ? '' : `?session=${session}`
+    return (await this.#ask('GET', `/v1/ledger/bill${query}`)) as BillDocument
+  }
+
+  async *exportLedger(): AsyncGenerator<string> {
+    const response = await this.#fetch('GET', '/v1/ledger/export')
+    if (!response.ok) throw refusalOf(await response.text(), response.status)
+    yield* pieces(response, '\n')
+  }
+
   /** Progress until the session ends or `signal` is aborted. */
   async *follow(session: SessionId, signal?: AbortSignal): AsyncGenerator<SessionProgress> {
     const response = await this.#fetch('GET', `/v1/sessions/${session}/events`, undefined, signal)
     if (!response.ok) throw refusalOf(await response.text(), response.status)
-    let pending = ''
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body ?? []) {
-      pending += decoder.decode(chunk, { stream: true })
-      const messages = pending.split('\n\n')
-      pending = messages.pop() ?? ''
-      for (const message of messages) {
-        const data = /^data: (.*)$/m.exec(message)?.[1]
-        if (message.includes('event: progress') && data !== undefined) yield JSON.parse(data)
-      }
+    for await (const message of pieces(response, '\n\n')) {
+      const data = /^data: (.*)$/m.exec(message)?.[1]
+      if (message.includes('event: progress') && data !== undefined) yield JSON.parse(data)
     }
   }
 
@@ -119,6 +133,19 @@ export class HttpControl implements ControlService {
       throw new MeshError('control.not_running', { url: this.#file.url }, { cause })
     }
   }
+}
+
+/** The text of a stream, cut at `end`; what comes after the last one is given too. */
+async function* pieces(response: Response, end: string): AsyncGenerator<string> {
+  let pending = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    pending += decoder.decode(chunk, { stream: true })
+    const whole = pending.split(end)
+    pending = whole.pop() ?? ''
+    yield* whole
+  }
+  if (pending !== '') yield pending
 }
 
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_CODES, code)

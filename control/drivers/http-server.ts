@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { streamSSE } from 'hono/streaming'
+import { stream, streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import {
   exitOf,
@@ -111,7 +111,22 @@ function routes({ token, service, feed }: HttpServerOptions): Hono {
   app.get('/v1/units/:unit', async (context) =>
     context.json(await service.explain(context.req.param('unit')))
   )
+  ledgerRoutes(app, service)
   return app
+}
+
+function ledgerRoutes(app: Hono, service: ControlService): void {
+  app.get('/v1/ledger/verify', async (context) => context.json(await service.verifyLedger()))
+  app.get('/v1/ledger/balances', async (context) => context.json(await service.balances()))
+  app.get('/v1/ledger/bill', async (context) => {
+    const session = context.req.query('session')
+    return context.json(await service.bill(session === undefined ? null : parseSessionId(session)))
+  })
+  app.get('/v1/ledger/export', (context) =>
+    stream(context, async (out) => {
+      for await (const line of service.exportLedger()) await out.write(`${line}\n`)
+    })
+  )
 }
 
 /** Progress as it comes, then `ended`; a client that goes away ends its own stream only. */

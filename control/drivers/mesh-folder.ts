@@ -15,6 +15,7 @@ import {
   type Signer,
   signGenesis
 } from '#contracts'
+import { DEFAULT_TRUST_POLICY } from '#ledger'
 import { nodeSigner, nodeVerifier } from '#mesh-node'
 
 export interface MeshSettings {
@@ -68,7 +69,7 @@ export function createMeshFolder(
       witness_quorum: 0,
       tenants: [{ id: settings.tenant, grant_micro: settings.grantMicro }],
       prices: DEFAULT_PRICES,
-      policies: { trust: 'credibility-v1', scheduler: 'weighted-v1' },
+      policies: { trust: DEFAULT_TRUST_POLICY, scheduler: 'weighted' },
       zones: { trusted: [signer.peerId] },
       created_at_ms: nowMs
     },
