@@ -23,7 +23,7 @@ export type InputRef =
 export interface ExecutionLimits extends RunLimits {
   /** Wall time of the run itself; loading a model has a bound of its own. */
   readonly run_ms: number
-  /** Resident memory of the executor process, its own 80 MB included. */
+  /** Resident memory of the executor process, its own 120 MB or so included. */
   readonly memory_mb: number
 }
 
