@@ -298,6 +298,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Save the image as a plain PNG, or as baseline or progressive JPEG.'
   },
+  'input.malformed': {
+    retry: 'never',
+    hint: 'Give the input in the form that the graph declares: a file, or JSON in UTF-8.'
+  },
   'input.missing': {
     retry: 'never',
     hint: 'Give every input that the graph names: --input name=file.'
@@ -410,6 +414,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Register the model again with `kora models add`.'
   },
+  'model.name_taken': {
+    retry: 'never',
+    hint: 'Give the model another name: this one belongs to a model that comes with the package.'
+  },
   'model.not_onnx': {
     retry: 'never',
     hint: 'Give a valid ONNX file with operators that the runtime knows.'
@@ -421,6 +429,10 @@ export const ERROR_CODES = {
   'model.output_too_large': {
     retry: 'never',
     hint: 'Ask for less at once: the output is over the limit of one value.'
+  },
+  'model.registry_corrupted': {
+    retry: 'never',
+    hint: 'Remove the folder that is named and add the model again; nothing else depends on it.'
   },
   'model.run_failed': {
     retry: 'never',
