@@ -13,6 +13,9 @@ const REFUSAL_CODES = {
   failed: 'blob.refused'
 } as const satisfies Record<Refusal, string>
 
+/** How often it is looked whether bytes still come. */
+const SWEEP_MS = 200
+
 export interface BlobRequest {
   readonly cid: Cid
   readonly offset: number
@@ -32,7 +35,8 @@ interface Transfer {
   received: number
   taken: number
   uncredited: number
-  heardAtMs: number
+  /** Sweeps since the last frame. Counted, not clocked: a busy process must not blame its peer. */
+  silentSweeps: number
 }
 
 export class BlobChannel {
@@ -68,10 +72,10 @@ export class BlobChannel {
       received: request.offset,
       taken: request.offset,
       uncredited: 0,
-      heardAtMs: Date.now()
+      silentSweeps: 0
     }
     this.#transfers.set(id, transfer)
-    this.#watch ??= setInterval(() => this.#sweep(), 250).unref()
+    this.#watch ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
     const cancel = () => this.#fail(id, request.signal.reason)
     request.signal.addEventListener('abort', cancel)
     const { cid, offset } = request
@@ -97,7 +101,7 @@ export class BlobChannel {
     const transfer = this.#transfers.get(frame.id)
     // Frames of a transfer that ended here while they were on the way.
     if (transfer === undefined) return
-    transfer.heardAtMs = Date.now()
+    transfer.silentSweeps = 0
     switch (frame.type) {
       case 'header':
         this.#onHeader(frame.id, transfer, frame.size)
@@ -188,12 +192,11 @@ export class BlobChannel {
   }
 
   #sweep(): void {
-    const nowMs = Date.now()
-    for (const [id, { heardAtMs, request }] of [...this.#transfers]) {
-      const silentMs = nowMs - heardAtMs
-      if (silentMs < request.stallMs) continue
-      const facts = { cid: request.cid, peer: this.#link.peer, silentMs }
-      this.#fail(id, new MeshError('blob.stalled', facts))
+    for (const [id, transfer] of [...this.#transfers]) {
+      const { cid, stallMs } = transfer.request
+      const silentMs = ++transfer.silentSweeps * SWEEP_MS
+      if (silentMs <= stallMs) continue
+      this.#fail(id, new MeshError('blob.stalled', { cid, peer: this.#link.peer, silentMs }))
     }
   }
 }

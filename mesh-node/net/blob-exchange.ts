@@ -85,6 +85,7 @@ export class BlobExchange {
     const held = await this.#ports.store.size(cid)
     if (held !== null) return held
     for (;;) {
+      options.signal?.throwIfAborted()
       const running = this.#jobs.get(cid)
       if (running?.abort.signal.aborted !== true) {
         const job = running ?? this.#begin(cid, options)

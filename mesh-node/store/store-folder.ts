@@ -253,6 +253,7 @@ export function diskError(error: unknown, path: string): unknown {
     case 'EPERM':
     case 'EROFS':
       return new MeshError('store.unwritable', { path }, { cause: error })
+    case 'EEXIST':
     case 'ENOTDIR':
       return corrupted(path, 'not a folder')
     default:
