@@ -34,6 +34,7 @@ const EXIT_OF_AREA: Readonly<Record<string, Exit>> = {
   lease: 'failed',
   ledger: 'unavailable',
   net: 'unavailable',
+  node: 'unavailable',
   replay: 'failed',
   session: 'failed',
   store: 'unavailable',
@@ -76,8 +77,8 @@ export function reportFailure(error: unknown): FailureReport {
 export function failureLines(report: FailureReport): string[] {
   const head = report.message === '' ? report.code : `${report.code}: ${report.message}`
   const faults = report.issues.map(
-    ({ path, message, rule, at }) =>
-      `  ${at === undefined ? '' : `${at.line}:${at.column} `}${path || '/'}: ${message} [${rule}]`
+    ({ path, at, message, rule }) =>
+      `  ${path === '' ? '/' : path}${at === undefined ? '' : ` (line ${at.line}, column ${at.column})`}: ${message} [${rule}]`
   )
   return [`error: ${head}`, ...faults, `next: ${report.hint}`]
 }

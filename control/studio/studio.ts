@@ -21,8 +21,10 @@ import { LocalEngine } from './local-engine.ts'
 import type { UnitFiles } from './run-once.ts'
 
 export interface StudioOptions {
-  /** Folder of blobs, finished work and added models. */
+  /** Folder of blobs and finished work. */
   readonly dataDir: string
+  /** Folder of added models; `models` in `dataDir` where absent. */
+  readonly modelsDir?: string
   /** Runs at once; one per core but one where absent. */
   readonly slots?: number
   /** Where absent, a pool of executors that `close` ends. */
@@ -56,10 +58,10 @@ export class Studio {
     this.engine = parts.engine
   }
 
-  static async open({ dataDir, slots, engine }: StudioOptions): Promise<Studio> {
+  static async open({ dataDir, modelsDir, slots, engine }: StudioOptions): Promise<Studio> {
     const blobs = await DiskBlobStore.open(join(dataDir, 'blobs'))
     const cache = await DiskResultCache.open(join(dataDir, 'cache'))
-    const registry = await ModelRegistry.open(join(dataDir, 'models'))
+    const registry = await ModelRegistry.open(modelsDir ?? join(dataDir, 'models'))
     const inputRoots = [blobs.dir]
     const pool = new ExecutorPool(slots === undefined ? { inputRoots } : { inputRoots, slots })
     return new Studio({ blobs, cache, registry, engine: engine ?? pool })
