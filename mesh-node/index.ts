@@ -1,3 +1,14 @@
+export { AgentDriver, type AgentDriverOptions } from './agent/agent-driver.ts'
+export { systemClock } from './agent/clock-driver.ts'
+export { DRILLS, type Drill } from './agent/drill.ts'
+export type {
+  AgentBlobs,
+  AgentClock,
+  AgentLedger,
+  AgentPorts,
+  AgentReport
+} from './agent/ports.ts'
+export { drawIncarnation, openKeyFile } from './keys/key-file.ts'
 export { NodeVerifier, nodeSigner, nodeVerifier } from './keys/node-signer.ts'
 export {
   BlobExchange,
@@ -23,3 +34,11 @@ export {
   type TopicHandler
 } from './net/ports.ts'
 export { askStatus, serveStatus } from './net/status-link.ts'
+export {
+  type NodeOptions,
+  type NodePorts,
+  type NodeStatus,
+  type RunningNode,
+  startNode
+} from './node.ts'
+export { genesisCid, type MeshName } from './node-files.ts'

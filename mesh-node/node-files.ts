@@ -1,0 +1,75 @@
+/**
+ * What lies where in a node's data folder, and the mesh that the folder belongs to: its genesis is
+ * kept from the first start on and never changed, because the ledger beside it is that mesh's alone.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Cid,
+  cidOfBlobDigest,
+  hexToBytes,
+  MeshError,
+  type MeshId,
+  openGenesis,
+  type SignedGenesis,
+  type Verifier
+} from '#contracts'
+
+export const keyFile = (dataDir: string): string => join(dataDir, 'node.key')
+export const blobDir = (dataDir: string): string => join(dataDir, 'blobs')
+export const ledgerDir = (dataDir: string): string => join(dataDir, 'ledger')
+const genesisFile = (dataDir: string): string => join(dataDir, 'genesis.cbor')
+
+/** How an operator names a mesh: by its id, or by a file with its signed genesis. */
+export type MeshName =
+  | { readonly kind: 'id'; readonly id: MeshId }
+  | { readonly kind: 'file'; readonly path: string }
+
+/** The genesis is a blob like any other: its hash is the mesh id. */
+export const genesisCid = (mesh: MeshId): Cid => cidOfBlobDigest(hexToBytes(mesh))
+
+/** The genesis named by a file or kept from an earlier start; null: it has to be fetched. */
+export function findGenesis(
+  dataDir: string,
+  name: MeshName,
+  verifier: Verifier
+): SignedGenesis | null {
+  const kept = readIfThere(genesisFile(dataDir))
+  const named = name.kind === 'file' ? openGenesis(readFile(name.path), verifier) : null
+  const expected = name.kind === 'id' ? name.id : named?.id
+  if (kept !== null) return openGenesis(kept, verifier, expected)
+  if (named !== null) keepGenesis(dataDir, named)
+  return named
+}
+
+export function keepGenesis(dataDir: string, { bytes }: SignedGenesis): void {
+  const path = genesisFile(dataDir)
+  const part = `${path}.part`
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    writeFileSync(part, bytes, { flush: true })
+    renameSync(part, path)
+  } catch (cause) {
+    throw unusable(path, cause)
+  }
+}
+
+function readFile(path: string): Uint8Array {
+  const bytes = readIfThere(path)
+  if (bytes === null) throw new MeshError('genesis.malformed', { path, reason: 'no such file' })
+  return bytes
+}
+
+function readIfThere(path: string): Uint8Array | null {
+  try {
+    return new Uint8Array(readFileSync(path))
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    throw unusable(path, cause)
+  }
+}
+
+function unusable(path: string, cause: unknown): MeshError {
+  const reason = cause instanceof Error ? cause.message.slice(0, 200) : String(cause)
+  return new MeshError('identity.unusable', { path, reason }, { cause })
+}
