@@ -19,4 +19,11 @@ export {
 export { Ledger, type LedgerBatch, type LedgerOptions, type LogHead } from './ledger.ts'
 export type { LevelPort } from './store/level-port.ts'
 export type { Bundle } from './store/log-store.ts'
+export {
+  LedgerSync,
+  type NewsVerdict,
+  type SyncLink,
+  type SyncPorts
+} from './sync/sync-driver.ts'
+export { SyncMachine } from './sync/sync-machine.ts'
 export type { VerifyFault, VerifyReport } from './verify.ts'

@@ -19,7 +19,6 @@ import {
   openHead,
   type PlacedEntry,
   parseLogId,
-  readEntry,
   type SessionHistory,
   type SessionId,
   type SignedGenesis,
@@ -169,9 +168,7 @@ export class Ledger {
 
   /** Entries of a log from `fromSeq` up to and with `toSeq`, or to the end of what is held. */
   async *entries(log: LogId, fromSeq: number, toSeq?: number): AsyncGenerator<PlacedEntry> {
-    for await (const raw of this.#store.entries(log, fromSeq, this.#lastSeq(log, toSeq))) {
-      yield readEntry(raw)
-    }
+    yield* this.#store.placed(log, fromSeq, this.#lastSeq(log, toSeq))
   }
 
   /**

@@ -39,17 +39,30 @@ export function encodeRefusal(prepared: PreparedEntry): Uint8Array | null {
 }
 
 /** Reads a stored entry whose bytes the chain has vouched for. */
+export function readPlaced(
+  raw: Uint8Array,
+  hash: Uint8Array,
+  refusal: Uint8Array | undefined
+): PlacedEntry {
+  const isWhole = refusal === undefined || !decodeRefusal(refusal).shape
+  return isWhole ? readCheckedEntry(raw, hash) : readEntry(raw)
+}
+
+/** The same, with what its receipts say. */
 export function readStored(
   raw: Uint8Array,
   hash: Uint8Array,
   refusal: Uint8Array | undefined
 ): PreparedEntry {
-  if (refusal === undefined) {
-    return prepareCheckedEntry(readCheckedEntry(raw, hash), NO_REFUSED_RECEIPTS)
-  }
-  const plain = decodeCanonical(refusal, { bytesMax: REFUSAL_BYTES_MAX })
-  const { shape, receipts } = readShape(Refusal, plain, 'ledger.store_corrupted')
-  const entry: PlacedEntry = shape ? readEntry(raw) : readCheckedEntry(raw, hash)
-  const refused: RefusedReceipts = new Map(receipts)
+  const entry = readPlaced(raw, hash, refusal)
+  if (refusal === undefined) return prepareCheckedEntry(entry, NO_REFUSED_RECEIPTS)
+  const refused: RefusedReceipts = new Map(decodeRefusal(refusal).receipts)
   return prepareCheckedEntry(entry, refused)
 }
+
+const decodeRefusal = (refusal: Uint8Array): z.infer<typeof Refusal> =>
+  readShape(
+    Refusal,
+    decodeCanonical(refusal, { bytesMax: REFUSAL_BYTES_MAX }),
+    'ledger.store_corrupted'
+  )

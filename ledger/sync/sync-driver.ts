@@ -1,0 +1,287 @@
+/**
+ * Carries the sync machine's effects out: over links that somebody opened, and by gossip. Publishes
+ * what this ledger appends, hands what peers send to the ledger, and reports what was refused.
+ * Opens no connection and knows no network: links and the topic are given to it.
+ */
+import {
+  encodeCanonical,
+  encodeSyncFrame,
+  GOSSIP_BYTES_MAX,
+  hexToBytes,
+  type LogId,
+  MeshError,
+  openHead,
+  openLedgerNews,
+  openSyncFrame,
+  type PeerId,
+  SYNC_BUNDLE_BYTES,
+  SYNC_BUNDLE_ENTRIES_MAX,
+  SYNC_NEWS_WAITING_MAX,
+  type SyncFrame,
+  type Verifier
+} from '#contracts'
+import type { Ledger, LedgerBatch } from '../ledger.ts'
+import { type LinkNumber, type SyncEffect, type SyncInput, SyncMachine } from './sync-machine.ts'
+
+/** The part of a mesh link that sync uses. */
+export interface SyncLink {
+  readonly peer: PeerId
+  /** False: full, wait for `drained` before the next. */
+  send(frame: Uint8Array): boolean
+  drained(): Promise<void>
+  onFrame(listener: (frame: Uint8Array) => void): void
+  onClose(listener: () => void): void
+  close(): Promise<void>
+}
+
+export interface SyncPorts {
+  readonly ledger: Ledger
+  readonly verifier: Verifier
+  /** Gossips one message on the ledger topic. */
+  readonly publish: (bytes: Uint8Array) => Promise<void>
+  readonly nowMs: () => number
+  /** Calls back once at or after `atMs`; gives the way to cancel. */
+  readonly setTimer: (atMs: number, fire: () => void) => () => void
+  readonly onRefused?: (refused: { readonly peer: PeerId; readonly error: MeshError }) => void
+  /** Nothing that this peer holds is missing here. */
+  readonly onSynced?: (peer: PeerId) => void
+}
+
+export type NewsVerdict = 'accept' | 'reject' | 'ignore'
+
+/** A few bytes of CBOR around the entries of a gossip message. */
+const NEWS_OVERHEAD_BYTES = 1_024
+const ENTRY_OVERHEAD_BYTES = 5
+
+export class LedgerSync {
+  readonly #ports: SyncPorts
+  readonly #machine: SyncMachine
+  readonly #links = new Map<LinkNumber, SyncLink>()
+  readonly #stopListening: () => void
+  #nextLink = 0
+  #cancelTimer: (() => void) | null = null
+  #newsWaiting = 0
+  /** Own batches that have not been published: they go out as one. */
+  #unpublished: LedgerBatch[] = []
+  #publishing: Promise<void> | null = null
+  #closed = false
+
+  constructor(ports: SyncPorts) {
+    this.#ports = ports
+    const { ledger } = ports
+    this.#machine = new SyncMachine({
+      held: ledger.heads(),
+      shunned: ledger.conflictedLogs(),
+      first: ledger.sequencerLog
+    })
+    this.#stopListening = ledger.onEntries((batch) => this.#stored(batch))
+  }
+
+  /** Takes a link of kind `sync`, whichever side opened it. */
+  attach(link: SyncLink): void {
+    if (this.#closed) return
+    const number = this.#nextLink++
+    this.#links.set(number, link)
+    link.onClose(() => {
+      if (!this.#links.delete(number)) return
+      this.#step({ type: 'closed', link: number })
+    })
+    link.onFrame((raw) => this.#frame(number, raw))
+    this.#step({ type: 'opened', link: number })
+  }
+
+  /** Whether a gossip message is worth passing on: shape and signature, not yet the chain. */
+  validate(bytes: Uint8Array): NewsVerdict {
+    try {
+      this.#openNews(bytes)
+      return 'accept'
+    } catch (error) {
+      if (error instanceof MeshError) return 'reject'
+      throw error
+    }
+  }
+
+  /** Takes a gossip message that was found valid. */
+  deliver(bytes: Uint8Array, from: PeerId): void {
+    if (this.#closed) return
+    const { head, news } = this.#openNews(bytes)
+    if ((this.#ports.ledger.head(head.log)?.seq ?? -1) >= head.seq && news.entries.length === 0) {
+      return
+    }
+    if (news.entries.length === 0 || this.#newsWaiting >= SYNC_NEWS_WAITING_MAX) {
+      this.#heard(from, head)
+      return
+    }
+    this.#newsWaiting += 1
+    this.#ports.ledger
+      .receive(news.head, news.entries)
+      .catch((error: unknown) => {
+        const refused = asMeshError(error)
+        // entries before these are missing here: that is no fault, they are asked for
+        if (refused.code === 'ledger.chain_broken') this.#heard(from, head)
+        else this.#ports.onRefused?.({ peer: from, error: refused })
+      })
+      .finally(() => {
+        this.#newsWaiting -= 1
+      })
+  }
+
+  /** Ends when what was being published is out; closes no ledger. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopListening()
+    this.#cancelTimer?.()
+    const links = [...this.#links.values()]
+    this.#links.clear()
+    await Promise.all(links.map((link) => link.close()))
+    await this.#publishing
+  }
+
+  #openNews(bytes: Uint8Array) {
+    const news = openLedgerNews(bytes)
+    const { ledger, verifier } = this.#ports
+    return { news, head: openHead(news.head, { mesh: ledger.genesis.id, verifier }) }
+  }
+
+  /** Asks the peer that spoke of it where there is a link to it, else any other. */
+  #heard(from: PeerId, { log, seq }: { readonly log: LogId; readonly seq: number }): void {
+    const links = [...this.#links]
+    const [number] = links.find(([, link]) => link.peer === from) ?? links[0] ?? []
+    if (number !== undefined) this.#step({ type: 'heard', link: number, log, seq })
+  }
+
+  #stored(batch: LedgerBatch): void {
+    const { log, seq, hash } = batch.head
+    this.#step({ type: 'held', head: { log, seq, hash } })
+    if (!batch.isOwn) return
+    this.#unpublished.push(batch)
+    this.#publishing ??= this.#publish().finally(() => {
+      this.#publishing = null
+    })
+  }
+
+  async #publish(): Promise<void> {
+    while (this.#unpublished.length > 0) {
+      const batches = this.#unpublished
+      this.#unpublished = []
+      const head = batches.at(-1)?.head.bytes
+      const entries = batches.flatMap((batch) => batch.entries.map((entry) => entry.bytes))
+      const bytes = entries.reduce((sum, raw) => sum + raw.length + ENTRY_OVERHEAD_BYTES, 0)
+      const fits = bytes + NEWS_OVERHEAD_BYTES <= GOSSIP_BYTES_MAX
+      const news = { v: 1, t: 'news', head, entries: fits ? entries : [] }
+      await this.#ports.publish(encodeCanonical(news)).catch((error: unknown) => {
+        // nobody heard it; the next exchange of digests makes it good
+        if (!(error instanceof Error)) throw error
+      })
+    }
+  }
+
+  #frame(number: LinkNumber, raw: Uint8Array): void {
+    const link = this.#links.get(number)
+    if (link === undefined) return
+    let frame: SyncFrame
+    try {
+      frame = openSyncFrame(raw)
+    } catch (error) {
+      this.#ports.onRefused?.({ peer: link.peer, error: asMeshError(error) })
+      this.#drop(number)
+      return
+    }
+    this.#step({ type: 'frame', link: number, frame })
+  }
+
+  #step(input: WithoutTime): void {
+    if (this.#closed) return
+    const nowMs = this.#ports.nowMs()
+    for (const effect of this.#machine.step({ ...input, nowMs })) this.#perform(effect)
+  }
+
+  #perform(effect: SyncEffect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#links.get(effect.link)?.send(encodeSyncFrame(effect.frame))
+        break
+      case 'serve':
+        void this.#serve(effect)
+        break
+      case 'apply':
+        void this.#apply(effect)
+        break
+      case 'close':
+        this.#drop(effect.link)
+        break
+      case 'synced': {
+        const link = this.#links.get(effect.link)
+        if (link !== undefined) this.#ports.onSynced?.(link.peer)
+        break
+      }
+      case 'timer':
+        this.#cancelTimer?.()
+        this.#cancelTimer = this.#ports.setTimer(effect.atMs, () => this.#step({ type: 'tick' }))
+    }
+  }
+
+  async #serve({ link, log, from }: Extract<SyncEffect, { type: 'serve' }>): Promise<void> {
+    const to = this.#links.get(link)
+    if (to === undefined) return
+    try {
+      const bundle = await this.#ports.ledger.bundle(log, from, SYNC_BUNDLE_BYTES)
+      const fits = bundle !== null && bundle.entries.length <= SYNC_BUNDLE_ENTRIES_MAX
+      const place = { v: 1, log: hexToBytes(log), from } as const
+      const frame: SyncFrame = fits
+        ? { ...place, t: 'bundle', head: bundle.head, entries: [...bundle.entries] }
+        : { ...place, t: 'none' }
+      if (!to.send(encodeSyncFrame(frame))) await to.drained()
+    } catch {
+      // the store or the link is closing; the peer asks somebody else
+      this.#drop(link)
+    }
+    this.#step({ type: 'served', link })
+  }
+
+  async #apply(effect: Extract<SyncEffect, { type: 'apply' }>): Promise<void> {
+    const { link, log, head, entries } = effect
+    try {
+      await this.#ports.ledger.receive(head, entries)
+      this.#step({ type: 'applied', link, log })
+    } catch (error) {
+      const refused = asMeshError(error)
+      const peer = this.#links.get(link)?.peer
+      if (peer !== undefined) this.#ports.onRefused?.({ peer, error: refused })
+      this.#step({ type: 'refused', link, log, blame: blameOf(refused) })
+    }
+  }
+
+  #drop(number: LinkNumber): void {
+    const link = this.#links.get(number)
+    if (link === undefined || !this.#links.delete(number)) return
+    this.#step({ type: 'closed', link: number })
+    link.close().catch(() => undefined)
+  }
+}
+
+type WithoutTime = SyncInput extends infer Input
+  ? Input extends SyncInput
+    ? Omit<Input, 'nowMs'>
+    : never
+  : never
+
+/** Only a MeshError is somebody else's fault. */
+function asMeshError(error: unknown): MeshError {
+  if (error instanceof MeshError) return error
+  throw error
+}
+
+function blameOf({ code }: MeshError): 'peer' | 'author' | 'nobody' {
+  switch (code) {
+    case 'ledger.conflict':
+      return 'author'
+    case 'ledger.logs_full':
+    case 'ledger.closed':
+    case 'ledger.store_failed':
+    case 'ledger.store_rolled_back':
+      return 'nobody'
+    default:
+      return 'peer'
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Sync between ledgers: what crosses, who is asked, and what a lying or broken peer achieves.
+ */
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import {
+  type EntryContent,
+  encodeCanonical,
+  encodeSyncFrame,
+  hexToBytes,
+  type MeshError,
+  openSyncFrame,
+  type PeerId,
+  type Signer,
+  SYNC_FAULTS_MAX
+} from '#contracts'
+import { type Ledger, type LedgerSync, SyncMachine, type SyncPorts } from '#ledger'
+import {
+  attested,
+  CONTROL_LOG,
+  controlSigner,
+  everything,
+  nodeA,
+  nodeB,
+  openControl,
+  opening,
+  openNode
+} from '../support/ledger-fixtures.ts'
+import { Gossip, linkPair, until } from '../support/sync-pair.ts'
+
+const observed = (index: number): EntryContent => ({
+  kind: 'node.observed',
+  body: {
+    node: nodeA.peerId,
+    state: 'active',
+    health_milli: index % 1000,
+    reason: 'heartbeat'.repeat(10)
+  }
+})
+
+interface Member {
+  readonly ledger: Ledger
+  readonly sync: LedgerSync
+  readonly peer: PeerId
+  readonly refused: MeshError[]
+}
+
+const open: Member[] = []
+afterEach(async () => {
+  for (const { sync, ledger } of open.splice(0)) {
+    await sync.close()
+    await ledger.close()
+  }
+})
+
+async function member(gossip: Gossip, signer: Signer): Promise<Member> {
+  const ledger = signer === controlSigner ? await openControl() : await openNode(signer)
+  const refused: MeshError[] = []
+  const ports: Partial<SyncPorts> = { onRefused: ({ error }) => refused.push(error) }
+  const sync = gossip.join(signer.peerId, ledger, ports)
+  const made = { ledger, sync, peer: signer.peerId, refused }
+  open.push(made)
+  return made
+}
+
+function connect(a: Member, b: Member) {
+  const [toB, toA] = linkPair(a.peer, b.peer)
+  a.sync.attach(toB)
+  b.sync.attach(toA)
+  return [toB, toA] as const
+}
+
+const sameState = (a: Member, b: Member): boolean =>
+  a.ledger.fold.digest() === b.ledger.fold.digest()
+
+describe('ledger sync', () => {
+  it('brings a node that joins to the state of the control node', async () => {
+    const gossip = new Gossip()
+    const control = await member(gossip, controlSigner)
+    await control.ledger.append(opening())
+    for (let at = 0; at < 10; at++) {
+      await control.ledger.append(Array.from({ length: 100 }, (_, index) => observed(index)))
+    }
+    const node = await member(gossip, nodeA)
+    const [toNode] = connect(control, node)
+    await until(() => sameState(control, node), 'the node has the state')
+    const held = await everything(node.ledger, CONTROL_LOG)
+    const useful = held.entries.reduce((sum, raw) => sum + raw.length, 0)
+    ok(useful / toNode.bytesSent >= 0.95, `${useful} useful bytes of ${toNode.bytesSent}`)
+  })
+
+  it('is done in one round trip of few bytes where nothing is missing', async () => {
+    const gossip = new Gossip()
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    await control.ledger.append(opening())
+    const { head, entries } = await everything(control.ledger)
+    await node.ledger.receive(head, entries)
+    const [toNode, toControl] = connect(control, node)
+    await until(() => toControl.sent.length > 0 && toNode.sent.length > 0, 'both spoke')
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    deepEqual([toNode.sent.length, toControl.sent.length], [1, 1])
+    ok(toNode.bytesSent + toControl.bytesSent <= 1_500)
+  })
+
+  it('spreads what is appended by gossip alone', async () => {
+    const gossip = new Gossip()
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    const { head, entries } = await everything(control.ledger)
+    await node.ledger.receive(head, entries)
+    await control.ledger.append(opening())
+    await until(() => sameState(control, node), 'gossip arrived')
+  })
+
+  it('fetches over a link what gossip lost or could not carry', async () => {
+    const gossip = new Gossip()
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    connect(control, node)
+    gossip.isUp = false
+    await control.ledger.append(opening())
+    gossip.isUp = true
+    await control.ledger.append(Array.from({ length: 1000 }, (_, index) => observed(index)))
+    await until(() => sameState(control, node), 'the gap is closed')
+    ok(gossip.messages.every(({ length }) => length <= 64 * 1024))
+    deepEqual(node.refused, [])
+  })
+
+  it('carries a node’s own log to the control node, which lets it join the order', async () => {
+    const gossip = new Gossip()
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    await control.ledger.append(opening())
+    connect(control, node)
+    await node.ledger.append([attested(nodeA)])
+    const joined = () => node.ledger.fold.joinedHead(node.ledger.ownLog)
+    await until(() => joined()?.seq === 0, 'the head is sequenced')
+    const kinds: string[] = []
+    for await (const { kind } of control.ledger.ordered()) kinds.push(kind)
+    deepEqual(kinds.slice(-2), ['head.sequenced', 'results.attested'])
+  })
+
+  it('reaches the same state through a third peer', async () => {
+    const gossip = new Gossip()
+    gossip.isUp = false
+    const control = await member(gossip, controlSigner)
+    const [middle, far] = [await member(gossip, nodeA), await member(gossip, nodeB)]
+    await control.ledger.append(opening())
+    connect(control, middle)
+    await until(() => sameState(control, middle), 'the middle has it')
+    connect(middle, far)
+    await until(() => sameState(control, far), 'the far end has it')
+  })
+
+  it('goes on after a link that broke in the middle, from where it was', async () => {
+    const gossip = new Gossip()
+    gossip.isUp = false
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    await control.ledger.append(opening())
+    for (let at = 0; at < 8; at++) {
+      await control.ledger.append(Array.from({ length: 1000 }, (_, index) => observed(index)))
+    }
+    const [first] = connect(control, node)
+    await until(() => (node.ledger.head(CONTROL_LOG)?.seq ?? 0) > 0, 'some of it is held')
+    await first.close()
+    const heldBefore = node.ledger.head(CONTROL_LOG)?.seq ?? 0
+    ok(heldBefore < (control.ledger.head(CONTROL_LOG)?.seq ?? 0))
+    const [, toControl] = connect(control, node)
+    await until(() => sameState(control, node), 'all of it is held')
+    const wants = toControl.sent.map(openSyncFrame).filter(({ t }) => t === 'want')
+    ok(wants.every((frame) => frame.t === 'want' && frame.from > heldBefore))
+  })
+})
+
+describe('a peer that lies', () => {
+  it('is dropped when it sends what is no frame', async () => {
+    const gossip = new Gossip()
+    const node = await member(gossip, nodeA)
+    const [toNode, toLiar] = linkPair(nodeA.peerId, nodeB.peerId)
+    node.sync.attach(toNode)
+    toLiar.send(Uint8Array.of(1, 2, 3))
+    await until(() => !toNode.isOpen, 'the link is closed')
+    equal(node.refused[0]?.code, 'contracts.cbor_malformed')
+  })
+
+  it('is dropped when it sends what nobody asked for', async () => {
+    const gossip = new Gossip()
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    const { head, entries } = await everything(control.ledger)
+    const [toNode, toLiar] = linkPair(nodeA.peerId, nodeB.peerId)
+    node.sync.attach(toNode)
+    const log = hexToBytes(CONTROL_LOG)
+    toLiar.send(encodeSyncFrame({ v: 1, t: 'bundle', log, from: 0, head, entries }))
+    await until(() => !toNode.isOpen, 'the link is closed')
+    equal(node.ledger.head(CONTROL_LOG), null)
+  })
+
+  it('is dropped after it claimed logs it does not have, and costs a bounded number of requests', async () => {
+    const gossip = new Gossip()
+    const node = await member(gossip, nodeA)
+    const [toNode, toLiar] = linkPair(nodeA.peerId, nodeB.peerId)
+    toLiar.onFrame((raw) => {
+      const frame = openSyncFrame(raw)
+      if (frame.t !== 'want') return
+      toLiar.send(encodeSyncFrame({ v: 1, t: 'none', log: frame.log, from: frame.from }))
+    })
+    node.sync.attach(toNode)
+    const heads = Array.from({ length: 100 }, (_, index): [Uint8Array, number, Uint8Array] => [
+      new Uint8Array(32).fill(index),
+      2 ** 50,
+      new Uint8Array(32)
+    ])
+    toLiar.send(encodeSyncFrame({ v: 1, t: 'heads', heads, more: false }))
+    await until(() => !toNode.isOpen, 'the link is closed')
+    const wants = toNode.sent.map(openSyncFrame).filter(({ t }) => t === 'want')
+    ok(wants.length <= 16 + SYNC_FAULTS_MAX, `${wants.length} requests`)
+  })
+
+  it('cannot pass off gossip that is malformed or signed for another mesh', async () => {
+    const gossip = new Gossip()
+    const node = await member(gossip, nodeA)
+    equal(node.sync.validate(Uint8Array.of(0xa0)), 'reject')
+    equal(node.sync.validate(new Uint8Array(70_000)), 'reject')
+    const news = { v: 1, t: 'news', head: new Uint8Array(100), entries: [] }
+    equal(node.sync.validate(encodeCanonical(news)), 'reject')
+  })
+
+  it('is asked no more when an answer does not come', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    machine.step({ type: 'opened', link: 2, nowMs: 0 })
+    const asked = machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 5, nowMs: 0 })
+    equal(asked.filter(({ type }) => type === 'send').length, 1)
+    const also = machine.step({ type: 'heard', link: 2, log: CONTROL_LOG, seq: 5, nowMs: 1 })
+    equal(also.filter(({ type }) => type === 'send').length, 0)
+    const later = machine.step({ type: 'tick', nowMs: 15_000 })
+    deepEqual(
+      later.flatMap((effect) => (effect.type === 'send' ? [effect.link] : [])),
+      [2]
+    )
+  })
+
+  it('is refused when it has more requests waiting than are allowed', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    const frame = { v: 1, t: 'want', log: new Uint8Array(32), from: 0 } as const
+    const effects = Array.from({ length: 17 }, () =>
+      machine.step({ type: 'frame', link: 1, frame, nowMs: 0 })
+    ).flat()
+    equal(effects.filter(({ type }) => type === 'serve').length, 16)
+    equal(effects.filter(({ type }) => type === 'close').length, 1)
+  })
+})
