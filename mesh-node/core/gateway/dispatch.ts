@@ -1,0 +1,153 @@
+/**
+ * Who gets what: urgent units first, classes in turn, each unit to the best nodes that may run it, at
+ * once for all owners it needs. A unit that cannot be placed keeps its place; one that can never be
+ * paid ends. Costs O(log n) of the nodes with places per lease.
+ */
+import { assert, PRIORITIES } from '#contracts'
+import { affordable } from './budget.ts'
+import { claimFor } from './eligibility.ts'
+import { DISPATCH_QUANTUM } from './gateway-policy.ts'
+import { isLive, type NodeRecord, type UnitRecord } from './gateway-state.ts'
+import { backendClass, grantLease } from './lease-life.ts'
+import { giveUpUnit } from './retry.ts'
+import { maybeReveal } from './verification.ts'
+import type { WaitingClass } from './waiting-class.ts'
+import type { World } from './world.ts'
+
+/** Units that need a lease again and are looked at in one pass: each may fail on its own reason. */
+const AGAIN_LOOKS_MAX = 64
+/** Candidates passed over for one unit because of its owners or nodes. */
+const PASSED_OVER_MAX = 256
+
+type Placement = 'placed' | 'ended' | 'blocked'
+
+export function dispatch(world: World): void {
+  world.changes.publish(world.nodes.size)
+  world.dispatchWanted = false
+  if (world.waitingUnits === 0) return
+  for (const waiting of world.classes.values()) {
+    if (waiting.size === 0) continue
+    waiting.candidates.refresh(world.nodes, world.changes, world)
+  }
+  for (let level = 0; level < PRIORITIES.length; level++) dispatchLevel(world, level)
+}
+
+/** Classes in turn, a quantum each, until none of them gets anything more. */
+function dispatchLevel(world: World, level: number): void {
+  let hopeful: WaitingClass[] = []
+  for (const waiting of world.classes.values()) {
+    if (waiting.sizeAt(level) === 0) continue
+    retryPlacements(world, waiting, level)
+    if (waiting.sizeAt(level) > 0) hopeful.push(waiting)
+  }
+  while (hopeful.length > 0) {
+    hopeful = hopeful.filter((waiting) => placeQuantum(world, waiting, level))
+  }
+}
+
+function retryPlacements(world: World, waiting: WaitingClass, level: number): void {
+  for (const unit of waiting.takeAgain(level, AGAIN_LOOKS_MAX)) {
+    if (place(world, waiting, unit) === 'blocked') waiting.putBack(unit)
+  }
+}
+
+/** False when the class has to wait for something. */
+function placeQuantum(world: World, waiting: WaitingClass, level: number): boolean {
+  for (let turn = 0; turn < DISPATCH_QUANTUM; turn++) {
+    const unit = waiting.firstFresh(level)
+    if (unit === undefined || place(world, waiting, unit) === 'blocked') return false
+  }
+  return true
+}
+
+function place(world: World, waiting: WaitingClass, unit: UnitRecord): Placement {
+  assert(unit.waiting && unit.wanted > 0, 'only a waiting unit is placed')
+  const { session } = unit.root
+  const cap = world.options.tenantLeasesMax
+  if (cap !== null && session.tenant.leases + unit.wanted > cap) return 'blocked'
+  switch (affordable(unit, unit.wanted)) {
+    case 'later':
+      return 'blocked'
+    case 'never': {
+      const detail = 'what is left of the budgets does not cover it'
+      const failure = { class: 'budget', code: 'unit.budget_exhausted', detail } as const
+      giveUpUnit(world, unit, failure, 'failure')
+      return 'ended'
+    }
+    case 'now': {
+      const nodes = pick(world, waiting, unit)
+      if (nodes === null) return 'blocked'
+      grantAll(world, waiting, unit, nodes)
+      return 'placed'
+    }
+  }
+}
+
+function grantAll(
+  world: World,
+  waiting: WaitingClass,
+  unit: UnitRecord,
+  nodes: readonly NodeRecord[]
+): void {
+  world.leave(unit)
+  unit.wanted = 0
+  world.move(unit, 'dispatched')
+  for (const node of nodes) {
+    const claim = claimFor(unit.packed.unit, node)
+    assert(claim !== null, 'a picked node has a claim with places')
+    grantLease(world, unit, node, claim)
+    waiting.candidates.put(node, world)
+    if (!claim.standing && claim.used >= claim.slots) node.claims.delete(claim.id)
+  }
+  maybeReveal(world, unit)
+}
+
+/** As many nodes as the unit wants leases, of distinct owners; null where there are too few now. */
+function pick(world: World, waiting: WaitingClass, unit: UnitRecord): NodeRecord[] | null {
+  const { candidates } = waiting
+  const picked: NodeRecord[] = []
+  const passedOver: NodeRecord[] = []
+  const rules = rulesFor(world, unit)
+  while (picked.length < unit.wanted && passedOver.length < PASSED_OVER_MAX) {
+    const node = candidates.take(world)
+    if (node === undefined) break
+    if (!unit.avoid.has(node.id) && rules.takes(node)) picked.push(node)
+    else passedOver.push(node)
+  }
+  for (const node of passedOver) {
+    const isLastResort = picked.length < unit.wanted && unit.avoid.has(node.id)
+    if (isLastResort && rules.takes(node)) picked.push(node)
+    else candidates.put(node, world)
+  }
+  if (picked.length === unit.wanted) return picked
+  for (const node of picked) candidates.put(node, world)
+  return null
+}
+
+/** What the leases of one unit demand of each other. */
+function rulesFor(world: World, unit: UnitRecord): { takes(node: NodeRecord): boolean } {
+  const { mode, agreement } = unit.packed.unit.verification
+  if (mode !== 'quorum' && mode !== 'recompute') return { takes: () => true }
+  const live = unit.leases.filter(isLive)
+  const owners = new Set(live.map(({ owner }) => owner))
+  const first = live[0]
+  let sameClass = first === undefined ? null : backendClass(first)
+  let needsTrusted = mode === 'recompute' && !live.some(({ node }) => world.trusted.has(node.id))
+  let left = unit.wanted
+  return {
+    takes(node) {
+      const owner = node.descriptor?.owner ?? node.id
+      if (owners.has(owner)) return false
+      if (agreement.level === 'class_exact' && sameClass !== null) {
+        if (node.backendClass !== sameClass) return false
+      }
+      const isTrusted = world.trusted.has(node.id)
+      if (needsTrusted && !isTrusted && left === 1) return false
+      if (isTrusted) needsTrusted = false
+      owners.add(owner)
+      sameClass ??= node.backendClass
+      left -= 1
+      return true
+    }
+  }
+}

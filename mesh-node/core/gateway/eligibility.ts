@@ -1,0 +1,148 @@
+/**
+ * Which node may run a unit, as rules with names (DESIGN 3.5): the scheduler filters by them and
+ * `explain` prints the first that refuses. Judges one node against one unit; compares nobody.
+ */
+import { SUBSTRATE_OF_KIND, type Tier, type WorkUnit } from '#contracts'
+import { HEALTH_MIN, HEALTH_STALE_MS } from './gateway-policy.ts'
+import { type ClaimRecord, leasesMax, type NodeRecord, placesLeft } from './gateway-state.ts'
+
+export const ELIGIBILITY_RULES = [
+  'node_state',
+  'not_connected',
+  'kind_not_served',
+  'pod_tier',
+  'accelerator_missing',
+  'privacy_local_only',
+  'trusted_node_required',
+  'memory',
+  'region',
+  'no_claim',
+  'model_not_conformant',
+  'health',
+  'breaker_open',
+  'no_capacity'
+] as const
+export type EligibilityRule = (typeof ELIGIBILITY_RULES)[number]
+
+export interface Refusal {
+  readonly rule: EligibilityRule
+  readonly detail: string
+}
+
+/** What is known beside unit and node. */
+export interface EligibilityFacts {
+  readonly nowMs: number
+  readonly trusted: ReadonlySet<string>
+  /** By model, where its manifest was told. */
+  readonly models: ReadonlyMap<string, { readonly tier: Tier; readonly memoryMb: number }>
+}
+
+/** The first rule by which the node cannot run the unit now, or null. */
+export function refusalOf(
+  unit: WorkUnit,
+  node: NodeRecord,
+  facts: EligibilityFacts
+): Refusal | null {
+  return (
+    standingRefusal(node) ??
+    natureRefusal(unit, node, facts) ??
+    claimRefusal(unit, node) ??
+    momentRefusal(unit, node, facts)
+  )
+}
+
+/** As `refusalOf`, without what passes by itself: load, health, breaker. */
+export const lastingRefusal = (
+  unit: WorkUnit,
+  node: NodeRecord,
+  facts: EligibilityFacts
+): Refusal | null =>
+  standingRefusal(node) ?? natureRefusal(unit, node, facts) ?? claimRefusal(unit, node)
+
+function standingRefusal(node: NodeRecord): Refusal | null {
+  if (node.state !== 'active') return { rule: 'node_state', detail: node.state }
+  return node.connected ? null : { rule: 'not_connected', detail: 'no link' }
+}
+
+/** What the node is, against what the unit asks for: changes only with a new hello. */
+function natureRefusal(
+  unit: WorkUnit,
+  { descriptor, id }: NodeRecord,
+  { trusted, models }: EligibilityFacts
+): Refusal | null {
+  if (descriptor === null) return { rule: 'not_connected', detail: 'has not said what it is' }
+  const { constraints, kind, model } = unit
+  const known = model.cid === null ? undefined : models.get(model.cid)
+  if (!descriptor.kinds.includes(kind)) return { rule: 'kind_not_served', detail: kind }
+  if (SUBSTRATE_OF_KIND[kind] === 'pod') {
+    const tier = known?.tier
+    const serves =
+      tier === undefined || tier === 'small'
+        ? descriptor.pod_tiers.length > 0
+        : descriptor.pod_tiers.includes(tier)
+    if (!serves) return { rule: 'pod_tier', detail: tier ?? 'any' }
+  }
+  const missing = constraints.accelerators.find((name) => !descriptor.accelerators.includes(name))
+  if (missing !== undefined) return { rule: 'accelerator_missing', detail: missing }
+  const isTrusted = trusted.has(id)
+  if (constraints.privacy === 'local_only' && !isTrusted) {
+    return { rule: 'privacy_local_only', detail: 'not in zone trusted' }
+  }
+  if (constraints.trusted_node_required && !isTrusted) {
+    return { rule: 'trusted_node_required', detail: 'not in zone trusted' }
+  }
+  const memoryMb = Math.max(constraints.min_memory_mb, known?.memoryMb ?? 0)
+  if (descriptor.memory_mb < memoryMb) {
+    return { rule: 'memory', detail: `needs ${memoryMb} MB, has ${descriptor.memory_mb} MB` }
+  }
+  if (constraints.region !== null && constraints.region !== descriptor.region) {
+    return { rule: 'region', detail: `wants ${constraints.region}, is ${descriptor.region ?? '?'}` }
+  }
+  return null
+}
+
+function claimRefusal(unit: WorkUnit, node: NodeRecord): Refusal | null {
+  let claimsKind = false
+  for (const claim of node.claims.values()) {
+    if (!claim.kinds.has(unit.kind)) continue
+    if (unit.model.cid === null || claim.models.has(unit.model.cid)) return null
+    claimsKind = true
+  }
+  return claimsKind
+    ? { rule: 'model_not_conformant', detail: unit.model.cid ?? '' }
+    : { rule: 'no_claim', detail: unit.kind }
+}
+
+function momentRefusal(
+  unit: WorkUnit,
+  node: NodeRecord,
+  { nowMs }: EligibilityFacts
+): Refusal | null {
+  const health = healthNow(node, nowMs)
+  if (health < HEALTH_MIN) return { rule: 'health', detail: health.toFixed(3) }
+  if (!node.breaker.allows(nowMs)) return { rule: 'breaker_open', detail: node.breaker.state }
+  if (claimFor(unit, node) === null) {
+    return { rule: 'no_capacity', detail: `${node.working} of ${leasesMax(node)} leases` }
+  }
+  return null
+}
+
+/** The node's claim under which the unit fits, with most places left; null where none has any. */
+export function claimFor(unit: WorkUnit, node: NodeRecord): ClaimRecord | null {
+  let best: ClaimRecord | null = null
+  let most = 0
+  for (const claim of node.claims.values()) {
+    if (!claim.kinds.has(unit.kind)) continue
+    if (unit.model.cid !== null && !claim.models.has(unit.model.cid)) continue
+    const places = placesLeft(node, claim)
+    if (places > most) {
+      best = claim
+      most = places
+    }
+  }
+  return best
+}
+
+/** A score that is old counts half (DESIGN 8). */
+export const healthNow = ({ health, healthAtMs }: NodeRecord, nowMs: number): number =>
+  nowMs - healthAtMs > HEALTH_STALE_MS ? health / 2 : health

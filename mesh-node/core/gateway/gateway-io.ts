@@ -1,0 +1,158 @@
+/**
+ * What goes into the gateway machine and what comes out. Every input carries its time; effects are
+ * carried out strictly in order by a driver. Nothing here acts, and nothing here decides.
+ */
+import type {
+  AdmissionRefusal,
+  AnnouncementMessage,
+  Attestation,
+  Cid,
+  ClaimMessage,
+  CommitMessage,
+  EntryContent,
+  ErrorCode,
+  ErrorFacts,
+  EventDraft,
+  FailureMessage,
+  GatewayFrame,
+  HeartbeatMessage,
+  HelloMessage,
+  Judgement,
+  LogId,
+  NodeState,
+  OpenedResults,
+  PackedUnit,
+  PeerId,
+  ReleaseMessage,
+  SessionHistory,
+  SessionId,
+  SessionSpec,
+  StopReason,
+  Tier,
+  UnitId,
+  UnitOutcome,
+  UnitSubmission,
+  WithdrawMessage
+} from '#contracts'
+
+/** What the ledger says of a node; the scheduler reads it and works without it. */
+export interface NodeStanding {
+  readonly log: string
+  readonly owner: string
+  readonly state: NodeState
+  /** 0 to 1000. */
+  readonly trustMilli: number
+}
+
+/** A judged attempt; null: its output could not be had, or is not what its id says. */
+export interface JudgedAttempt {
+  readonly attempt: number
+  readonly judgement: Judgement | null
+}
+export interface JudgedUnit {
+  readonly session: SessionId
+  readonly unit: UnitId
+  readonly judgements: readonly JudgedAttempt[]
+  /** Attempts that say the same, over all candidates that are ok; largest group first. */
+  readonly groups: readonly (readonly number[])[]
+}
+
+export interface JudgeCandidate {
+  readonly attempt: number
+  readonly node: PeerId
+  readonly outputCid: Cid
+  readonly backendClass: string
+  /** Judged ok before: it is here for the comparison alone. */
+  readonly ok: boolean
+}
+export interface JudgeRequest {
+  readonly session: SessionId
+  readonly unit: PackedUnit
+  readonly candidates: readonly JudgeCandidate[]
+}
+
+type From<T, Body> = { readonly type: T; readonly node: PeerId; readonly body: Body }
+type Timed<T> = T & { readonly nowMs: number }
+
+export type GatewayInput = Timed<
+  | {
+      readonly type: 'open'
+      readonly spec: SessionSpec
+      /** Null: the session is new. */
+      readonly history: SessionHistory | null
+      /** What the tenant may still reserve; null: nobody counts. */
+      readonly availableMicro: number | null
+    }
+  | {
+      readonly type: 'submit'
+      readonly session: SessionId
+      readonly units: readonly UnitSubmission[]
+    }
+  | { readonly type: 'cancel'; readonly session: SessionId }
+  | {
+      readonly type: 'close'
+      readonly session: SessionId
+      readonly stopReason: StopReason
+      readonly stateHash: string
+    }
+  | { readonly type: 'model'; readonly cid: Cid; readonly tier: Tier; readonly memoryMb: number }
+  | (From<'hello', HelloMessage> & { readonly standing: NodeStanding | null })
+  | { readonly type: 'disconnected'; readonly node: PeerId }
+  | From<'claim', ClaimMessage>
+  | From<'withdraw', WithdrawMessage>
+  | From<'commit', CommitMessage>
+  | { readonly type: 'result'; readonly node: PeerId; readonly results: OpenedResults }
+  | From<'failure', FailureMessage>
+  | From<'release', ReleaseMessage>
+  | From<'heartbeat', HeartbeatMessage>
+  | { readonly type: 'judged'; readonly items: readonly JudgedUnit[] }
+  | { readonly type: 'trust'; readonly node: PeerId; readonly standing: NodeStanding }
+  | { readonly type: 'tick' }
+>
+export type InputOf<T extends GatewayInput['type']> = Extract<GatewayInput, { readonly type: T }>
+
+export type GatewayEffect =
+  /** Append these as one batch before anything that comes after. */
+  | { readonly type: 'record'; readonly contents: readonly EntryContent[] }
+  | { readonly type: 'send'; readonly node: PeerId; readonly frame: GatewayFrame }
+  /** `addresses` and `units_cid` are the driver's to fill in. */
+  | { readonly type: 'announce'; readonly body: AnnouncementMessage }
+  /** Fetch the outputs, judge and compare them; answered by `judged`. */
+  | { readonly type: 'judge'; readonly items: readonly JudgeRequest[] }
+  | { readonly type: 'event'; readonly event: EventDraft }
+  | { readonly type: 'outcome'; readonly outcome: UnitOutcome }
+  | {
+      readonly type: 'refuse-session'
+      readonly session: SessionId
+      readonly refusal: AdmissionRefusal
+    }
+  /** A peer's fault: counted and reported, never thrown. */
+  | {
+      readonly type: 'refuse'
+      readonly node: PeerId
+      readonly code: ErrorCode
+      readonly facts: ErrorFacts
+    }
+  /** No room for this node: close its link. */
+  | { readonly type: 'drop'; readonly node: PeerId }
+  /** Call `tick` at this time; it replaces an earlier timer. */
+  | { readonly type: 'timer'; readonly atMs: number }
+
+export interface PriceQuestion {
+  readonly unit: PackedUnit
+  readonly inputBytes: number
+  readonly nodeClass: string
+  readonly attestation: Attestation
+  readonly maxMicro: number
+}
+
+export interface GatewayOptions {
+  readonly gateway: PeerId
+  readonly log: LogId
+  /** Nodes in zone `trusted`; the zones a node names itself are its own word and count for nothing. */
+  readonly trusted: ReadonlySet<string>
+  /** The fold's price of an accepted attempt, in micro-credits; at most `maxMicro`. */
+  readonly price: (question: PriceQuestion) => number
+  /** Concurrent leases of one tenant; null: no cap. */
+  readonly tenantLeasesMax: number | null
+}

@@ -1,0 +1,154 @@
+/**
+ * The gateway of a mesh: sessions and their units, the nodes that serve them, and everything between
+ * the submission of a unit and its one outcome (DESIGN 3.3 to 3.8, 8, 9). Decides, never acts: time
+ * arrives in inputs, a driver performs the effects strictly in order. Adds no work of its own.
+ */
+import { assertNever, type PeerId, type SessionId, type UnitId } from '#contracts'
+import { announce } from './announce.ts'
+import { onClaim, onWithdraw } from './claims.ts'
+import { dispatch } from './dispatch.ts'
+import type { GatewayEffect, GatewayInput, GatewayOptions } from './gateway-io.ts'
+import type { NodeRecord } from './gateway-state.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { applyStanding, onDisconnected, onHeartbeat, onHello, seen } from './nodes.ts'
+import { onCommit, onFailure, onRelease, onResults } from './results.ts'
+import { cancelSession, closeSession, openSession, submit } from './sessions.ts'
+import { tellDependants } from './unit-end.ts'
+import { onJudged } from './verification.ts'
+import { explainUnit, type GatewaySnapshot, snapshotOf, type UnitExplanation } from './views.ts'
+import { World } from './world.ts'
+
+export class GatewayMachine {
+  readonly #world: World
+  readonly #housekeeping = new Housekeeping()
+  #wakeAtMs = Number.POSITIVE_INFINITY
+
+  constructor(options: GatewayOptions) {
+    this.#world = new World(options)
+  }
+
+  step(input: GatewayInput): readonly GatewayEffect[] {
+    return this.steps([input])
+  }
+
+  /** Several inputs as one step: one append, one frame per node and kind, one look for places. */
+  steps(inputs: readonly GatewayInput[]): readonly GatewayEffect[] {
+    const world = this.#world
+    for (const input of inputs) {
+      // a clock that is set back must not make leases live again
+      world.nowMs = Math.max(world.nowMs, input.nowMs)
+      if (world.nowMs >= this.#wakeAtMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
+      this.#housekeeping.run(world)
+      this.#take(input)
+      tellDependants(world)
+    }
+    if (world.dispatchWanted || world.changes.hasFresh) {
+      dispatch(world)
+      tellDependants(world)
+    }
+    announce(world)
+    this.#setTimer()
+    return world.out.seal()
+  }
+
+  /** Why a unit is where it is, and which rule keeps each node from it. Null: no such unit here. */
+  explain(session: SessionId, unit: UnitId): UnitExplanation | null {
+    return explainUnit(this.#world, session, unit)
+  }
+
+  snapshot(): GatewaySnapshot {
+    return snapshotOf(this.#world)
+  }
+
+  #take(input: GatewayInput): void {
+    const world = this.#world
+    switch (input.type) {
+      case 'open':
+        openSession(world, input)
+        break
+      case 'submit':
+        submit(world, input.session, input.units)
+        break
+      case 'cancel':
+        cancelSession(world, input.session)
+        break
+      case 'close':
+        closeSession(world, input)
+        break
+      case 'model':
+        world.models.set(input.cid, { tier: input.tier, memoryMb: input.memoryMb })
+        break
+      case 'judged':
+        for (const item of input.items) onJudged(world, item)
+        break
+      case 'hello':
+        onHello(world, input)
+        break
+      case 'disconnected':
+        onDisconnected(world, input.node)
+        break
+      case 'trust': {
+        const node = world.nodes.get(input.node)
+        if (node !== undefined) applyStanding(world, node, input.standing)
+        break
+      }
+      case 'tick':
+        break
+      default: {
+        const node = this.#alive(input.node)
+        if (node !== undefined) this.#takeFrom(node, input)
+      }
+    }
+  }
+
+  #takeFrom(node: NodeRecord, input: NodeInput): void {
+    const world = this.#world
+    switch (input.type) {
+      case 'claim':
+        onClaim(world, node, input.body)
+        break
+      case 'withdraw':
+        onWithdraw(node, input.body)
+        break
+      case 'commit':
+        for (const item of input.body.commitments) onCommit(world, node.id, item)
+        break
+      case 'result':
+        onResults(world, node.id, input.results)
+        break
+      case 'failure':
+        for (const failure of input.body.failures) onFailure(world, node.id, failure)
+        break
+      case 'release':
+        for (const id of input.body.leases) onRelease(world, node.id, id, input.body.reason)
+        break
+      case 'heartbeat':
+        onHeartbeat(world, node, input.body)
+        break
+      default:
+        assertNever(input)
+    }
+  }
+
+  /** The node that speaks, if it has said hello. */
+  #alive(id: PeerId): NodeRecord | undefined {
+    const node = this.#world.nodes.get(id)
+    if (node !== undefined) seen(this.#world, node)
+    return node
+  }
+
+  #setTimer(): void {
+    const world = this.#world
+    const next = Math.min(world.timers.nextAtMs, this.#housekeeping.nextAtMs(world))
+    if (next === this.#wakeAtMs || next === Number.POSITIVE_INFINITY) return
+    this.#wakeAtMs = next
+    world.out.timer(next)
+  }
+}
+
+type NodeInput = Extract<
+  GatewayInput,
+  {
+    readonly type: 'claim' | 'withdraw' | 'commit' | 'result' | 'failure' | 'release' | 'heartbeat'
+  }
+>

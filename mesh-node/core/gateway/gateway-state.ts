@@ -1,0 +1,230 @@
+/**
+ * The records that the gateway machine keeps: sessions, submissions, units, leases, nodes, claims.
+ * Shapes and the few numbers that are read everywhere; what changes them stands in its own file.
+ */
+import {
+  type Attestation,
+  assert,
+  type Backend,
+  type Cid,
+  DTYPE_BYTES,
+  type EscalationTrigger,
+  type ExecutionRecord,
+  type ExecutionState,
+  type FailureClass,
+  type HelloMessage,
+  type LeaseId,
+  NODE_LEASES_MAX,
+  type NodeState,
+  type PackedUnit,
+  type PeerId,
+  type Receipt,
+  type SessionHistory,
+  type SessionSpec,
+  type SessionState,
+  type UnitEdge,
+  type UnitId,
+  type UnitKind,
+  type UnitOutcome,
+  type Verdict,
+  type WorkUnit
+} from '#contracts'
+import type { AdmissionMode } from './admission.ts'
+import type { Breaker } from './breaker.ts'
+
+export interface SessionRecord {
+  readonly spec: SessionSpec
+  readonly history: SessionHistory | null
+  readonly openedAtMs: number
+  readonly deadlineMs: number
+  /** The mode that the gateway was in when it admitted the session. */
+  readonly admittedIn: AdmissionMode
+  state: SessionState
+  readonly roots: Map<UnitId, RootRecord>
+  readonly units: Map<UnitId, UnitRecord>
+  /** Submissions by the unit that they wait for. */
+  readonly dependants: Map<UnitId, RootRecord[]>
+  /** Of the classes in which its units wait. */
+  readonly classKeys: Set<string>
+  /** Units of low priority that wait until admission is open again. */
+  deferred: UnitRecord[]
+  readonly counts: Record<ExecutionState, number>
+  readonly tenant: TenantRecord
+  reservedMicro: number
+  postedMicro: number
+  tokensReserved: number
+  tokensUsed: number
+  modelCalls: number
+  retries: number
+}
+
+export interface TenantRecord {
+  readonly id: string
+  /** What may still be reserved; null: nobody counts. */
+  availableMicro: number | null
+  reservedMicro: number
+  leases: number
+  retryTokens: number
+  retryTokensAtMs: number
+}
+
+/** One submission: the unit that was handed in, and whatever is run in its place. */
+export class RootRecord {
+  readonly unitId: UnitId
+  readonly session: SessionRecord
+  readonly edges: readonly UnitEdge[]
+  readonly taken = new Set<UnitEdge>()
+  readonly escalations: EscalationTrigger[] = []
+  readonly executions: ExecutionRecord[] = []
+  /** The unit as submitted, then those of the edges that were taken. */
+  readonly units: UnitRecord[] = []
+  /** Units of the session that must succeed first. */
+  waitingFor = 0
+  costMicro = 0
+  outcome: UnitOutcome | null = null
+
+  constructor(session: SessionRecord, unitId: UnitId, edges: readonly UnitEdge[]) {
+    this.session = session
+    this.unitId = unitId
+    this.edges = edges
+  }
+
+  get current(): UnitRecord {
+    const unit = this.units.at(-1)
+    assert(unit !== undefined, 'a submission has its unit')
+    return unit
+  }
+}
+
+export interface UnitFailure {
+  readonly class: FailureClass
+  readonly code: string
+  readonly detail: string
+}
+
+export interface UnitRecord {
+  readonly packed: PackedUnit
+  readonly root: RootRecord
+  readonly queuedAtMs: number
+  readonly inputBytes: number
+  readonly classKey: string
+  state: ExecutionState
+  /** The last attempt number that was leased. */
+  attempt: number
+  /** Attempts that failed by a fault of the unit or its nodes; vanished nodes are `losses`. */
+  failures: number
+  losses: number
+  releases: number
+  /** Leases to be granted now; the unit stands in its class's queue while there are any. */
+  wanted: number
+  waiting: boolean
+  /** A retry in its backoff. */
+  notBeforeMs: number | null
+  readonly leases: LeaseRecord[]
+  holdsTokens: boolean
+  /** Nodes that have failed it: others are preferred. */
+  readonly avoid: Set<PeerId>
+  /** Owners that said this unit can never succeed. */
+  readonly hopeless: Set<string>
+  judging: boolean
+  /** The lease whose result stands for the unit. */
+  canonical: LeaseRecord | null
+  lastFailure: UnitFailure | null
+}
+
+/**
+ * `granted`: the node works on it; `committed`: a commitment is in; `revealed`: the result was asked
+ * for; `judging`: the result is here; `ok`: judged, waits for others; `ended`: nothing more comes.
+ */
+export type LeasePhase = 'granted' | 'committed' | 'revealed' | 'judging' | 'ok' | 'ended'
+
+export interface LeaseRecord {
+  readonly id: LeaseId
+  readonly unit: UnitRecord
+  readonly attempt: number
+  readonly node: NodeRecord
+  readonly owner: string
+  readonly maxMicro: number
+  readonly grantedAtMs: number
+  readonly expiresAtMs: number
+  readonly commit: boolean
+  /** From the history of a session that was opened again: its commitment may be lost. */
+  readonly restored: boolean
+  readonly claim: ClaimRecord | null
+  phase: LeasePhase
+  commitment: Uint8Array | null
+  attestation: Attestation | null
+  receipt: (() => Receipt) | null
+  lowConfidence: boolean
+  /** What the node was told in the end. */
+  told: { readonly verdict: Verdict; readonly reason: string; readonly earnedMicro: number } | null
+}
+
+export interface ClaimRecord {
+  readonly id: number
+  kinds: ReadonlySet<UnitKind>
+  models: ReadonlySet<Cid>
+  slots: number
+  standing: boolean
+  /** Standing: leases under it that the node works on; else: leases granted. */
+  used: number
+}
+
+export interface NodeRecord {
+  readonly id: PeerId
+  state: NodeState
+  descriptor: HelloMessage['descriptor'] | null
+  log: string
+  nodeClass: string
+  backendClass: string
+  connected: boolean
+  /** Lost if nothing is heard of it until then. */
+  lostAtMs: number
+  health: number
+  healthRaw: number
+  healthAtMs: number
+  healthSaidMilli: number
+  trust: number
+  readonly breaker: Breaker
+  /** The ledger names it with this owner and log. */
+  recorded: boolean
+  readonly claims: Map<number, ClaimRecord>
+  readonly leases: Set<LeaseRecord>
+  /** Leases that it still works on. */
+  working: number
+}
+
+/** Leases that a node takes on at once. */
+export const leasesMax = ({ descriptor }: NodeRecord): number =>
+  Math.min(descriptor?.queue_max ?? 0, NODE_LEASES_MAX)
+
+/** Places left under a claim; never negative. */
+export function placesLeft(node: NodeRecord, claim: ClaimRecord): number {
+  return Math.max(0, Math.min(claim.slots - claim.used, leasesMax(node) - node.working))
+}
+
+export const isOutstanding = ({ phase }: LeaseRecord): boolean =>
+  phase === 'granted' || phase === 'committed' || phase === 'revealed'
+
+/** Counts for a quorum: outstanding, or its result is here and not refused. */
+export const isLive = ({ phase }: LeaseRecord): boolean => phase !== 'ended'
+
+export const backendClassOf = (backend: Backend): string =>
+  `${backend.runtime}|${backend.version}|${backend.provider}|${backend.device_class}`
+
+/** Which price applies to a node's compute. */
+export function nodeClassOf(descriptor: HelloMessage['descriptor']): string {
+  if (descriptor.pod_tiers.length > 0) return 'pod'
+  return descriptor.accelerators.length > 0 ? 'accelerated' : 'cpu'
+}
+
+/** Bytes of all inputs, from their shapes: a value's shape is its length. */
+export function inputBytesOf(unit: WorkUnit): number {
+  let bytes = 0
+  for (const { dtype, shape } of unit.inputs) {
+    let size = dtype === 'value' ? 1 : DTYPE_BYTES[dtype]
+    for (const extent of shape) size *= extent
+    bytes += size
+  }
+  return Math.min(bytes, Number.MAX_SAFE_INTEGER)
+}

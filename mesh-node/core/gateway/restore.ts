@@ -1,0 +1,183 @@
+/**
+ * Going on after a restart (DESIGN: recovery is running again over history). What the ledger knows of
+ * a submitted unit is taken as done: accepted results answer at once, open leases stand until they
+ * end, numbers of attempts go on. Nothing is run or billed twice; nothing is written again.
+ */
+import {
+  type AcceptedAttempt,
+  decodeAttestation,
+  type ExecutionRecord,
+  type OutstandingLease,
+  type SessionHistory,
+  type UnitEnd,
+  type UnitHistory,
+  type VoidedAttempt
+} from '#contracts'
+import { holdTokens, releaseTokens, reserve } from './budget.ts'
+import { takeEdge } from './escalation.ts'
+import { RECOVERY_GRACE_MS } from './gateway-policy.ts'
+import type { LeaseRecord, RootRecord, UnitRecord } from './gateway-state.ts'
+import { addLease, newLease } from './lease-life.ts'
+import { nodeOf } from './nodes.ts'
+import { onCommit, takeResult } from './results.ts'
+import { closeUnit, endRoot, type UnitEnding } from './unit-end.ts'
+import { makeReady, replicasOf, sayQueued } from './unit-start.ts'
+import type { World } from './world.ts'
+
+const ESCALATED: UnitEnding = {
+  status: 'failed',
+  stopReason: 'validation_failed',
+  class: 'validation',
+  code: 'escalated',
+  detail: 'before the restart'
+}
+
+/** True when history says how the submission goes on; false when it is to be queued like a new one. */
+export function restore(world: World, root: RootRecord, history: SessionHistory): boolean {
+  let past = history.units.get(root.unitId)
+  if (past === undefined) return false
+  restoreAttempts(root.current, past)
+  for (const { to } of past.escalatedTo) {
+    const edge = root.edges.find(({ unit }) => unit.id === to)
+    if (edge === undefined || root.taken.has(edge)) break
+    const from = root.current
+    closeUnit(world, from, ESCALATED, 'escalated')
+    const next = takeEdge(world, root, edge)
+    sayQueued(world, next, from.packed.id)
+    past = history.units.get(to)
+    if (past === undefined) break
+    restoreAttempts(next, past)
+  }
+  if (past === undefined) makeReady(world, root.current)
+  else if (!goOn(world, root, past)) {
+    if (root.units.length === 1) return false
+    makeReady(world, root.current)
+  }
+  return true
+}
+
+function goOn(world: World, root: RootRecord, past: UnitHistory): boolean {
+  const unit = root.current
+  const canonical = past.accepted.find((accepted) => accepted.canonical)
+  if (canonical !== undefined) recallSuccess(world, unit, canonical)
+  else if (past.ended !== null) recallEnd(world, unit, past.ended)
+  else if (past.outstanding.length > 0) restoreLeases(world, unit, past.outstanding)
+  else return false
+  return true
+}
+
+/** Counts and executions of earlier attempts. */
+function restoreAttempts(unit: UnitRecord, { attempts, accepted, voided }: UnitHistory): void {
+  const { root } = unit
+  unit.attempt = attempts
+  for (const attempt of accepted) {
+    root.costMicro += attempt.costMicro
+    root.executions.push(acceptedExecution(attempt))
+  }
+  for (const attempt of voided) {
+    root.executions.push(voidedExecution(attempt))
+    if (attempt.reason === 'released') unit.releases += 1
+    else if (attempt.reason === 'expired') unit.losses += 1
+    else if (attempt.reason !== 'cancelled' && attempt.reason !== 'redundant') unit.failures += 1
+  }
+  root.session.retries += unit.failures
+}
+
+function acceptedExecution({ attempt, node, receipt }: AcceptedAttempt): ExecutionRecord {
+  const { backend, usage } = decodeAttestation(receipt.item)
+  return { attempt, node, backend, ms: usage.wall_ms, verdict: 'accepted', reason: 'accepted' }
+}
+
+const VERDICTS: Record<VoidedAttempt['reason'], ExecutionRecord['verdict']> = {
+  failed: 'failed',
+  timeout: 'failed',
+  released: 'released',
+  expired: 'expired',
+  cancelled: 'released',
+  rejected: 'rejected',
+  redundant: 'redundant'
+}
+
+const voidedExecution = ({ attempt, node, reason, fault }: VoidedAttempt): ExecutionRecord => ({
+  attempt,
+  node: node ?? '',
+  backend: null,
+  ms: 0,
+  verdict: VERDICTS[reason],
+  reason: fault === 'none' ? reason : fault
+})
+
+function recallSuccess(world: World, unit: UnitRecord, canonical: AcceptedAttempt): void {
+  const { output_cid, usage } = decodeAttestation(canonical.receipt.item)
+  const { mode } = unit.packed.unit.verification
+  const verification = mode === 'none' || mode === 'schema' ? mode : 'agreed'
+  holdTokens(unit)
+  releaseTokens(unit, usage.tokens_in + usage.tokens_out)
+  for (const state of ['ready', 'dispatched', 'success'] as const) world.move(unit, state)
+  world.event(
+    'workunit.completed',
+    { unit, attempt: canonical.attempt },
+    { node: canonical.node, validation_status: verification, output_cid, recalled: true }
+  )
+  endRoot(world, unit.root, {
+    status: 'success',
+    stopReason: 'success',
+    failureClass: null,
+    error: null,
+    outputCid: output_cid,
+    verification,
+    usage
+  })
+}
+
+function recallEnd(world: World, unit: UnitRecord, end: UnitEnd): void {
+  const { status, stopReason, failureClass, code } = end
+  const ending = { status, stopReason, class: failureClass, code, detail: 'before the restart' }
+  closeUnit(world, unit, ending, code)
+  endRoot(world, unit.root, {
+    status,
+    stopReason,
+    failureClass,
+    error: { code, detail: ending.detail },
+    outputCid: null,
+    verification: 'unverified',
+    usage: null
+  })
+}
+
+/** The unit is dispatched under the leases of before; nodes that are back may have spoken already. */
+function restoreLeases(
+  world: World,
+  unit: UnitRecord,
+  outstanding: readonly OutstandingLease[]
+): void {
+  world.move(unit, 'ready')
+  world.move(unit, 'dispatched')
+  holdTokens(unit)
+  const leases = outstanding.map((open) => restoreLease(world, unit, open))
+  const missing = replicasOf(unit) - leases.length
+  if (missing > 0) world.wait(unit, missing, 'again')
+  for (const { id } of leases) {
+    const parked = world.parked.take(id)
+    if (parked === undefined) continue
+    const { node, commitment, result } = parked
+    if (commitment !== null) onCommit(world, node, { lease_id: id, commitment })
+    if (result !== null) takeResult(world, node, result)
+  }
+}
+
+function restoreLease(world: World, unit: UnitRecord, open: OutstandingLease): LeaseRecord {
+  const node = nodeOf(world, open.node)
+  const lease: LeaseRecord = {
+    ...newLease(unit, node, null),
+    id: open.lease,
+    attempt: open.attempt,
+    maxMicro: open.maxMicro,
+    grantedAtMs: world.nowMs,
+    expiresAtMs: Math.max(open.expiresAtMs, world.nowMs + RECOVERY_GRACE_MS),
+    restored: true
+  }
+  addLease(world, lease)
+  reserve(lease, { isNew: false })
+  return lease
+}

@@ -1,0 +1,227 @@
+/**
+ * Verification (DESIGN 3.8, 7): when results are revealed, when they are judged, and what the
+ * judgements and groups mean for the unit. KORA judges and compares outputs; who is accepted,
+ * refused, asked once more or escalated is decided here.
+ */
+import { assert, isTerminal, type Judgement } from '#contracts'
+import { nextEdge } from './escalation.ts'
+import type { JudgeCandidate, JudgedUnit } from './gateway-io.ts'
+import { isLive, isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
+import { acceptLease, backendClass, voidLease } from './lease-life.ts'
+import { again, attemptFailed, giveUpUnit, majorityOf } from './retry.ts'
+import { succeed } from './unit-end.ts'
+import type { World } from './world.ts'
+
+type Groups = JudgedUnit['groups']
+
+/** Asks for the results once every replica has committed: no one can copy what nobody has shown. */
+export function maybeReveal(world: World, unit: UnitRecord): void {
+  if (unit.wanted > 0) return
+  const live = unit.leases.filter(isLive)
+  if (live.some(({ phase }) => phase === 'granted')) return
+  for (const lease of live) {
+    if (lease.phase !== 'committed') continue
+    lease.phase = 'revealed'
+    world.out.reveal(lease.node.id, lease.id)
+  }
+}
+
+/** Asks for a judgement when there is something to judge and nothing to wait for. */
+export function maybeJudge(world: World, unit: UnitRecord): void {
+  const fresh = unit.leases.filter(({ phase }) => phase === 'judging')
+  if (unit.judging || fresh.length === 0) return
+  const { mode, replicas } = unit.packed.unit.verification
+  if (mode === 'none') {
+    for (const lease of fresh) acceptAlone(world, unit, lease, 'none')
+    return
+  }
+  const ready = unit.leases.filter(({ phase }) => phase === 'ok')
+  if (mode === 'quorum' && unit.canonical === null) {
+    const waitsFor = unit.wanted + unit.leases.filter(isOutstanding).length
+    if (waitsFor > 0 && fresh.length + ready.length < majorityOf(replicas)) return
+  }
+  const known = unit.canonical === null ? ready : [unit.canonical]
+  unit.judging = true
+  world.out.judge({
+    session: unit.root.session.spec.session,
+    unit: unit.packed,
+    candidates: [...known.map((lease) => candidate(lease, true)), ...fresh.map(freshCandidate)]
+  })
+}
+
+function candidate(lease: LeaseRecord, ok: boolean): JudgeCandidate {
+  const { attestation, node, attempt } = lease
+  assert(attestation !== null, 'only results are judged')
+  const { output_cid: outputCid } = attestation
+  return { attempt, node: node.id, outputCid, backendClass: backendClass(lease), ok }
+}
+const freshCandidate = (lease: LeaseRecord): JudgeCandidate => candidate(lease, false)
+
+export function onJudged(
+  world: World,
+  { session, unit: id, judgements, groups }: JudgedUnit
+): void {
+  const unit = world.sessions.get(session)?.units.get(id)
+  if (unit === undefined || !unit.judging) return
+  unit.judging = false
+  for (const { attempt, judgement } of judgements) {
+    const lease = unit.leases.find((one) => one.attempt === attempt)
+    if (lease?.phase !== 'judging') continue
+    if (unit.canonical !== null) settleLate(world, unit.canonical, lease, { judgement, groups })
+    else if (judgement === null) outputMissing(world, lease)
+    else if (isComparable(judgement)) {
+      lease.phase = 'ok'
+      lease.lowConfidence = !judgement.ok
+    } else refuseSchema(world, lease, judgement)
+  }
+  if (unit.canonical === null && !isTerminal(unit.state)) decide(world, unit, groups)
+  maybeJudge(world, unit)
+}
+
+/** Follows its schema: an answer that is only not sure enough is compared like any other. */
+const isComparable = ({ ok, trigger }: Judgement): boolean => ok || trigger === 'confidence_below'
+
+function outputMissing(world: World, lease: LeaseRecord): void {
+  const code = 'blob.not_found'
+  voidLease(world, lease, { reason: 'failed', fault: 'none', code, tell: 'ack' })
+  attemptFailed(world, lease, { class: 'execution', code, detail: 'output not to be had' }, null)
+}
+
+function refuseSchema(world: World, lease: LeaseRecord, judgement: Judgement): void {
+  const { unit } = lease
+  const first = judgement.issues[0]
+  const detail = first === undefined ? '' : `${first.path} ${first.message}`
+  const code = 'unit.schema_mismatch'
+  voidLease(world, lease, { reason: 'rejected', fault: 'schema', code, tell: 'ack' })
+  const isAlone = unit.packed.unit.verification.mode === 'schema'
+  const hasWayOut = isAlone && nextEdge(unit.root, 'schema_mismatch') !== null
+  const trigger = hasWayOut ? 'schema_mismatch' : null
+  attemptFailed(world, lease, { class: 'validation', code, detail }, trigger)
+}
+
+function decide(world: World, unit: UnitRecord, groups: Groups): void {
+  const ok = unit.leases.filter(({ phase }) => phase === 'ok')
+  const { mode, replicas } = unit.packed.unit.verification
+  const first = ok[0]
+  if (first === undefined) return
+  switch (mode) {
+    case 'none':
+    case 'schema':
+      acceptAlone(world, unit, first, 'schema')
+      return
+    case 'quorum': {
+      const agreed = groupOf(
+        ok,
+        groups.find((group) => group.length >= majorityOf(replicas))
+      )
+      if (agreed.length >= majorityOf(replicas)) acceptGroup(world, unit, agreed)
+      else askOnceMore(world, unit)
+      return
+    }
+    case 'recompute': {
+      const decider = ok.find(({ node }) => world.trusted.has(node.id))
+      if (decider === undefined) return
+      acceptGroup(
+        world,
+        unit,
+        groupOf(
+          ok,
+          groups.find((group) => group.includes(decider.attempt))
+        )
+      )
+    }
+  }
+}
+
+const groupOf = (ok: readonly LeaseRecord[], group: readonly number[] = []): LeaseRecord[] =>
+  ok.filter(({ attempt }) => group.includes(attempt))
+
+function acceptAlone(
+  world: World,
+  unit: UnitRecord,
+  lease: LeaseRecord,
+  verification: 'none' | 'schema'
+): void {
+  if (lease.lowConfidence) {
+    escalateUnsure(world, unit)
+    return
+  }
+  acceptLease(world, lease, true)
+  succeed(world, unit, lease, verification)
+}
+
+/** The lowest attempt stands for the unit; those who agree are paid, those who do not are named. */
+function acceptGroup(world: World, unit: UnitRecord, agreed: readonly LeaseRecord[]): void {
+  const canonical = agreed[0]
+  assert(canonical !== undefined, 'a group that is accepted has members')
+  if (canonical.lowConfidence) {
+    escalateUnsure(world, unit)
+    return
+  }
+  for (const lease of agreed) acceptLease(world, lease, lease === canonical)
+  for (const lease of unit.leases) {
+    if (lease.phase === 'ok') {
+      voidLease(world, lease, {
+        reason: 'rejected',
+        fault: 'disagreed',
+        code: 'disagreed',
+        tell: 'ack'
+      })
+    } else if (lease.phase === 'granted' || lease.phase === 'committed') {
+      voidLease(world, lease, {
+        reason: 'redundant',
+        fault: 'none',
+        code: 'settled',
+        tell: 'settled'
+      })
+    }
+  }
+  succeed(world, unit, canonical, 'agreed')
+}
+
+/** Nothing is wrong with the nodes' work: it is not held against them, and not paid. */
+function escalateUnsure(world: World, unit: UnitRecord): void {
+  const failure = {
+    class: 'validation',
+    code: 'unit.confidence_low',
+    detail: 'not sure enough'
+  } as const
+  giveUpUnit(world, unit, failure, 'confidence_below')
+}
+
+/** Too few agree: one more execution by another owner, while there may be one. */
+function askOnceMore(world: World, unit: UnitRecord): void {
+  if (unit.wanted > 0 || unit.leases.some(isOutstanding)) return
+  if (unit.leases.some(({ phase }) => phase === 'judging')) return
+  const { retries, verification } = unit.packed.unit
+  const executed = unit.attempt - unit.losses - unit.releases
+  if (executed < retries.max_attempts + verification.replicas) {
+    again(world, unit, 0, 'unit.no_agreement')
+    return
+  }
+  const detail = `${executed} executions`
+  const failure = { class: 'validation', code: 'unit.no_agreement', detail } as const
+  giveUpUnit(world, unit, failure, 'failure')
+}
+
+/** A result that came after the unit was settled: paid if it agrees with what stands. */
+function settleLate(
+  world: World,
+  canonical: LeaseRecord,
+  lease: LeaseRecord,
+  { judgement, groups }: { readonly judgement: Judgement | null; readonly groups: Groups }
+): void {
+  const home = groups.find((group) => group.includes(lease.attempt))
+  if (judgement === null) {
+    const code = 'blob.not_found'
+    voidLease(world, lease, { reason: 'redundant', fault: 'none', code, tell: 'ack' })
+  } else if (!judgement.ok) {
+    const code = 'unit.schema_mismatch'
+    voidLease(world, lease, { reason: 'rejected', fault: 'schema', code, tell: 'ack' })
+  } else if (home?.includes(canonical.attempt)) {
+    acceptLease(world, lease, false)
+  } else {
+    const code = 'disagreed'
+    voidLease(world, lease, { reason: 'rejected', fault: 'disagreed', code, tell: 'ack' })
+  }
+}

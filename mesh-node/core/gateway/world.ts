@@ -1,0 +1,149 @@
+/**
+ * The gateway machine's private state and the words every part of it shares: who is known, what
+ * waits, what falls due, what this step has to say. Holds and counts; decides nothing.
+ */
+import {
+  assert,
+  type Cid,
+  type EventData,
+  type EventType,
+  type ExecutionState,
+  type LeaseId,
+  moveExecution,
+  type PeerId,
+  type SessionId,
+  type Tier
+} from '#contracts'
+import { Admission } from './admission.ts'
+import { Batches } from './batches.ts'
+import { NodeChanges } from './candidates.ts'
+import type { EligibilityFacts } from './eligibility.ts'
+import type { GatewayOptions } from './gateway-io.ts'
+import type {
+  LeaseRecord,
+  NodeRecord,
+  RootRecord,
+  SessionRecord,
+  TenantRecord,
+  UnitRecord
+} from './gateway-state.ts'
+import { Outbox } from './outbox.ts'
+import { Parked } from './parked.ts'
+import { TimerHeap } from './timer-heap.ts'
+import { classKeyOf, WaitingClass } from './waiting-class.ts'
+
+export type Due =
+  | { readonly kind: 'lease'; readonly lease: LeaseRecord }
+  | { readonly kind: 'retry'; readonly unit: UnitRecord; readonly atMs: number }
+  | { readonly kind: 'deadline'; readonly session: SessionRecord }
+
+/** What an event speaks of, beside its data. */
+interface Subject {
+  readonly session?: SessionRecord
+  readonly unit?: UnitRecord
+  readonly attempt?: number
+}
+
+export class World implements EligibilityFacts {
+  readonly options: GatewayOptions
+  readonly out = new Outbox()
+  readonly sessions = new Map<SessionId, SessionRecord>()
+  readonly tenants = new Map<string, TenantRecord>()
+  readonly nodes = new Map<PeerId, NodeRecord>()
+  readonly leases = new Map<LeaseId, LeaseRecord>()
+  readonly models = new Map<Cid, { readonly tier: Tier; readonly memoryMb: number }>()
+  readonly classes = new Map<string, WaitingClass>()
+  readonly changes = new NodeChanges()
+  readonly batches = new Batches()
+  readonly parked = new Parked()
+  readonly admission = new Admission()
+  readonly timers = new TimerHeap<Due>(isOver)
+  /** Submissions that have ended in this step and whose dependants have not been told. */
+  readonly ended: RootRecord[] = []
+  nowMs = 0
+  /** Something became placeable: units, places, or money. */
+  dispatchWanted = false
+  waitingUnits = 0
+  connectedNodes = 0
+  /** Until then nodes may speak of leases that nobody knows yet. */
+  graceUntilMs: number | null = null
+
+  constructor(options: GatewayOptions) {
+    this.options = options
+  }
+
+  get trusted(): ReadonlySet<string> {
+    return this.options.trusted
+  }
+
+  get mayPark(): boolean {
+    return this.graceUntilMs !== null && this.nowMs < this.graceUntilMs
+  }
+
+  event(type: EventType, { session, unit, attempt }: Subject, data: EventData): void {
+    const of = unit?.root.session ?? session
+    this.out.event({
+      type,
+      time_ms: this.nowMs,
+      tenant_id: of?.spec.tenant ?? null,
+      graph_id: of?.spec.graphId ?? null,
+      execution_session_id: of?.spec.session ?? null,
+      work_unit_id: unit?.packed.id ?? null,
+      attempt: attempt ?? null,
+      data
+    })
+  }
+
+  /** Moves a unit by the table of `contracts/states.ts`; an illegal step asserts. */
+  move(unit: UnitRecord, to: ExecutionState): void {
+    if (unit.state === to) return
+    const { counts } = unit.root.session
+    counts[unit.state] -= 1
+    unit.state = moveExecution(unit.state, to)
+    counts[to] += 1
+    assert(counts[unit.state] > 0, 'the counts of a session follow its units')
+  }
+
+  /** The unit stands in line for so many leases. */
+  wait(unit: UnitRecord, wanted: number, how: 'fresh' | 'again'): void {
+    assert(wanted > 0, 'a unit waits for at least one lease')
+    unit.wanted = wanted
+    let waiting = this.classes.get(unit.classKey)
+    if (waiting === undefined) {
+      const { session } = unit.root
+      waiting = new WaitingClass(unit.classKey, session, unit.packed.unit)
+      this.classes.set(unit.classKey, waiting)
+      session.classKeys.add(unit.classKey)
+    }
+    waiting.add(unit, how)
+    this.waitingUnits += 1
+    this.dispatchWanted = true
+  }
+
+  /** The unit leaves the line, placed or not. */
+  leave(unit: UnitRecord): void {
+    if (!unit.waiting) return
+    const waiting = this.classes.get(unit.classKey)
+    assert(waiting !== undefined, 'a unit waits in its class')
+    waiting.leave(unit)
+    this.waitingUnits -= 1
+  }
+
+  classKey(unit: UnitRecord['packed']['unit']): string {
+    return `${unit.execution_session_id}|${classKeyOf(unit)}`
+  }
+}
+
+/** Due things that no longer matter. */
+function isOver(due: Due): boolean {
+  switch (due.kind) {
+    case 'lease':
+      return (
+        due.lease.phase === 'ended' || due.lease.phase === 'ok' || due.lease.phase === 'judging'
+      )
+    case 'retry':
+      return due.unit.notBeforeMs !== due.atMs
+    case 'deadline':
+      return due.session.state !== 'initialized' && due.session.state !== 'running'
+  }
+}
