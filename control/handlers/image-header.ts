@@ -8,15 +8,24 @@ export interface ImageHeader {
   readonly kind: 'png' | 'jpeg'
   readonly width: number
   readonly height: number
-  /** PNG only: bytes that the compressed rows must unpack to, at most. */
-  readonly unpackedBytesMax: number
+  /** PNG only: bytes that the compressed rows must unpack to, filter bytes included. */
+  readonly unpackedBytes: number
 }
 
 const PNG_MAGIC = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] as const
 /** Samples a pixel by PNG colour type. */
 const PNG_SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
-/** Adam7 has at most this many extra filter bytes and padding per row of the whole image. */
-const ADAM7_ROW_BYTES = 24
+/** Adam7's passes: first column and row, and the steps between them. */
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2]
+] as const
+const ONE_PASS = [[0, 0, 1, 1]] as const
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, index) => bytes[index] === byte)
@@ -61,8 +70,16 @@ function readPngHeader(bytes: Uint8Array): ImageHeader {
   if (width === 0 || height === 0 || samples === undefined) {
     throw new MeshError('image.malformed', { part: 'IHDR', width, height })
   }
-  const rowBytes = Math.ceil((width * samples * view.getUint8(24)) / 8)
-  return { kind: 'png', width, height, unpackedBytesMax: height * (rowBytes + ADAM7_ROW_BYTES) }
+  const passes = view.getUint8(28) === 0 ? ONE_PASS : ADAM7
+  let unpackedBytes = 0
+  for (const [left, top, stepX, stepY] of passes) {
+    const columns = Math.max(0, Math.ceil((width - left) / stepX))
+    const rows = Math.max(0, Math.ceil((height - top) / stepY))
+    const rowBytes = Math.ceil((columns * samples * view.getUint8(24)) / 8)
+    if (columns > 0) unpackedBytes += rows * (1 + rowBytes)
+  }
+  return { kind: 'png', width, height, unpackedBytes }
+}
 }
 
 /** Throws unless every chunk is there up to IEND. */
@@ -111,7 +128,7 @@ function readJpegFrame(bytes: Uint8Array, view: DataView, offset: number): Image
   if (width === 0 || height === 0) {
     throw new MeshError('image.malformed', { part: 'frame', width, height })
   }
-  return { kind: 'jpeg', width, height, unpackedBytesMax: 0 }
+  return { kind: 'jpeg', width, height, unpackedBytes: 0 }
 }
 
 /** Throws unless an end-of-image marker stands somewhere behind the frame. */

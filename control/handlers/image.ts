@@ -32,22 +32,32 @@ function flatten(rgba: Uint8Array, pixels: number): Uint8Array {
   return rgb
 }
 
-/** pngjs unpacks interlaced images without a bound of its own; find the bomb first. */
-function checkInterlaced(bytes: Uint8Array, header: ImageHeader): void {
+/**
+ * pngjs 7 unpacks interlaced images without a bound, and takes rows that are missing from memory that
+ * it never wrote: both would be a stranger's doing, so the rows are counted before it sees them.
+ */
+function checkRows(bytes: Uint8Array, header: ImageHeader): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (view.getUint8(28) === 0) return
   const parts: Uint8Array[] = []
   for (let offset = 8; offset + 12 <= bytes.length; offset += 12 + view.getUint32(offset)) {
     if (view.getUint32(offset + 4) !== 0x49444154) continue
     parts.push(bytes.subarray(offset + 8, offset + 8 + view.getUint32(offset)))
   }
-  inflateSync(Buffer.concat(parts), { maxOutputLength: header.unpackedBytesMax + 1 })
+  const maxOutputLength = header.unpackedBytes + 1
+  const unpacked = inflateSync(Buffer.concat(parts), { maxOutputLength }).length
+  if (unpacked !== header.unpackedBytes) {
+    throw new MeshError('image.malformed', {
+      kind: 'png',
+      bytes: unpacked,
+      bytes_expected: header.unpackedBytes
+    })
+  }
 }
 
 function unpack(bytes: Uint8Array, header: ImageHeader, pixelsMax: number): Uint8Array {
   if (header.kind === 'png') {
     checkPngComplete(bytes)
-    checkInterlaced(bytes, header)
+    checkRows(bytes, header)
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     return PNG.sync.read(buffer).data
   }

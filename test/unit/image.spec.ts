@@ -121,6 +121,39 @@ describe('page images', () => {
     }
   })
 
+  it('never fills rows that are missing from memory of its own', () => {
+    for (const interlace of [0, 1]) {
+      for (const length of [0, 1, 3, 1_639, 1_641]) {
+        Buffer.allocUnsafe(2_000).fill(0)
+        const short = rawPng(40, 40, new Uint8Array(length), interlace)
+        throws(() => decode(short), code('image.malformed'), `${length} bytes`)
+      }
+    }
+    deepEqual(decode(rawPng(40, 40, new Uint8Array(1_640))).data, new Uint8Array(4_800))
+  })
+
+  it('counts the rows of interlaced images of every small size', () => {
+    const passes = [
+      [0, 0, 8, 8],
+      [4, 0, 8, 8],
+      [0, 4, 4, 8],
+      [2, 0, 4, 4],
+      [0, 2, 2, 4],
+      [1, 0, 2, 2],
+      [0, 1, 1, 2]
+    ]
+    for (let side = 1; side <= 9; side++) {
+      let bytes = 0
+      for (const [left = 0, top = 0, stepX = 1, stepY = 1] of passes) {
+        for (let y = top; y < side && left < side; y += stepY) {
+          bytes += 1
+          for (let x = left; x < side; x += stepX) bytes += 1
+        }
+      }
+      equal(decode(rawPng(side, side, new Uint8Array(bytes), 1)).data.length, side * side * 3)
+    }
+  })
+
   it('refuses rows that are missing and kinds of JPEG that nobody decodes', () => {
     throws(() => decode(rawPng(40, 40, new Uint8Array(3))), code('image.malformed'))
     const arithmetic = jpeg(8, 8)
