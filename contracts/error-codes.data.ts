@@ -214,6 +214,10 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'The gateway serves as many nodes or sessions as it may; try another or come back later.'
   },
+  'gateway.hello_missing': {
+    retry: 'here',
+    hint: 'Say hello on the link before anything else.'
+  },
   'gateway.session_unknown': {
     retry: 'never',
     hint: 'Open the session before its units are submitted.'
@@ -557,6 +561,10 @@ export const ERROR_CODES = {
   'unit.confidence_low': {
     retry: 'never',
     hint: 'Declare an escalation edge for confidence_below, or lower the bound.'
+  },
+  'unit.copied': {
+    retry: 'elsewhere',
+    hint: 'The result does not match the commitment that came before it; it is refused.'
   },
   'unit.deadline_passed': {
     retry: 'never',

@@ -18,3 +18,16 @@ export {
   runBuiltIn
 } from './agent/built-in.ts'
 export { OFFER_RULES, type OfferRule } from './agent/offer-rules.ts'
+export type {
+  GatewayEffect,
+  GatewayInput,
+  GatewayOptions,
+  JudgeCandidate,
+  JudgedAttempt,
+  JudgedUnit,
+  JudgeRequest,
+  NodeStanding,
+  PriceQuestion
+} from './gateway/gateway-io.ts'
+export { GatewayMachine } from './gateway/gateway-machine.ts'
+export type { Explanation, GatewaySnapshot, UnitExplanation } from './gateway/views.ts'

@@ -3,7 +3,7 @@
  * the submission of a unit and its one outcome (DESIGN 3.3 to 3.8, 8, 9). Decides, never acts: time
  * arrives in inputs, a driver performs the effects strictly in order. Adds no work of its own.
  */
-import { assertNever, type PeerId, type SessionId, type UnitId } from '#contracts'
+import { assertNever, MeshError, type PeerId, type SessionId, type UnitId } from '#contracts'
 import { announce } from './announce.ts'
 import { onClaim, onWithdraw } from './claims.ts'
 import { dispatch } from './dispatch.ts'
@@ -133,7 +133,8 @@ export class GatewayMachine {
   /** The node that speaks, if it has said hello. */
   #alive(id: PeerId): NodeRecord | undefined {
     const node = this.#world.nodes.get(id)
-    if (node !== undefined) seen(this.#world, node)
+    if (node === undefined) this.#world.out.refuse(id, new MeshError('gateway.hello_missing'))
+    else seen(this.#world, node)
     return node
   }
 
