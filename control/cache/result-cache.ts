@@ -5,13 +5,14 @@
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CACHE_ENTRIES_MAX, type Cid, isCid } from '#contracts'
+import { CACHE_ENTRIES_MAX, type Cid, isCid, type UnitId } from '#contracts'
 
 /** What sessions ask of a cache. */
 export interface ResultCache {
   /** Whether there is an entry, without reading it: for plans. */
   has(key: string): boolean
-  get(key: string): Promise<Cid | null>
+  /** `unit` is the one that asks: a replay leaves to its history what stands there. */
+  get(key: string, unit: UnitId): Promise<Cid | null>
   set(key: string, outputCid: Cid): Promise<void>
 }
 

@@ -7,15 +7,12 @@
 import {
   assert,
   assertNever,
-  dependenciesOf,
   GRAPH_UNITS_MAX,
-  MeshError,
   moveSession,
   SESSION_OPEN_UNITS_MAX,
   type SessionState,
   type StageRecord,
-  type UnitId,
-  WORK_UNIT_BYTES_MAX
+  type UnitId
 } from '#contracts'
 import { conclude } from './conclusion.ts'
 import {
@@ -38,13 +35,13 @@ import type {
   PartReport,
   SubmittedUnit
 } from './messages.ts'
-import { blobInput, InputTemplate, itemsOf, resolveReference, type Sources } from './resolve.ts'
+import { handlerEffect, nextHandlerPart, nextUnit, prepareTask } from './part-making.ts'
 import { SessionBudget } from './session-budget.ts'
 import { stageOf, stagesOfOutcome } from './stage-trace.ts'
 import { strictSchema } from './strict-schema.ts'
-import { type Part, TaskRun } from './task-run.ts'
+import { TaskBook } from './task-book.ts'
+import type { Part, TaskRun } from './task-run.ts'
 import { Telemetry } from './telemetry.ts'
-import { handlerUnit, UnitMaker } from './unit-maker.ts'
 
 type Outcome = Extract<ConductorInput, { type: 'outcome' }>
 
@@ -53,10 +50,8 @@ const UNITS_PER_STEP = 256
 
 export class Conductor {
   readonly #options: ConductorOptions
-  readonly #runs: readonly TaskRun[]
-  readonly #byId: ReadonlyMap<string, TaskRun>
+  readonly #book: TaskBook
   readonly #submitted = new Map<UnitId, { readonly run: TaskRun; readonly part: Part }>()
-  readonly #sources: Sources
   readonly #telemetry: Telemetry
   readonly #budget: SessionBudget
   readonly #stages: StageRecord[] = []
@@ -67,28 +62,14 @@ export class Conductor {
   #nowMs = 0
   #state: SessionState = 'initialized'
   #stopped: Failure | null = null
-  #tasksOver = 0
   #counts = { known: 0, open: 0, waited: 0, done: 0, cached: 0, failed: 0 }
 
   constructor(options: ConductorOptions) {
     const { graph, inputs, session } = options
     this.#options = options
-    this.#runs = graph.tasks.map((task, position) => new TaskRun(task, position))
-    this.#byId = new Map(this.#runs.map((run) => [run.task.id, run]))
+    this.#book = new TaskBook(graph, inputs)
     this.#telemetry = new Telemetry(graph, session)
     this.#budget = new SessionBudget(graph.budgets)
-    this.#sources = {
-      input: (name) => (Object.hasOwn(inputs, name) ? inputs[name] : undefined),
-      task: (id) => this.#byId.get(id)?.output
-    }
-    for (const run of this.#runs) {
-      for (const id of dependenciesOf(run.task)) {
-        const dependency = this.#byId.get(id)
-        assert(dependency !== undefined, 'the graph was checked')
-        dependency.dependents.push(run.position)
-        run.waiting++
-      }
-    }
   }
 
   step(input: ConductorInput): readonly ConductorEffect[] {
@@ -101,7 +82,7 @@ export class Conductor {
   progress(): ConductorProgress {
     const { known, open, done, cached, failed } = this.#counts
     return {
-      tasks: { total: this.#runs.length, done: this.#tasksOver },
+      tasks: { total: this.#book.runs.length, done: this.#book.over },
       units: { known, open, done, cached, failed },
       spentMicro: this.#budget.spentMicro,
       committedMicro: this.#budget.committed.costMicro,
@@ -111,7 +92,7 @@ export class Conductor {
 
   /** Every unit and handler run, in canonical order. */
   reports(): PartReport[] {
-    return this.#runs.flatMap((run) => run.reports())
+    return this.#book.reports()
   }
 
   #take(input: ConductorInput): void {
@@ -146,7 +127,7 @@ export class Conductor {
   #start(): void {
     assert(this.#state === 'initialized', 'a session starts once')
     this.#state = moveSession(this.#state, 'running')
-    for (const run of this.#runs) if (run.waiting === 0) this.#ready.push(run)
+    this.#ready.push(...this.#book.first())
   }
 
   /** Starts what is ready, makes units while there is room, and ends when there is nothing left. */
@@ -154,24 +135,14 @@ export class Conductor {
     for (let run = this.#ready.shift(); run !== undefined; run = this.#ready.shift())
       if (this.#stopped === null) this.#startTask(run)
     if (this.#stopped === null) this.#makeUnits()
-    const isOver = this.#stopped === null && this.#tasksOver === this.#runs.length
+    const isOver = this.#stopped === null && this.#book.isOver && this.#counts.open === 0
     if (isOver || (this.#stopped !== null && this.#counts.waited === 0)) this.#finish()
   }
 
   #startTask(run: TaskRun): void {
-    const { task } = run
     run.phase = 'running'
     try {
-      run.template = new InputTemplate(task.input, this.#sources)
-      run.items =
-        task.fanout === undefined
-          ? [null]
-          : itemsOf(resolveReference(task.fanout.over, this.#sources), task.fanout.chunk)
-      if (task.type === 'model') {
-        const { graph, session, models } = this.#options
-        run.maker = new UnitMaker(task, graph, session, models)
-        run.fixedBlobs = [...run.template.fixed].map(([name, value]) => blobInput(name, value))
-      }
+      prepareTask(run, this.#book.sources, this.#options)
     } catch (error) {
       this.#stage(run, 0, 'DECOMPOSE', 'failed')
       this.#failTask(run, validation(error))
@@ -198,7 +169,7 @@ export class Conductor {
       else {
         room--
         if (run.maker === null) this.#runHandler(run)
-        else this.#makeUnit(run, run.maker, lookups)
+        else this.#makeUnit(run, lookups)
       }
     }
     if (lookups.length > 0) this.#effects.push({ type: 'lookup-cache', lookups })
@@ -208,46 +179,28 @@ export class Conductor {
   }
 
   #runHandler(run: TaskRun): void {
-    const { graph, session } = this.#options
-    const index = run.parts.length
-    const part = run.addPart(handlerUnit(run.task, graph, session, index).id)
+    const part = nextHandlerPart(run, this.#options)
     this.#counts.open++
     this.#emit(this.#telemetry.queued(part.unit, run.task, this.#nowMs))
     this.#emit(this.#telemetry.dispatched(part.unit, this.#nowMs))
     try {
-      const args = run.template?.arguments(run.items[index] ?? null) ?? null
-      const handler = run.task.handler ?? ''
-      this.#effects.push({ type: 'run-handler', task: run.position, index, handler, args })
+      this.#effects.push(handlerEffect(run, part))
     } catch (error) {
       this.#endHandler(run, part, validation(error))
     }
   }
 
-  #makeUnit(run: TaskRun, maker: UnitMaker, lookups: CacheLookup[]): void {
-    const index = run.parts.length
+  #makeUnit(run: TaskRun, lookups: CacheLookup[]): void {
     try {
-      const values = run.template?.itemValues(run.items[index] ?? null) ?? []
-      const ofItem = values.map(([name, value]) => blobInput(name, value))
-      const blobs = [...run.fixedBlobs, ...ofItem]
-      const unit = maker.make(
-        index,
-        blobs.map(({ input }) => input)
-      )
-      const { bytes, id } = unit.submission.unit
-      if (bytes.length > WORK_UNIT_BYTES_MAX)
-        throw new MeshError('contracts.too_large', { bytes: bytes.length })
-      const part = run.addPart(id)
-      part.made = { unit, blobs }
-      part.cacheKey = unit.cacheKey
+      lookups.push(nextUnit(run))
       this.#counts.open++
-      lookups.push({ task: run.position, index, key: unit.cacheKey })
     } catch (error) {
       this.#failTask(run, validation(error))
     }
   }
 
   #handled(answer: HandlerAnswer): void {
-    const { run, part } = this.#at(answer)
+    const { run, part } = this.#book.at(answer)
     if (part.status !== 'open') return
     part.ms = answer.ms
     if (!answer.result.ok) {
@@ -281,7 +234,7 @@ export class Conductor {
   #cacheAnswered(answers: readonly CacheAnswer[]): void {
     const units: SubmittedUnit[] = []
     for (const answer of answers) {
-      const { run, part } = this.#at(answer)
+      const { run, part } = this.#book.at(answer)
       if (part.status !== 'open' || part.made === null) continue
       if (answer.hit === null) this.#submit(run, part, units)
       else this.#cached(run, part, answer.hit)
@@ -304,15 +257,15 @@ export class Conductor {
   #submit(run: TaskRun, part: Part, units: SubmittedUnit[]): void {
     const { made } = part
     if (made === null || this.#stopped !== null) return
+    part.made = null
     const breach = this.#budget.commit(made.unit.worst)
     if (breach !== null) {
       const failure = overBudget(breach)
       this.#stage(run, part.index, 'BUDGET_BREACH', 'failed')
-      part.failure = failure
+      this.#endPart(run, part, { status: 'failed', failure })
       this.#stop(failure)
       return
     }
-    part.made = null
     for (const { input, bytes } of made.blobs)
       this.#effects.push({ type: 'store', cid: input.cid, bytes })
     this.#submitted.set(part.unit, { run, part })
@@ -371,33 +324,14 @@ export class Conductor {
   }
 
   #completeTask(run: TaskRun): void {
-    run.phase = 'success'
-    this.#tasksOver++
-    for (const position of run.dependents) {
-      const dependent = this.#runs[position]
-      if (dependent === undefined || --dependent.waiting > 0) continue
-      if (dependent.phase === 'waiting') this.#ready.push(dependent)
-    }
+    this.#ready.push(...this.#book.complete(run))
   }
 
-  /** Under continue_on_error all that waits for the task, however far, is passed over. */
+  /** Under continue_on_error all that waits for the task is passed over. */
   #failTask(run: TaskRun, failure: Failure): void {
     run.failure ??= failure
-    run.phase = 'failed'
-    this.#tasksOver++
-    if (this.#options.graph.policies.failure_policy === 'fail_fast') {
-      this.#stop(failure)
-      return
-    }
-    const open = [...run.dependents]
-    for (let position = open.pop(); position !== undefined; position = open.pop()) {
-      const dependent = this.#runs[position]
-      if (dependent === undefined || dependent.phase !== 'waiting') continue
-      dependent.phase = 'skipped'
-      this.#tasksOver++
-      this.#stage(dependent, 0, 'DECOMPOSE', 'skipped')
-      open.push(...dependent.dependents)
-    }
+    if (this.#options.graph.policies.failure_policy === 'fail_fast') this.#stop(failure)
+    for (const skipped of this.#book.fail(run)) this.#stage(skipped, 0, 'DECOMPOSE', 'skipped')
   }
 
   /** Ends the session early: cancels what runs, and waits for its last words. */
@@ -405,7 +339,7 @@ export class Conductor {
     if (this.#stopped !== null) return
     this.#stopped = failure
     if (this.#counts.waited > 0) this.#effects.push({ type: 'cancel' })
-    for (const run of this.#runs) {
+    for (const run of this.#book.runs) {
       if (run.task.type === 'model') continue
       for (const part of run.parts) {
         if (part.status !== 'open') continue
@@ -418,8 +352,8 @@ export class Conductor {
   #finish(): void {
     const result = conclude({
       options: this.#options,
-      runs: this.#runs,
-      sources: this.#sources,
+      runs: this.#book.runs,
+      sources: this.#book.sources,
       stages: this.#stages,
       stopped: this.#stopped
     })
@@ -429,13 +363,6 @@ export class Conductor {
     if (this.#state === 'initialized') this.#state = moveSession(this.#state, 'running')
     this.#state = moveSession(this.#state, wanted)
     this.#effects.push({ type: 'finish', result })
-  }
-
-  #at({ task, index }: { task: number; index: number }): { run: TaskRun; part: Part } {
-    const run = this.#runs[task]
-    const part = run?.parts[index]
-    assert(run !== undefined && part !== undefined, 'an answer names what was asked for')
-    return { run, part }
   }
 
   #stage(

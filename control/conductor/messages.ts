@@ -53,6 +53,7 @@ export interface Place {
 
 export interface CacheLookup extends Place {
   readonly key: string
+  readonly unit: UnitId
 }
 
 export interface CacheAnswer extends Place {

@@ -14,6 +14,7 @@ import type {
   ValueMap
 } from '#contracts'
 import type { ResultCache } from '../cache/result-cache.ts'
+import type { Failure } from '../conductor/messages.ts'
 import type { ModelTable } from '../registry/model-table.ts'
 import type { SessionJudge } from '../verify/judge.ts'
 import type { SessionProgress } from './progress.ts'
@@ -56,6 +57,8 @@ export interface SessionOptions {
   /** Nodes that are ready to work, for progress; 1 where absent. */
   readonly nodes?: () => number
   readonly signal?: AbortSignal
+  /** What an abort of `signal` stands for; cancelled by the caller where absent. */
+  readonly stopsWith?: Failure
   /** What a session waits for last words after it was stopped. */
   readonly graceMs?: number
 }

@@ -102,7 +102,8 @@ class SessionDriver {
       maxRetriesTotal: graph.policies.max_retries_total
     })
     const callOff = this.#ports.clock.after(graph.budgets.max_latency_ms, () => this.#late())
-    const onAbort = (): void => this.#push({ type: 'stop', failure: CANCELLED })
+    const failure = this.#options.stopsWith ?? CANCELLED
+    const onAbort = (): void => this.#push({ type: 'stop', failure })
     signal?.addEventListener('abort', onAbort)
     try {
       this.#push({ type: 'start' })
@@ -280,8 +281,8 @@ class SessionDriver {
 
   async #lookUp(lookups: readonly CacheLookup[]): Promise<void> {
     const answers: CacheAnswer[] = []
-    for (const { task, index, key } of lookups) {
-      const outputCid = (await this.#ports.cache?.get(key)) ?? null
+    for (const { task, index, key, unit } of lookups) {
+      const outputCid = (await this.#ports.cache?.get(key, unit)) ?? null
       const found = outputCid === null ? null : await this.#valueOf(outputCid)
       const hit = outputCid === null || found === null ? null : { outputCid, value: found.value }
       answers.push({ task, index, hit })

@@ -171,8 +171,8 @@ export class LocalEngine implements Fabric {
     const model = packed.unit.model.cid ?? ''
     const isLlm = packed.unit.kind === 'llm'
     const note = { node: LOCAL_NODE, model }
-    const record = (verdict: ExecutionRecord['verdict'], reason: string): void => {
-      const ms = this.#ports.clock.nowMs() - startedMs
+    const record = (verdict: ExecutionRecord['verdict'], reason: string, ranMs?: number): void => {
+      const ms = ranMs ?? this.#ports.clock.nowMs() - startedMs
       const { backend } = this.#ports.engine
       executions.push({ attempt, node: LOCAL_NODE, backend, ms, verdict, reason })
     }
@@ -194,7 +194,7 @@ export class LocalEngine implements Fabric {
       const judgement = this.#ports.judge(packed, output)
       const first = judgement.issues[0]
       const reason = first === undefined ? '' : `${first.path} ${first.message}`.trim()
-      record(judgement.ok ? 'accepted' : 'rejected', reason)
+      record(judgement.ok ? 'accepted' : 'rejected', reason, usage.wall_ms)
       return judgement.ok
         ? { ...SUCCESS, output, usage }
         : { ...REJECTED, trigger: judgement.trigger, error: { code: 'validation', detail: reason } }
