@@ -80,7 +80,6 @@ function readPngHeader(bytes: Uint8Array): ImageHeader {
   }
   return { kind: 'png', width, height, unpackedBytes }
 }
-}
 
 /** Throws unless every chunk is there up to IEND. */
 export function checkPngComplete(bytes: Uint8Array): void {
