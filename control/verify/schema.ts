@@ -30,6 +30,7 @@ function newCompiler(needsMeta: boolean): Ajv2020 {
     validateSchema: false,
     addUsedSchema: false,
     inlineRefs: false,
+    ownProperties: true,
     meta: needsMeta,
     logger: false
   })
