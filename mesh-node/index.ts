@@ -10,6 +10,7 @@ export type {
 } from './agent/ports.ts'
 export { drawIncarnation, openKeyFile } from './keys/key-file.ts'
 export { NodeVerifier, nodeSigner, nodeVerifier } from './keys/node-signer.ts'
+export { type LedgerLinksPorts, linkLedger } from './ledger-links.ts'
 export {
   BlobExchange,
   type BlobExchangeOptions,

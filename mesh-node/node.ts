@@ -26,6 +26,7 @@ import type { Drill } from './agent/drill.ts'
 import type { AgentReport } from './agent/ports.ts'
 import { drawIncarnation, openKeyFile } from './keys/key-file.ts'
 import { nodeSigner, nodeVerifier } from './keys/node-signer.ts'
+import { linkLedger } from './ledger-links.ts'
 import { BlobExchange } from './net/blob-exchange.ts'
 import { createNetwork, type NetworkLogger } from './net/libp2p-network.ts'
 import type { MeshNetwork } from './net/ports.ts'
@@ -143,6 +144,15 @@ async function assemble(
     ledger = await openLedger(options, genesis, seed)
     opened.push(closerOf(ledger))
   }
+  const sync = linkLedger({
+    network,
+    ledger,
+    verifier: nodeVerifier,
+    clock: systemClock,
+    onRefused: ({ peer, error }) => ports.report({ type: 'ledger-refused', peer, error }),
+    fatal: ports.fatal
+  })
+  opened.push(() => sync.close())
   const engine = new ExecutorPool({ slots: options.slots, inputRoots: [store.dir] })
   opened.push(() => engine.close())
   const driver = new AgentDriver(
@@ -247,22 +257,29 @@ function openNetwork(
   return createNetwork({ seed, mesh, listen, announce, bootstrap, ...logging })
 }
 
-function openLedger(
+async function openLedger(
   { dataDir }: NodeOptions,
   genesis: SignedGenesis,
   seed: Uint8Array
 ): Promise<Ledger> {
-  return Ledger.open({
-    level: new ClassicLevel<Uint8Array, Uint8Array>(ledgerDir(dataDir), {
-      keyEncoding: 'view',
-      valueEncoding: 'view'
-    }),
-    genesis,
-    signer: nodeSigner(seed),
-    verifier: nodeVerifier,
-    incarnation: drawIncarnation,
-    isSequencer: false
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(ledgerDir(dataDir), {
+    keyEncoding: 'view',
+    valueEncoding: 'view'
   })
+  try {
+    return await Ledger.open({
+      level,
+      genesis,
+      signer: nodeSigner(seed),
+      verifier: nodeVerifier,
+      incarnation: drawIncarnation,
+      isSequencer: false
+    })
+  } catch (error) {
+    // a level begins to open by itself, so it is closed even where nothing asked it to open
+    await level.close()
+    throw error
+  }
 }
 
 /** The first start in a mesh that is known by its id alone: any peer of it has the genesis. */

@@ -159,7 +159,7 @@ export class AgentDriver {
         this.#background(this.#bench.execute(effect))
         return
       case 'run-built-in':
-        this.#bench.runBuiltIn(effect.items)
+        this.#background(this.#bench.runBuiltIn(effect.items))
         return
       case 'kill':
         this.#bench.kill(effect.lease)

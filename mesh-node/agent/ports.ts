@@ -44,6 +44,7 @@ export type AgentReport =
       readonly code: string
       readonly detail: string
     }
+  | { readonly type: 'ledger-refused'; readonly peer: PeerId; readonly error: MeshError }
   | { readonly type: 'record-failed'; readonly error: unknown }
   | { readonly type: 'event'; readonly event: EventDraft }
 

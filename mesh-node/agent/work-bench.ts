@@ -5,6 +5,7 @@
 import {
   type Cid,
   type FailureClass,
+  INLINE_BLOB_BYTES_MAX,
   type LeaseId,
   MeshError,
   type PeerId,
@@ -18,6 +19,8 @@ import type { ResultSender } from './result-sender.ts'
 import { NO_USAGE, UnitRunner } from './unit-runner.ts'
 
 type EffectOf<T extends AgentEffect['type']> = Extract<AgentEffect, { readonly type: T }>
+
+const DONE = Promise.resolve()
 
 export interface WorkBenchParts {
   readonly results: ResultSender
@@ -105,17 +108,42 @@ export class WorkBench {
     this.#runs.get(lease)?.abort()
   }
 
-  runBuiltIn(items: readonly BuiltInItem[]): void {
-    const nowMs = this.#ports.clock.nowMs()
-    const times = { startedMs: nowMs, finishedMs: nowMs }
-    const { backend } = this.#options.descriptor
+  /** All but large outputs are answered before this returns, as one input. */
+  runBuiltIn(items: readonly BuiltInItem[]): Promise<void> {
     const results: RunResult[] = []
+    const large: Promise<void>[] = []
     for (const { lease, unit } of items) {
       const { cid: outputCid, bytes } = this.#runner.runBuiltIn(unit, this.#inputs.get(lease) ?? {})
+      const result = this.#builtInResult(lease, outputCid)
+      if (bytes.length > INLINE_BLOB_BYTES_MAX) {
+        large.push(this.#storeLarge(result, bytes))
+        continue
+      }
       this.#results.keep(lease, bytes)
-      results.push({ lease, outputCid, usage: NO_USAGE, backend, ...times })
+      results.push(result)
     }
-    this.#feed({ type: 'finished', results })
+    if (results.length > 0) this.#feed({ type: 'finished', results })
+    return large.length === 0 ? DONE : Promise.all(large).then(() => undefined)
+  }
+
+  #builtInResult(lease: LeaseId, outputCid: Cid): RunResult {
+    const { backend } = this.#options.descriptor
+    const nowMs = this.#ports.clock.nowMs()
+    return { lease, outputCid, usage: NO_USAGE, backend, startedMs: nowMs, finishedMs: nowMs }
+  }
+
+  /** A large output must be there to be fetched before anybody hears of it. */
+  async #storeLarge(result: RunResult, bytes: Uint8Array): Promise<void> {
+    const { lease } = result
+    try {
+      await this.#ports.blobs.put(bytes)
+      this.#results.keep(lease, null)
+      this.#feed({ type: 'finished', results: [result] })
+    } catch (error) {
+      const failure = failureOf(error)
+      this.#ports.report({ type: 'run-failed', lease, ...failure })
+      this.#feed({ type: 'failed', lease, class: 'execution', ...failure })
+    }
   }
 
   forget(lease: LeaseId): void {

@@ -42,7 +42,7 @@ export function readConfig({ flags, env, file }: ConfigSources): NodeSettings {
     places.set(key, SETTINGS[key].flag.split(' ', 1)[0] ?? key)
   }
   if (written['mesh'] === undefined) {
-    throw new MeshError('config.malformed', {
+    throw new MeshError('cli.usage', {
       missing: 'mesh',
       give: '--mesh <id|file>, KRAKO_MESH or `mesh:` in the file'
     })
@@ -152,5 +152,9 @@ function readText(file: string): string {
   return new TextDecoder().decode(bytes)
 }
 
-const malformed = (issues: readonly Issue[]): MeshError =>
-  new MeshError('config.malformed', { faults: issues.length }, { issues })
+/** Faults of flags alone are a wrong command line; anything else is a wrong configuration. */
+function malformed(issues: readonly Issue[]): MeshError {
+  const isUsage = issues.every(({ path }) => path.startsWith('--'))
+  const code = isUsage ? 'cli.usage' : 'config.malformed'
+  return new MeshError(code, { faults: issues.length }, { issues })
+}

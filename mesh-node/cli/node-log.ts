@@ -23,6 +23,11 @@ export function logReport(log: Logger, report: AgentReport): void {
     case 'run-failed':
       log.warn({ lease: report.lease, code: report.code, detail: report.detail }, 'run failed')
       return
+    case 'ledger-refused': {
+      const { code, facts } = report.error
+      log.warn({ peer: report.peer, code, facts }, 'ledger entries refused')
+      return
+    }
     case 'record-failed':
       log.error({ err: report.error }, 'the own log was not written')
       return

@@ -1,0 +1,49 @@
+/**
+ * Joins a ledger to the network: its gossip topic, and one sync link to every peer. Of two peers the
+ * one with the smaller id opens the link. The same for nodes and for the control node.
+ */
+import { MeshError, type PeerId, type Verifier } from '#contracts'
+import { type Ledger, LedgerSync } from '#ledger'
+import type { AgentClock } from './agent/ports.ts'
+import type { MeshNetwork } from './net/ports.ts'
+
+export interface LedgerLinksPorts {
+  readonly network: MeshNetwork
+  readonly ledger: Ledger
+  readonly verifier: Verifier
+  readonly clock: AgentClock
+  readonly onRefused?: (refused: { readonly peer: PeerId; readonly error: MeshError }) => void
+  readonly onSynced?: (peer: PeerId) => void
+  /** Our own mistake, found where nobody waits for an answer. */
+  readonly fatal: (error: unknown) => void
+}
+
+/** Starts syncing; gives the sync, whose `close` ends it. */
+export function linkLedger(ports: LedgerLinksPorts): LedgerSync {
+  const { network, ledger, verifier, clock, fatal } = ports
+  const sync = new LedgerSync({
+    ledger,
+    verifier,
+    publish: (bytes) => network.publish('ledger', bytes),
+    nowMs: () => clock.nowMs(),
+    setTimer: (atMs, fire) => clock.setTimer(atMs, fire),
+    ...(ports.onRefused === undefined ? {} : { onRefused: ports.onRefused }),
+    ...(ports.onSynced === undefined ? {} : { onSynced: ports.onSynced })
+  })
+  const open = async (peer: PeerId): Promise<void> => {
+    if (network.peerId > peer) return
+    try {
+      sync.attach(await network.openLink(peer, 'sync'))
+    } catch (error) {
+      // a peer that is gone again, or keeps no ledger
+      if (!(error instanceof MeshError)) throw error
+    }
+  }
+  network.subscribe('ledger', sync)
+  network.onLink('sync', (link) => sync.attach(link))
+  network.onPeer((change, peer) => {
+    if (change === 'connected') open(peer).catch(fatal)
+  })
+  for (const peer of network.peers()) open(peer).catch(fatal)
+  return sync
+}
