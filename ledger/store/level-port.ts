@@ -28,6 +28,8 @@ export interface LevelIterator {
 }
 
 export interface LevelPort {
+  /** Where the store is, for those that are somewhere: an absolute path. */
+  readonly location?: string
   open(): Promise<void>
   close(): Promise<void>
   get(key: Uint8Array, options: Encodings): Promise<Uint8Array | undefined>
@@ -38,11 +40,25 @@ export interface LevelPort {
 
 export const BINARY: Encodings = { keyEncoding: 'view', valueEncoding: 'view' }
 
+/**
+ * Stores that this process holds. LevelDB's lock is a POSIX record lock, which a process loses when it
+ * closes any handle of the file: a second open in one process fails and unlocks the first one.
+ */
+const heldHere = new Set<string>()
+
 /** Opens the store; throws ledger.store_locked or ledger.store_corrupted where it cannot be. */
 export async function openLevel(level: LevelPort): Promise<void> {
+  const { location } = level
+  if (location !== undefined && heldHere.has(location)) {
+    // abstract-level opens by itself a moment after it was made, if nobody closes it first
+    await level.close()
+    throw new MeshError('ledger.store_locked', { location, reason: 'held by this process' })
+  }
+  if (location !== undefined) heldHere.add(location)
   try {
     await level.open()
   } catch (cause) {
+    if (location !== undefined) heldHere.delete(location)
     const reason = reasonOf(cause)
     const locked = reason.code === 'LEVEL_LOCKED'
     throw new MeshError(
@@ -51,6 +67,11 @@ export async function openLevel(level: LevelPort): Promise<void> {
       { cause }
     )
   }
+}
+
+export async function closeLevel(level: LevelPort): Promise<void> {
+  await level.close()
+  if (level.location !== undefined) heldHere.delete(level.location)
 }
 
 /** The store's own word on a failure: abstract-level puts the reason into `cause`. */

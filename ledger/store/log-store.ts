@@ -17,7 +17,14 @@ import {
 import type { PreparedEntry } from '../fold/prepared.ts'
 import { checkStore, type HeldLog, placeIn } from './chain-check.ts'
 import { KEY, LogKeys, metaKey } from './keys.ts'
-import { BINARY, type LevelPort, type LevelPut, openLevel, pages } from './level-port.ts'
+import {
+  BINARY,
+  closeLevel,
+  type LevelPort,
+  type LevelPut,
+  openLevel,
+  pages
+} from './level-port.ts'
 import { encodeRefusal, readPlaced, readStored } from './refusal.ts'
 
 const STORE_VERSION = 1
@@ -62,7 +69,7 @@ export class LogStore {
       await store.#openMeta()
       for (const held of await checkStore(options)) store.#logs.set(held.log, held)
     } catch (error) {
-      await options.level.close()
+      await closeLevel(options.level)
       if (error instanceof MeshError) throw error
       if (!(error instanceof Error && 'code' in error)) throw error
       const facts = { what: 'the store cannot be read', reason: error.message }
@@ -193,7 +200,7 @@ export class LogStore {
   }
 
   async close(): Promise<void> {
-    await this.#level.close()
+    await closeLevel(this.#level)
   }
 
   /** The last head from `from` and before `to`; where there is none, the first one after. */

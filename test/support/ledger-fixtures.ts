@@ -266,3 +266,10 @@ export async function everything(
   for await (const { bytes } of ledger.entries(log, from)) entries.push(bytes)
   return { head: head.bytes, entries }
 }
+
+/** All that an iterable gives, in order. */
+export async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
