@@ -111,11 +111,11 @@ function pick(world: World, waiting: WaitingClass, unit: UnitRecord): NodeRecord
   while (picked.length < unit.wanted && passedOver.length < PASSED_OVER_MAX) {
     const node = candidates.take(world)
     if (node === undefined) break
-    if (!unit.avoid.has(node.id) && rules.takes(node)) picked.push(node)
+    if (!unit.avoid.includes(node.id) && rules.takes(node)) picked.push(node)
     else passedOver.push(node)
   }
   for (const node of passedOver) {
-    const isLastResort = picked.length < unit.wanted && unit.avoid.has(node.id)
+    const isLastResort = picked.length < unit.wanted && unit.avoid.includes(node.id)
     if (isLastResort && rules.takes(node)) picked.push(node)
     else candidates.put(node, world)
   }

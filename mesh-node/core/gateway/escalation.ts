@@ -14,7 +14,7 @@ import type { World } from './world.ts'
  */
 export function nextEdge(root: RootRecord, trigger: EscalationTrigger): UnitEdge | null {
   for (const edge of root.edges) {
-    if (root.taken.has(edge) || root.session.units.has(edge.unit.id)) continue
+    if (root.taken.includes(edge) || root.session.units.has(edge.unit.id)) continue
     const isMeant = edge.trigger === trigger || edge.trigger === 'budget_remaining'
     const needMicro = edge.remainingMicro ?? 0
     if (isMeant && remainingMicro(root.session) >= needMicro) return edge
@@ -24,8 +24,8 @@ export function nextEdge(root: RootRecord, trigger: EscalationTrigger): UnitEdge
 
 /** The submission goes on with the edge's unit. */
 export function takeEdge(world: World, root: RootRecord, edge: UnitEdge): UnitRecord {
-  assert(!root.taken.has(edge), 'an edge is taken once')
-  root.taken.add(edge)
+  assert(!root.taken.includes(edge), 'an edge is taken once')
+  root.taken.push(edge)
   root.escalations.push(edge.trigger)
   return newUnit(world, root, edge.unit)
 }

@@ -44,8 +44,8 @@ export interface SessionRecord {
   readonly units: Map<UnitId, UnitRecord>
   /** Submissions by the unit that they wait for. */
   readonly dependants: Map<UnitId, RootRecord[]>
-  /** Of the classes in which its units wait. */
-  readonly classKeys: Set<string>
+  /** Of the classes in which its units wait; each key once, however many units have it. */
+  readonly classKeys: Map<string, string>
   /** Units of low priority that wait until admission is open again. */
   deferred: UnitRecord[]
   readonly counts: Record<ExecutionState, number>
@@ -73,7 +73,7 @@ export class RootRecord {
   readonly unitId: UnitId
   readonly session: SessionRecord
   readonly edges: readonly UnitEdge[]
-  readonly taken = new Set<UnitEdge>()
+  readonly taken: UnitEdge[] = []
   readonly escalations: EscalationTrigger[] = []
   readonly executions: ExecutionRecord[] = []
   /** The unit as submitted, then those of the edges that were taken. */
@@ -123,9 +123,9 @@ export interface UnitRecord {
   readonly leases: LeaseRecord[]
   holdsTokens: boolean
   /** Nodes that have failed it: others are preferred. */
-  readonly avoid: Set<PeerId>
+  readonly avoid: PeerId[]
   /** Owners that said this unit can never succeed. */
-  readonly hopeless: Set<string>
+  readonly hopeless: string[]
   judging: boolean
   /** The lease whose result stands for the unit. */
   canonical: LeaseRecord | null

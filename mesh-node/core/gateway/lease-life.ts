@@ -179,6 +179,7 @@ export function acceptLease(world: World, lease: LeaseRecord, canonical: boolean
     tokens_out: usage.tokens_out
   })
   world.event('credits.posted', subject, { micro, lease_id: lease.id })
+  lease.receipt = null
   world.dispatchWanted = true
 }
 
@@ -195,6 +196,7 @@ export function voidLease(world: World, lease: LeaseRecord, end: LeaseEnd): void
   lease.phase = 'ended'
   settle(lease, 0)
   const receipt: Receipt | null = lease.receipt?.() ?? null
+  lease.receipt = null
   const { reason, fault } = end
   world.out.voided(unit.root.session.spec.session, {
     unit: unit.packed.id,

@@ -132,7 +132,7 @@ export class Outbox {
 
   #contents(): EntryContent[] {
     const contents = this.#opening
-    if (this.#opening.length > 0) this.#opening = []
+    this.#opening = []
     for (const [session, all] of drained(this.#accepted)) {
       for (const items of parts(all, RECEIPTS_BYTES_MAX, (item) => receiptBytes(item.receipt))) {
         contents.push({ kind: 'units.accepted', body: { session, items } })

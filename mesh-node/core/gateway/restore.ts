@@ -39,7 +39,7 @@ export function restore(world: World, root: RootRecord, history: SessionHistory)
   restoreAttempts(root.current, past)
   for (const { to } of past.escalatedTo) {
     const edge = root.edges.find(({ unit }) => unit.id === to)
-    if (edge === undefined || root.taken.has(edge)) break
+    if (edge === undefined || root.taken.includes(edge)) break
     const from = root.current
     closeUnit(world, from, ESCALATED, 'escalated')
     const next = takeEdge(world, root, edge)

@@ -9,6 +9,7 @@ import {
   type ErrorCode,
   type EscalationTrigger,
   isTerminal,
+  type PeerId,
   sha256,
   UNIT_LOSSES_MAX,
   type UnitId
@@ -69,11 +70,11 @@ export function attemptFailed(
   if (isTerminal(unit.state)) return
   unit.failures += 1
   unit.lastFailure = failure
-  unit.avoid.add(node.id)
-  if (isHopeless(failure.code)) unit.hopeless.add(owner)
+  avoid(unit, node.id)
+  if (isHopeless(failure.code) && !unit.hopeless.includes(owner)) unit.hopeless.push(owner)
   const mayRetry =
     unit.packed.unit.idempotent &&
-    unit.hopeless.size < HOPELESS_OWNERS &&
+    unit.hopeless.length < HOPELESS_OWNERS &&
     unit.failures < attemptsMax(unit, world.waitingUnits, world.connectedNodes) &&
     unit.root.session.retries < unit.root.session.spec.maxRetriesTotal
   if (trigger !== null) giveUpUnit(world, unit, failure, trigger)
@@ -89,7 +90,7 @@ export function attemptLost(world: World, lease: LeaseRecord, how: 'lost' | 'rel
   if (isTerminal(unit.state)) return
   if (how === 'released') unit.releases += 1
   else unit.losses += 1
-  unit.avoid.add(lease.node.id)
+  avoid(unit, lease.node.id)
   const hasRun = how === 'lost' && !unit.packed.unit.idempotent
   if (hasRun || unit.losses > UNIT_LOSSES_MAX) {
     const detail = `${unit.losses} nodes vanished`
@@ -109,6 +110,11 @@ function retry(world: World, unit: UnitRecord, failure: UnitFailure): void {
   const { backoff_ms } = unit.packed.unit.retries
   const pauseMs = backoffMs(unit.packed.id, unit.attempt, backoff_ms, unit.failures)
   again(world, unit, pauseMs + tokenWaitMs(session.tenant, world.nowMs), failure.code)
+}
+
+/** Other nodes are preferred from now on. */
+function avoid({ avoid }: UnitRecord, node: PeerId): void {
+  if (!avoid.includes(node)) avoid.push(node)
 }
 
 /** One more lease is wanted, after a pause. */

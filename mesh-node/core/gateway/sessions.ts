@@ -79,7 +79,7 @@ function newSession(
     roots: new Map(),
     units: new Map(),
     dependants: new Map(),
-    classKeys: new Set(),
+    classKeys: new Map(),
     deferred: [],
     counts: zeroCounts(),
     tenant,
@@ -260,7 +260,7 @@ export function closeSession(
 }
 
 function forget(world: World, session: SessionRecord): void {
-  for (const key of session.classKeys) world.classes.delete(key)
+  for (const key of session.classKeys.keys()) world.classes.delete(key)
   for (const { leases } of session.units.values()) {
     for (const { id } of leases) world.leases.delete(id)
   }

@@ -12,7 +12,8 @@ import {
   moveExecution,
   type PeerId,
   type SessionId,
-  type Tier
+  type Tier,
+  type WorkUnit
 } from '#contracts'
 import { Admission } from './admission.ts'
 import { Batches } from './batches.ts'
@@ -113,7 +114,6 @@ export class World implements EligibilityFacts {
       const { session } = unit.root
       waiting = new WaitingClass(unit.classKey, session, unit.packed.unit)
       this.classes.set(unit.classKey, waiting)
-      session.classKeys.add(unit.classKey)
     }
     waiting.add(unit, how)
     this.waitingUnits += 1
@@ -129,8 +129,13 @@ export class World implements EligibilityFacts {
     this.waitingUnits -= 1
   }
 
-  classKey(unit: UnitRecord['packed']['unit']): string {
-    return `${unit.execution_session_id}|${classKeyOf(unit)}`
+  /** The key of a unit's class: the same string for all units of it. */
+  classKey({ spec, classKeys }: SessionRecord, unit: WorkUnit): string {
+    const key = `${spec.session}|${classKeyOf(unit)}`
+    const known = classKeys.get(key)
+    if (known !== undefined) return known
+    classKeys.set(key, key)
+    return key
   }
 }
 
