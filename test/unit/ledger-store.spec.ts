@@ -295,6 +295,11 @@ describe('what a peer sends', () => {
     'an entry that is there twice': ({ entries }) => entries.flatMap((raw) => [raw, raw]),
     'an entry that was encoded again otherwise': ({ entries }) =>
       entries.map((raw, index) => (index === 1 ? reEncoded(raw) : raw)),
+    'an entry that was exchanged for another in its place': ({ entries }) => {
+      const [first = new Uint8Array()] = entries
+      const place = { log: logOfA.log, seq: 1, prev: sha256(first) }
+      return entries.with(1, packEntry(attested(nodeA, nodeB.peerId), place).bytes)
+    },
     'entries that end before the head': ({ entries }) => entries.slice(0, -1),
     'entries that go on after the head': ({ entries, end }) => [
       ...entries,
