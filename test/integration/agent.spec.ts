@@ -31,7 +31,7 @@ import { HandGateway, LARGE_BYTES } from '../support/hand-gateway.ts'
 import { OTHER_MESH, seed } from '../support/mesh-fixtures.ts'
 import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
 import { floats, longs, numbersOf, tensorManifest } from '../support/models.ts'
-import { doublingModel, hungryModel } from '../support/onnx-builder.ts'
+import { doublingModel, hungryModel, loopingModel } from '../support/onnx-builder.ts'
 
 const handlerUnit = (index: number, handler: string, inputs: WorkUnit['inputs']): WorkUnit =>
   unitOf(index, { kind: 'deterministic', model: { cid: null, handler }, inputs })
@@ -190,6 +190,32 @@ describe('a node and its gateway', function () {
     const [failure] = await gateway.hears('failure')
     equal(failure?.failures[0]?.class, 'execution')
     equal(node.status().agent.ends.failed, 1)
+  })
+
+  it('ends a unit that never ends, and goes on with the next', async () => {
+    const golden = {
+      inputs: { turns: longs(2), x: floats([1], 3) },
+      outputs: { y: floats([1], 12) }
+    }
+    const model = await publish('looping', loopingModel(), golden)
+    await startedNode()
+    await gateway.hears('claim')
+    const x = await gateway.input('x', floats([1], 1))
+    const turning = async (index: number, turns: number): Promise<WorkUnit> => {
+      const { input } = await gateway.input('turns', longs(turns))
+      return unitOf(index, {
+        model: { cid: model, handler: null },
+        inputs: [input, x.input],
+        timeouts: { dispatch_ms: 10_000, run_ms: 500 }
+      })
+    }
+    gateway.grant([await turning(1, 2 ** 40), await turning(2, 3)])
+    const [attestation] = await gateway.attests(1)
+    const output = outputOf(attestation?.output_cid)
+    deepEqual(isValueMap(output) ? numbersOf(output['y']) : null, [8])
+    const [failure] = await gateway.hears('failure')
+    equal(failure?.failures[0]?.class, 'timeout')
+    equal(failure?.failures[0]?.code, 'executor.timed_out')
   })
 
   it('commits before it reveals', async () => {

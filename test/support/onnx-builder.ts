@@ -118,7 +118,7 @@ function graphBytes(graph: OnnxGraph): number[] {
 }
 
 /** The bytes of an ONNX file with this graph. */
-function buildOnnx(graph: OnnxGraph): Uint8Array {
+export function buildOnnx(graph: OnnxGraph): Uint8Array {
   const opset = [...text(1, ''), ...integer(2, 17)]
   return Uint8Array.from([...integer(1, 8), ...message(8, opset), ...message(7, graphBytes(graph))])
 }
@@ -137,31 +137,42 @@ export const doublingModel = (): Uint8Array =>
     outputs: [floats('y', 'n', 3)]
   })
 
+/** Doubles `carried` in every turn of a loop whose condition stays true. */
+const doublingLoop = (turns: string): OnnxNode => ({
+  op: 'Loop',
+  inputs: [turns, 'always', 'x'],
+  outputs: ['y'],
+  body: {
+    nodes: [
+      { op: 'Identity', inputs: ['going'], outputs: ['going_on'] },
+      { op: 'Add', inputs: ['carried', 'carried'], outputs: ['carried_on'] }
+    ],
+    inputs: [
+      { name: 'step', dtype: 'int64', shape: [] },
+      { name: 'going', dtype: 'bool', shape: [] },
+      floats('carried', 1)
+    ],
+    outputs: [{ name: 'going_on', dtype: 'bool', shape: [] }, floats('carried_on', 1)]
+  }
+})
+const ALWAYS: OnnxConstant = { name: 'always', dtype: 'bool', shape: [], data: Uint8Array.of(1) }
+
 /** A loop whose condition is always true: it never ends and takes no memory. */
 export const endlessModel = (): Uint8Array =>
   buildOnnx({
-    nodes: [
-      {
-        op: 'Loop',
-        inputs: ['', 'always', 'x'],
-        outputs: ['y'],
-        body: {
-          nodes: [
-            { op: 'Identity', inputs: ['going'], outputs: ['going_on'] },
-            { op: 'Add', inputs: ['carried', 'carried'], outputs: ['carried_on'] }
-          ],
-          inputs: [
-            { name: 'step', dtype: 'int64', shape: [] },
-            { name: 'going', dtype: 'bool', shape: [] },
-            floats('carried', 1)
-          ],
-          outputs: [{ name: 'going_on', dtype: 'bool', shape: [] }, floats('carried_on', 1)]
-        }
-      }
-    ],
+    nodes: [doublingLoop('')],
     inputs: [floats('x', 1)],
     outputs: [floats('y', 1)],
-    constants: [{ name: 'always', dtype: 'bool', shape: [], data: Uint8Array.of(1) }]
+    constants: [ALWAYS]
+  })
+
+/** y = x times two, as often as `turns` says: it takes as long as its input wants. */
+export const loopingModel = (): Uint8Array =>
+  buildOnnx({
+    nodes: [doublingLoop('turns')],
+    inputs: [{ name: 'turns', dtype: 'int64', shape: [1] }, floats('x', 1)],
+    outputs: [floats('y', 1)],
+    constants: [ALWAYS]
   })
 
 /** Fills as many bytes as its input says, four at a time, and sums them up. */
