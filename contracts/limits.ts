@@ -117,17 +117,17 @@ export const AGENT_ENDED_LEASES_MAX = 16_384
 // Blobs.
 /** One blob: the largest model file that is handed on. */
 export const BLOB_BYTES_MAX = 4 * 1024 * MIB
-/** One chunk of a blob on the wire. */
-export const BLOB_CHUNK_BYTES = 256 * KIB
+/** One chunk of a blob on the wire: about one Noise message, so that it is rarely put together again. */
+export const BLOB_CHUNK_BYTES = 64 * KIB
 
 /** Chunks on the way at once in one transfer: 2 MiB covers 40 MiB/s at 50 ms. */
-export const BLOB_WINDOW_CHUNKS = 8
+export const BLOB_WINDOW_CHUNKS = 32
 /** Transfers one peer may draw from us at once; the others are told to come back. */
-export const BLOB_SERVES_PER_PEER_MAX = 64
-/** Transfers served at once to all peers: one open file and one chunk in memory each. */
-export const BLOB_SERVES_MAX = 512
+export const BLOB_SERVES_PER_PEER_MAX = 32
+/** Transfers served at once to all peers: an open file and 2 MiB of memory each at most. */
+export const BLOB_SERVES_MAX = 128
 /** Transfers asked of one peer at once; stays under what that peer serves. */
-export const BLOB_FETCHES_PER_PEER_MAX = 32
+export const BLOB_FETCHES_PER_PEER_MAX = 16
 /** Blobs fetched at once from all peers: one partial file each. */
 export const BLOB_FETCHES_MAX = 128
 /** Fetches that wait for their turn; a caller beyond that is refused. */

@@ -163,7 +163,7 @@ export class BlobChannel {
     if (this.#transfers.get(id) !== transfer) return
     transfer.taken += bytes
     transfer.uncredited++
-    if (this.#finishIfTaken(id, transfer) || transfer.uncredited < BLOB_WINDOW_CHUNKS / 2) return
+    if (this.#finishIfTaken(id, transfer) || transfer.uncredited < BLOB_WINDOW_CHUNKS / 4) return
     this.#link.send(encodeBlobFrame({ type: 'credit', id, chunks: transfer.uncredited }))
     transfer.uncredited = 0
   }

@@ -64,12 +64,17 @@ export function encodeBlobFrame(frame: BlobFrame): Uint8Array {
   }
 }
 
+/** The head of a chunk frame, for a sender who hands the bytes on as they are. */
+export const chunkHead = (id: number, bytes: Uint8Array): Uint8Array =>
+  head({ type: 'chunk', id, bytes }, 0)
+
 export function decodeBlobFrame(raw: Uint8Array): BlobFrame {
   const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
   if (bytes.length < HEAD_BYTES) throw malformed('shorter than a frame', bytes.length)
   const id = bytes.readUInt32BE(1)
   const rest = bytes.length - HEAD_BYTES
-  switch (bytes[0]) {
+  const kind = bytes.readUInt8(0)
+  switch (kind) {
     case KINDS.request:
       expect(rest === 8 + CID_CHARS, 'request', rest)
       return {
@@ -96,7 +101,7 @@ export function decodeBlobFrame(raw: Uint8Array): BlobFrame {
       expect(rest === 0, 'cancel', rest)
       return { type: 'cancel', id }
     default:
-      throw new MeshError('wire.kind_unknown', { byte: bytes[0] ?? 0 })
+      throw new MeshError('wire.kind_unknown', { byte: kind })
   }
 }
 

@@ -11,16 +11,30 @@ import {
   MeshError
 } from '#contracts'
 import type { BlobReader, BlobStore } from '#mesh-node/store'
-import { type BlobFrame, decodeBlobFrame, encodeBlobFrame, type Refusal } from './blob-frames.ts'
+import {
+  type BlobFrame,
+  chunkHead,
+  decodeBlobFrame,
+  encodeBlobFrame,
+  type Refusal
+} from './blob-frames.ts'
 import type { Link } from './ports.ts'
 
 /** A reader that takes nothing for so long gives its place to others. */
 const IDLE_MS = 30_000
 
+/** Chunks read from the disk at once: one write of the link. */
+const READ_CHUNKS = 4
+const RING_BYTES = BLOB_WINDOW_CHUNKS * BLOB_CHUNK_BYTES
+
 interface Serve {
   readonly id: number
   reader: BlobReader | null
+  readonly start: number
   offset: number
+  ring: Uint8Array | null
+  /** What comes next, read while the last one is sent. */
+  ahead: Promise<Uint8Array> | null
   credit: number
   pumping: boolean
   ended: boolean
@@ -93,7 +107,10 @@ export class BlobServer {
     const serve: Serve = {
       id,
       reader: null,
+      start: offset,
       offset,
+      ring: null,
+      ahead: null,
       credit: BLOB_WINDOW_CHUNKS,
       pumping: false,
       ended: false,
@@ -123,13 +140,17 @@ export class BlobServer {
     if (serve.idle !== null) clearTimeout(serve.idle)
     try {
       while (!serve.ended && serve.credit > 0 && serve.offset < reader.size) {
-        const bytes = await reader.read(serve.offset, BLOB_CHUNK_BYTES)
+        const bytes = await (serve.ahead ?? readAhead(serve, reader))
+        serve.ahead = null
         if (serve.ended) return
         if (bytes.length === 0) throw new MeshError('blob.not_found', { reason: 'cut short' })
         serve.offset += bytes.length
-        serve.credit--
-        const room = link.send(encodeBlobFrame({ type: 'chunk', id: serve.id, bytes }))
-        if (!room) await link.drained()
+        serve.credit -= Math.ceil(bytes.length / BLOB_CHUNK_BYTES)
+        if (serve.credit > 0 && serve.offset < reader.size) {
+          serve.ahead = readAhead(serve, reader)
+          serve.ahead.catch(() => {})
+        }
+        if (!sendChunks(link, serve.id, bytes)) await link.drained()
       }
     } catch {
       this.#refuse(link, serves, serve, 'failed')
@@ -156,6 +177,28 @@ export class BlobServer {
     if (serve.idle !== null) clearTimeout(serve.idle)
     serve.reader?.close().catch(() => {})
   }
+}
+
+/**
+ * Reads as many whole chunks as there is credit for. Bytes lie in a ring of one window: the credit
+ * that lets a chunk be read says that the chunk before it in its place has arrived.
+ */
+function readAhead(serve: Serve, reader: BlobReader): Promise<Uint8Array> {
+  const { start, offset } = serve
+  if (reader.size - start > RING_BYTES) serve.ring ??= new Uint8Array(RING_BYTES)
+  const at = (offset - start) % RING_BYTES
+  const chunks = Math.min(serve.credit, READ_CHUNKS, (RING_BYTES - at) / BLOB_CHUNK_BYTES)
+  const length = chunks * BLOB_CHUNK_BYTES
+  return reader.read(offset, length, serve.ring?.subarray(at, at + length))
+}
+
+function sendChunks(link: Link, id: number, bytes: Uint8Array): boolean {
+  let room = true
+  for (let at = 0; at < bytes.length; at += BLOB_CHUNK_BYTES) {
+    const chunk = bytes.subarray(at, at + BLOB_CHUNK_BYTES)
+    room = link.send(chunkHead(id, chunk), chunk)
+  }
+  return room
 }
 
 function refuse(link: Link, id: number, reason: Refusal): void {

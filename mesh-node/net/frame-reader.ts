@@ -3,6 +3,7 @@
  * frames and refuses a length over the limit before it keeps a byte of it. A length costs no memory
  * until its bytes are there.
  */
+import { Uint8ArrayList } from 'uint8arraylist'
 import { FRAME_BYTES_MAX, MeshError } from '#contracts'
 
 export const FRAME_HEAD_BYTES = 4
@@ -57,15 +58,35 @@ export class FrameReader {
   }
 }
 
-/** Joins frames into the bytes that a stream carries. */
-export function joinFrames(frames: readonly Uint8Array[], bytes: number): Uint8Array {
-  const joined = Buffer.allocUnsafe(bytes + frames.length * FRAME_HEAD_BYTES)
-  let offset = 0
-  for (const frame of frames) {
-    offset = joined.writeUInt32BE(frame.length, offset)
-    joined.set(frame, offset)
-    offset += frame.length
+/** A frame on its way out, in one part or two. */
+export interface OutgoingFrame {
+  readonly head: Uint8Array
+  readonly body: Uint8Array | null
+}
+
+/** Parts over this size go out as they are; smaller ones are copied together. */
+const COPY_BYTES_MAX = 32 * 1024
+
+/** What a stream carries for these frames, as one message: a message becomes one write. */
+export function joinFrames(frames: readonly OutgoingFrame[]): Uint8ArrayList {
+  const joined = new Uint8ArrayList()
+  let small: Uint8Array[] = []
+  const add = (part: Uint8Array) => {
+    if (part.length <= COPY_BYTES_MAX) {
+      small.push(part)
+      return
+    }
+    joined.append(Buffer.concat(small), part)
+    small = []
   }
+  for (const { head, body } of frames) {
+    const length = Buffer.allocUnsafe(FRAME_HEAD_BYTES)
+    length.writeUInt32BE(head.length + (body?.length ?? 0))
+    small.push(length)
+    add(head)
+    if (body !== null) add(body)
+  }
+  if (small.length > 0) joined.append(Buffer.concat(small))
   return joined
 }
 

@@ -13,11 +13,11 @@ import {
   MeshError,
   type PeerId
 } from '#contracts'
-import { FrameReader, joinFrames } from './frame-reader.ts'
+import { FrameReader, joinFrames, type OutgoingFrame } from './frame-reader.ts'
 import type { Link, LinkKind } from './ports.ts'
 
-/** Bytes gathered before a write goes out at once: more gains nothing, a write is 64 KiB of noise. */
-const WRITE_BYTES = 128 * 1024
+/** Bytes gathered before a write goes out at once: the peer answers each write with a window update. */
+const WRITE_BYTES = 256 * 1024
 /** How long the other end may take to close its half before the stream is reset. */
 const CLOSE_MS = 2_000
 
@@ -26,7 +26,7 @@ export class FramedLink implements Link {
   readonly kind: LinkKind
   readonly #stream: Stream
   readonly #reader = new FrameReader()
-  #waiting: Uint8Array[] = []
+  #waiting: OutgoingFrame[] = []
   #waitingBytes = 0
   #flushPlanned: NodeJS.Immediate | null = null
   #listener: ((frame: Uint8Array) => void) | null = null
@@ -51,13 +51,14 @@ export class FramedLink implements Link {
     return this.#closed || this.#ending
   }
 
-  send(frame: Uint8Array): boolean {
-    if (frame.length > FRAME_BYTES_MAX) {
-      throw new MeshError('contracts.too_large', { bytes: frame.length, bytesMax: FRAME_BYTES_MAX })
+  send(head: Uint8Array, body: Uint8Array | null = null): boolean {
+    const bytes = head.length + (body?.length ?? 0)
+    if (bytes > FRAME_BYTES_MAX) {
+      throw new MeshError('contracts.too_large', { bytes, bytesMax: FRAME_BYTES_MAX })
     }
     if (this.closed) return false
-    this.#waiting.push(frame)
-    this.#waitingBytes += frame.length
+    this.#waiting.push({ head, body })
+    this.#waitingBytes += bytes
     if (this.#queuedBytes() > LINK_QUEUE_BYTES_MAX) {
       this.#abort(new MeshError('net.link_overflow', { peer: this.peer, kind: this.kind }))
       return false
@@ -111,11 +112,11 @@ export class FramedLink implements Link {
     if (this.#flushPlanned !== null) clearImmediate(this.#flushPlanned)
     this.#flushPlanned = null
     if (this.#waiting.length === 0 || this.#closed) return
-    const bytes = joinFrames(this.#waiting, this.#waitingBytes)
+    const message = joinFrames(this.#waiting)
     this.#waiting = []
     this.#waitingBytes = 0
     try {
-      this.#stream.send(bytes)
+      this.#stream.send(message)
     } catch (cause) {
       this.#abort(this.#lost(cause))
     }

@@ -31,9 +31,10 @@ export interface Link {
   readonly kind: LinkKind
   /**
    * Queues one frame (at most FRAME_BYTES_MAX); false: full, wait for `drained` before the next. The
-   * bytes must not change afterwards. On a closed link it sends nothing and says false.
+   * bytes must not change afterwards. On a closed link it sends nothing and says false. A `body` is
+   * the frame's second part: large ones are not copied.
    */
-  send(frame: Uint8Array): boolean
+  send(frame: Uint8Array, body?: Uint8Array): boolean
   /** Rejects with `net.link_closed` where the link closes first. */
   drained(): Promise<void>
   /** Frames that arrive before a listener is set wait for it. One listener. */

@@ -80,8 +80,10 @@ export async function fileReader(file: FileHandle, closed: () => void): Promise<
   let open = true
   return {
     size,
-    read: async (offset, length) => {
-      const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, size - offset)))
+    read: async (offset, length, into) => {
+      const bytes = Math.max(0, Math.min(length, size - offset))
+      const fits = into !== undefined && into.length >= bytes
+      const buffer = fits ? into.subarray(0, bytes) : new Uint8Array(bytes)
       let filled = 0
       while (filled < buffer.length) {
         const at = offset + filled

@@ -7,8 +7,11 @@ import type { Blobs, Cid } from '#contracts'
 /** A blob that is being read; it is not evicted until closed. */
 export interface BlobReader {
   readonly size: number
-  /** Exactly these bytes; fewer only at the end of the blob. */
-  read(offset: number, length: number): Promise<Uint8Array>
+  /**
+   * Exactly these bytes; fewer only at the end of the blob. They may lie in `into`, where it is given
+   * and large enough; its owner then says when it is written again.
+   */
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>
   close(): Promise<void>
 }
 

@@ -289,6 +289,7 @@ export class DiskBlobStore implements BlobStore {
     const temporary = await this.#folder.writeTemporary(bytes, { sync })
     await this.#folder.publish(temporary, cid, { sync })
     this.#index.add(cid, bytes.length)
+    this.#sound.add(cid)
   }
 
   async #remember(cid: Cid, bytes: Uint8Array, volatile: boolean): Promise<void> {

@@ -9,6 +9,9 @@ import { hashFile } from './blob-file.ts'
 import type { BlobWriter } from './blob-store.ts'
 import { diskError, type StoreFolder } from './store-folder.ts'
 
+/** Bytes after which a sync is started in the background. */
+const SYNC_BYTES = 8 * 1024 * 1024
+
 /** How a writer ended: the size of the blob it became, or whether its bytes are kept. */
 export interface PartialEnd {
   readonly published: number | null
@@ -29,6 +32,10 @@ export class PartialBlob implements BlobWriter {
   readonly #file: FileHandle
   readonly #hash: Hash
   #offset: number
+  #written: number
+  #waiting: Uint8Array[] = []
+  #unsynced = 0
+  #syncing: Promise<void> | null = null
   #order: Promise<void> = Promise.resolve()
   #open = true
 
@@ -43,6 +50,7 @@ export class PartialBlob implements BlobWriter {
     this.#file = state.file
     this.#hash = state.hash
     this.#offset = state.offset
+    this.#written = state.offset
   }
 
   static async open(cid: Cid, ports: PartialPorts): Promise<PartialBlob> {
@@ -65,15 +73,19 @@ export class PartialBlob implements BlobWriter {
     return this.#offset
   }
 
-  /** Writes follow each other, so that a killed process leaves a beginning without holes. */
+  /**
+   * Writes follow each other, so that a killed process leaves a beginning without holes. What comes
+   * while one is under way goes out with the next.
+   */
   write(bytes: Uint8Array): Promise<void> {
-    const offset = this.#offset
     this.#offset += bytes.length
     this.#hash.update(bytes)
-    const written = this.#order.then(() => this.#append(offset, bytes))
-    this.#order = written
-    this.#order.catch(() => {})
-    return written
+    this.#waiting.push(bytes)
+    if (this.#waiting.length === 1) {
+      this.#order = this.#order.then(() => this.#append())
+      this.#order.catch(() => {})
+    }
+    return this.#order
   }
 
   async commit(): Promise<boolean> {
@@ -111,18 +123,52 @@ export class PartialBlob implements BlobWriter {
     this.#ports.ended({ published: null, kept: false })
   }
 
-  async #append(offset: number, bytes: Uint8Array): Promise<void> {
-    await this.#ports.reserve(offset, bytes.length)
+  async #append(): Promise<void> {
+    const parts = this.#waiting
+    this.#waiting = []
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    await this.#ports.reserve(this.#written, bytes)
     try {
-      await this.#file.appendFile(bytes)
+      await appendAll(this.#file, parts, bytes)
     } catch (error) {
       throw diskError(error, this.#path)
     }
+    this.#written += bytes
+    this.#unsynced += bytes
+    if (this.#unsynced >= SYNC_BYTES && this.#syncing === null) this.#syncAhead()
+  }
+
+  /** Brings to the disk what was written, while more arrives; `commit` then waits for little. */
+  #syncAhead(): void {
+    this.#unsynced = 0
+    this.#syncing = this.#file.datasync().then(
+      () => {
+        this.#syncing = null
+      },
+      // The sync at the end meets the same fault and reports it.
+      () => {
+        this.#syncing = null
+      }
+    )
   }
 
   async #close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
+    await this.#syncing
     await this.#file.close()
+  }
+}
+
+/** Appends all parts, however many calls the system makes of it. */
+async function appendAll(file: FileHandle, parts: Uint8Array[], bytes: number): Promise<void> {
+  const [only] = parts
+  if (parts.length === 1 && only !== undefined) return file.appendFile(only)
+  const { bytesWritten } = await file.writev(parts)
+  if (bytesWritten === bytes) return
+  let skip = bytesWritten
+  for (const part of parts) {
+    if (skip < part.length) await file.appendFile(part.subarray(skip))
+    skip = Math.max(0, skip - part.length)
   }
 }

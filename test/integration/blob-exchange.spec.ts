@@ -210,7 +210,7 @@ describe('the blob exchange', () => {
     // Sends wrong bytes for the first half and then falls silent; the honest one completes it.
     const half = await liar(9, client.network, ({ id }, send) => {
       send({ type: 'header', id, size: bytes.length })
-      for (let at = 0; at < 8; at++) {
+      for (let at = 0; at < 32; at++) {
         const from = at * BLOB_CHUNK_BYTES
         send({ type: 'chunk', id, bytes: wrong.subarray(from, from + BLOB_CHUNK_BYTES) })
       }

@@ -19,9 +19,9 @@ function slow(reader: BlobReader): BlobReader {
   return {
     size: reader.size,
     close: () => reader.close(),
-    read: async (offset, length) => {
+    read: async (offset, length, into) => {
       await pause(Number(chunkMs))
-      return reader.read(offset, length)
+      return reader.read(offset, length, into)
     }
   }
 }
