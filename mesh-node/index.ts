@@ -8,6 +8,15 @@ export type {
   AgentPorts,
   AgentReport
 } from './agent/ports.ts'
+export { GatewayDriver, type GatewayDriverOptions } from './gateway/gateway-driver.ts'
+export { gatewayLedger, gatewayPrice } from './gateway/ledger-adapter.ts'
+export type {
+  GatewayBlobs,
+  GatewayClock,
+  GatewayLedger,
+  GatewayPorts,
+  GatewayReport
+} from './gateway/ports.ts'
 export { drawIncarnation, openKeyFile } from './keys/key-file.ts'
 export { NodeVerifier, nodeSigner, nodeVerifier } from './keys/node-signer.ts'
 export { type LedgerLinksPorts, linkLedger } from './ledger-links.ts'

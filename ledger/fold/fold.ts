@@ -20,6 +20,7 @@ import { type AttemptFacts, attemptFacts, billOf, type SessionBill } from './bil
 import { digestOf } from './digest.ts'
 import { Money } from './money.ts'
 import type { EntryOf, PreparedEntry } from './prepared.ts'
+import type { ModelCost } from './price.ts'
 import type { CheckedReceipt } from './receipts.ts'
 import { type Rejection, type RejectionRule, Rejections } from './rejections.ts'
 import { type SessionRow, type SessionSummary, Sessions, summaryOf } from './sessions.ts'
@@ -129,6 +130,11 @@ export class LedgerFold {
   /** What the fold knows of an attempt that reserved money. */
   attempt(unit: UnitId, attempt: number): AttemptFacts | null {
     return attemptFacts(this.#money, unit, attempt)
+  }
+
+  /** The calibrated cost that prices a model's units; null where the model is not registered. */
+  modelCost(model: string): ModelCost | null {
+    return this.#money.modelCost(model)
   }
 
   trustOf(node: PeerId): NodeTrust | null {

@@ -58,6 +58,10 @@ export class Money {
     this.#models.set(model, cost)
   }
 
+  modelCost(model: string): ModelCost | null {
+    return this.#models.get(model) ?? null
+  }
+
   modelCosts(): readonly (readonly [string, ModelCost])[] {
     return [...this.#models].sort(([a], [b]) => (a < b ? -1 : 1))
   }

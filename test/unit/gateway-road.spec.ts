@@ -41,7 +41,7 @@ describe('gateway: the road of a unit', () => {
     mesh.drain()
     deepEqual(
       mesh.records.map(({ kind }) => kind),
-      ['session.opened', 'node.registered', 'units.reserved', 'units.accepted']
+      ['session.opened', 'node.registered', 'node.observed', 'units.reserved', 'units.accepted']
     )
     for (const kind of ['grant', 'ack'] as const) {
       const sent = mesh.effects.findIndex(

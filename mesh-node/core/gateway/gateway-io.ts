@@ -114,7 +114,13 @@ export type InputOf<T extends GatewayInput['type']> = Extract<GatewayInput, { re
 export type GatewayEffect =
   /** Append these as one batch before anything that comes after. */
   | { readonly type: 'record'; readonly contents: readonly EntryContent[] }
-  | { readonly type: 'send'; readonly node: PeerId; readonly frame: GatewayFrame }
+  | {
+      readonly type: 'send'
+      readonly node: PeerId
+      readonly frame: GatewayFrame
+      /** Small blobs that a grant should carry along, where they are at hand. */
+      readonly attach?: readonly Cid[]
+    }
   /** `addresses` and `units_cid` are the driver's to fill in. */
   | { readonly type: 'announce'; readonly body: AnnouncementMessage }
   /** Fetch the outputs, judge and compare them; answered by `judged`. */

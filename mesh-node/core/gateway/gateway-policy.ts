@@ -79,5 +79,6 @@ export const ADMISSION_OPEN_EVALUATIONS = 6
 export const DISPATCH_QUANTUM = 32
 /** A quarter of a frame is left for small inputs beside the leases. */
 export const GRANT_BYTES_MAX = 3 * 1024 * 1024
+export const ATTACHED_BYTES_MAX = 768 * 1024
 /** An entry must stay under LEDGER_ENTRY_BYTES_MAX with its frame around the receipts. */
 export const RECEIPTS_BYTES_MAX = 896 * 1024

@@ -24,6 +24,7 @@ import {
   type SessionState,
   type UnitEdge,
   type UnitId,
+  type UnitInput,
   type UnitKind,
   type UnitOutcome,
   type Verdict,
@@ -218,13 +219,12 @@ export function nodeClassOf(descriptor: HelloMessage['descriptor']): string {
   return descriptor.accelerators.length > 0 ? 'accelerated' : 'cpu'
 }
 
-/** Bytes of all inputs, from their shapes: a value's shape is its length. */
-export function inputBytesOf(unit: WorkUnit): number {
-  let bytes = 0
-  for (const { dtype, shape } of unit.inputs) {
-    let size = dtype === 'value' ? 1 : DTYPE_BYTES[dtype]
-    for (const extent of shape) size *= extent
-    bytes += size
-  }
-  return Math.min(bytes, Number.MAX_SAFE_INTEGER)
+/** Bytes of one input, from its shape: a value's shape is its length. */
+export function inputBytes({ dtype, shape }: UnitInput): number {
+  let size = dtype === 'value' ? 1 : DTYPE_BYTES[dtype]
+  for (const extent of shape) size *= extent
+  return Math.min(size, Number.MAX_SAFE_INTEGER)
 }
+
+export const inputBytesOf = ({ inputs }: WorkUnit): number =>
+  inputs.reduce((sum, input) => Math.min(sum + inputBytes(input), Number.MAX_SAFE_INTEGER), 0)

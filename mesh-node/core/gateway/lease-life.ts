@@ -67,14 +67,15 @@ export function grantLease(
     max_micro: lease.maxMicro,
     expires_at_ms: lease.expiresAtMs
   })
-  world.out.grant(node.id, {
+  const offer = {
     lease_id: lease.id,
     attempt: lease.attempt,
     unit: packed.bytes,
     expires_at_ms: lease.expiresAtMs,
     ttl_ms: lease.expiresAtMs - world.nowMs,
     commit: lease.commit
-  })
+  }
+  world.out.grant(node.id, offer, work.inputs)
   sayGranted(world, lease)
   return lease
 }

@@ -118,6 +118,7 @@ function register(
   if (standing !== null) applyStanding(world, node, standing)
   if (!node.recorded) {
     world.out.recordFirst(registeredEntry(node, descriptor, log))
+    observe(world, node, 'hello')
     node.recorded = true
   }
   if (!isSame) world.event('node.registered', {}, { node: node.id, owner })
@@ -189,8 +190,13 @@ export function onHeartbeat(world: World, node: NodeRecord, { health }: Heartbea
   if (Math.abs(milli - node.healthSaidMilli) < HEALTH_SAID_STEP_MILLI) return
   node.healthSaidMilli = milli
   world.event('node.health.updated', {}, { node: node.id, health_milli: milli })
-  const { id, state } = node
-  const body = { node: id, state, health_milli: milli, reason: 'heartbeat' }
+  observe(world, node, 'heartbeat')
+}
+
+/** States and health change seldom: each change is an entry. */
+function observe(world: World, node: NodeRecord, reason: string): void {
+  const { id, state, healthSaidMilli: health_milli } = node
+  const body = { node: id, state, health_milli, reason }
   world.out.recordFirst({ kind: 'node.observed', body })
 }
 

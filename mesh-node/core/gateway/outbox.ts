@@ -6,11 +6,13 @@ import {
   type AckMessage,
   type AdmissionRefusal,
   type AnnouncementMessage,
+  type Cid,
   type EntryBody,
   type EntryContent,
   type EventDraft,
   type GatewayFrame,
   type GrantMessage,
+  INLINE_BLOB_BYTES_MAX,
   type LeaseId,
   MESSAGE_ITEMS_MAX,
   type MeshError,
@@ -18,15 +20,21 @@ import {
   type Receipt,
   type RevokeMessage,
   type SessionId,
+  type UnitInput,
   type UnitOutcome
 } from '#contracts'
 import type { GatewayEffect, JudgeRequest } from './gateway-io.ts'
-import { GRANT_BYTES_MAX, RECEIPTS_BYTES_MAX } from './gateway-policy.ts'
+import { ATTACHED_BYTES_MAX, GRANT_BYTES_MAX, RECEIPTS_BYTES_MAX } from './gateway-policy.ts'
+import { inputBytes } from './gateway-state.ts'
 
 type Items<K extends 'reserved' | 'accepted' | 'voided' | 'escalated' | 'ended'> =
   EntryBody<`units.${K}`>['items']
 type BySession<T> = Map<SessionId, T>
 type Offer = GrantMessage['leases'][number]
+interface Granted {
+  readonly offer: Offer
+  readonly inputs: readonly UnitInput[]
+}
 type AckItem = AckMessage['verdicts'][number]
 type RevokeReason = RevokeMessage['reason']
 
@@ -42,7 +50,7 @@ export class Outbox {
   #ended: BySession<Items<'ended'>> = new Map()
   #closing: EntryContent[] = []
   #frames: GatewayEffect[] = []
-  #grants = new Map<PeerId, Offer[]>()
+  #grants = new Map<PeerId, Granted[]>()
   #acks = new Map<PeerId, AckItem[]>()
   #reveals = new Map<PeerId, LeaseId[]>()
   #revokes = new Map<string, { node: PeerId; reason: RevokeReason; leases: LeaseId[] }>()
@@ -76,8 +84,9 @@ export class Outbox {
   send(node: PeerId, frame: GatewayFrame): void {
     this.#frames.push({ type: 'send', node, frame })
   }
-  grant(node: PeerId, offer: Offer): void {
-    listOf(this.#grants, node).push(offer)
+  /** `inputs`: those that are small ride along. */
+  grant(node: PeerId, offer: Offer, inputs: readonly UnitInput[]): void {
+    listOf(this.#grants, node).push({ offer, inputs })
   }
   ack(node: PeerId, item: AckItem): void {
     listOf(this.#acks, node).push(item)
@@ -180,14 +189,33 @@ export class Outbox {
       }
     }
     for (const [node, all] of drained(this.#grants)) {
-      for (const leases of parts(all, GRANT_BYTES_MAX, ({ unit }) => unit.length)) {
-        effects.push(sent(node, { kind: 'grant', body: { v: 1, leases, blobs: [] } }))
+      for (const granted of parts(all, GRANT_BYTES_MAX, ({ offer }) => offer.unit.length)) {
+        const leases = granted.map(({ offer }) => offer)
+        const frame: GatewayFrame = { kind: 'grant', body: { v: 1, leases, blobs: [] } }
+        const attach = smallInputs(granted)
+        effects.push(attach.length === 0 ? sent(node, frame) : { ...sent(node, frame), attach })
       }
     }
   }
 }
 
-const sent = (node: PeerId, frame: GatewayFrame): GatewayEffect => ({ type: 'send', node, frame })
+const sent = (node: PeerId, frame: GatewayFrame) => ({ type: 'send', node, frame }) as const
+
+/** Inputs that ride along with a grant, each once, as many as there is room for beside the leases. */
+function smallInputs(granted: readonly Granted[]): readonly Cid[] {
+  const cids = new Set<Cid>()
+  let bytes = 0
+  for (const { inputs } of granted) {
+    for (const input of inputs) {
+      const size = inputBytes(input)
+      if (size > INLINE_BLOB_BYTES_MAX || cids.has(input.cid)) continue
+      if (bytes + size > ATTACHED_BYTES_MAX || cids.size >= MESSAGE_ITEMS_MAX) return [...cids]
+      cids.add(input.cid)
+      bytes += size
+    }
+  }
+  return [...cids]
+}
 
 function listOf<K, T>(lists: Map<K, T[]>, key: K): T[] {
   const held = lists.get(key)

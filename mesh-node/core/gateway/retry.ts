@@ -11,6 +11,7 @@ import {
   isTerminal,
   type PeerId,
   sha256,
+  UNIT_ATTEMPTS_MAX,
   UNIT_LOSSES_MAX,
   type UnitId
 } from '#contracts'
@@ -120,6 +121,11 @@ function avoid({ avoid }: UnitRecord, node: PeerId): void {
 /** One more lease is wanted, after a pause. */
 export function again(world: World, unit: UnitRecord, delayMs: number, reason: string): void {
   assert(unit.attempt > 0, 'only what was leased is leased again')
+  if (unit.attempt + unit.wanted >= UNIT_ATTEMPTS_MAX) {
+    const detail = `${unit.attempt} attempts`
+    giveUpUnit(world, unit, { class: 'execution', code: 'unit.lost', detail }, 'failure')
+    return
+  }
   unit.wanted += 1
   if (!unit.leases.some(isLive)) world.move(unit, 'ready')
   const subject = { unit, attempt: unit.attempt }

@@ -9,7 +9,6 @@ import {
   GATEWAY_CLASSES_MAX,
   GATEWAY_SESSIONS_MAX,
   GATEWAY_TENANTS_MAX,
-  MeshError,
   moveSession,
   type SessionId,
   type SessionSpec,
@@ -135,8 +134,7 @@ function tenantOf(world: World, id: string, availableMicro: number | null): Tena
 
 export function submit(world: World, id: SessionId, units: readonly UnitSubmission[]): void {
   const session = world.sessions.get(id)
-  if (session === undefined) throw new MeshError('gateway.session_unknown', { session: id })
-  if (isFinal(session)) return
+  if (session === undefined || isFinal(session)) return
   start(world, session, units.length)
   for (const submission of units) submitUnit(world, session, submission)
 }

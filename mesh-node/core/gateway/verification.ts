@@ -31,10 +31,6 @@ export function maybeJudge(world: World, unit: UnitRecord): void {
   const fresh = unit.leases.filter(({ phase }) => phase === 'judging')
   if (unit.judging || fresh.length === 0) return
   const { mode, replicas } = unit.packed.unit.verification
-  if (mode === 'none') {
-    for (const lease of fresh) acceptAlone(world, unit, lease, 'none')
-    return
-  }
   const ready = unit.leases.filter(({ phase }) => phase === 'ok')
   if (mode === 'quorum' && unit.canonical === null) {
     const waitsFor = unit.wanted + unit.leases.filter(isOutstanding).length
@@ -107,7 +103,7 @@ function decide(world: World, unit: UnitRecord, groups: Groups): void {
   switch (mode) {
     case 'none':
     case 'schema':
-      acceptAlone(world, unit, first, 'schema')
+      acceptAlone(world, unit, first, mode)
       return
     case 'quorum': {
       const agreed = groupOf(

@@ -6,6 +6,7 @@ import {
   type ExecutionState,
   isTerminal,
   type NodeState,
+  type PeerId,
   type SessionId,
   type SessionState,
   type UnitId
@@ -18,7 +19,7 @@ import type { World } from './world.ts'
 
 /** One rule that keeps a node, or with `node` null the unit itself, from going on. */
 export interface Explanation {
-  readonly node: string | null
+  readonly node: PeerId | null
   readonly rule: string
   readonly detail: string
 }
@@ -29,7 +30,7 @@ export interface UnitExplanation {
   readonly attempts: number
   readonly leases: readonly {
     readonly attempt: number
-    readonly node: string
+    readonly node: PeerId
     readonly phase: string
     readonly expires_at_ms: number
   }[]
@@ -51,7 +52,7 @@ export interface GatewaySnapshot {
     readonly model_calls: number
   }[]
   readonly nodes: readonly {
-    readonly node: string
+    readonly node: PeerId
     readonly owner: string
     readonly state: NodeState
     readonly connected: boolean

@@ -1,0 +1,67 @@
+/**
+ * Inputs that wait for the machine's next step, in order, and who waits for them to be carried out.
+ * One take is bounded by weight, so that a step of a large graph does not hold the process up.
+ */
+import type { GatewayInput } from '#mesh-node/core'
+
+type Untimed<T> = T extends GatewayInput ? Omit<T, 'nowMs'> : never
+export type QueuedInput = Untimed<GatewayInput>
+
+/** Units and results of one step. */
+const STEP_WEIGHT_MAX = 2_048
+
+interface Waiting {
+  readonly input: QueuedInput
+  readonly weight: number
+  readonly done: (() => void) | null
+}
+
+export interface TakenInputs {
+  readonly inputs: readonly QueuedInput[]
+  /** Called when all that follows from them is done. */
+  settle(): void
+}
+
+export class InputQueue {
+  #waiting: Waiting[] = []
+
+  get size(): number {
+    return this.#waiting.length
+  }
+
+  push(input: QueuedInput, weight: number): void {
+    this.#waiting.push({ input, weight, done: null })
+  }
+
+  pushAwaited(input: QueuedInput): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.push({ input, weight: 1, done: resolve })
+    return promise
+  }
+
+  /** The first inputs, as many as one step takes. */
+  take(): TakenInputs {
+    let count = 0
+    let weight = 0
+    for (const waiting of this.#waiting) {
+      if (count > 0 && weight + waiting.weight > STEP_WEIGHT_MAX) break
+      count += 1
+      weight += waiting.weight
+    }
+    const taken = this.#waiting.slice(0, count)
+    this.#waiting = this.#waiting.slice(count)
+    return {
+      inputs: taken.map(({ input }) => input),
+      settle() {
+        for (const { done } of taken) done?.()
+      }
+    }
+  }
+
+  /** Nobody will step any more: whoever waits goes on. */
+  abandon(): void {
+    const left = this.#waiting
+    this.#waiting = []
+    for (const { done } of left) done?.()
+  }
+}
