@@ -176,7 +176,11 @@ function replies(effect: ConductorEffect, world: World): ConductorInput[] {
       return []
     case 'continue':
       return [{ type: 'continue', nowMs }]
-    default:
+    case 'cancel':
+    case 'event':
+    case 'finish':
+    case 'stage':
+    case 'store':
       return []
   }
 }
