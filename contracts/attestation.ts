@@ -8,10 +8,15 @@ import { openProvenItem } from './batch.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
 import { MeshError } from './errors.ts'
 import type { MeshId } from './ids.ts'
-import { ATTESTATION_BYTES_MAX, NAME_CHARS_MAX, UNIT_INPUTS_MAX } from './limits.ts'
+import {
+  ATTESTATION_BYTES_MAX,
+  NAME_CHARS_MAX,
+  UNIT_INPUTS_MAX,
+  VERIFIER_KEYS_MAX
+} from './limits.ts'
 import { cid } from './model-manifest.ts'
 import { bytes, bytes32, leaseId, readShape, text, uint, unitId } from './shape.ts'
-import { type PeerId, parsePeerId, type Verifier } from './signing.ts'
+import { isPeerId, type PeerId, type Verifier } from './signing.ts'
 
 export const ATTESTATION_TYP = 'application/vnd.kora.attestation.v1+cbor'
 
@@ -33,13 +38,22 @@ export const Usage = z.strictObject({
 })
 export type Usage = z.infer<typeof Usage>
 
-export const peerId = z.custom<PeerId>((value) => {
-  try {
-    return typeof value === 'string' && parsePeerId(value).length > 0
-  } catch {
-    return false
-  }
-}, 'a peer id')
+/** Peer ids found good, oldest first: reading base58 costs more than the rest of a small message. */
+const goodPeerIds = new Set<string>()
+
+function isKnownOrGood(text: string): boolean {
+  if (goodPeerIds.has(text)) return true
+  if (!isPeerId(text)) return false
+  const oldest = goodPeerIds.values().next()
+  if (goodPeerIds.size >= VERIFIER_KEYS_MAX && !oldest.done) goodPeerIds.delete(oldest.value)
+  goodPeerIds.add(text)
+  return true
+}
+
+export const peerId = z.custom<PeerId>(
+  (value) => typeof value === 'string' && isKnownOrGood(value),
+  'a peer id'
+)
 
 export const Attestation = z.strictObject({
   v: z.literal(1),

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { z } from 'zod'
 import { assert, type EntryContent, packEntry } from '#contracts'
-import { type Ledger, LedgerFold, type PreparedEntry, prepareEntry, ReceiptChecker } from '#ledger'
+import { LedgerFold, type PreparedEntry, prepareEntry, ReceiptChecker } from '#ledger'
 import { nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
 import {
   accepted,
@@ -31,6 +31,8 @@ import { isQuick, recordResult } from './report.ts'
 
 const BATCH = 100
 const ENTRIES = isQuick ? 1_000 : 50_000
+const ROUNDS = isQuick ? 1 : 5
+const PART = ENTRIES / ROUNDS
 const UNITS = isQuick ? 500 : 50_000
 const BUNDLE_BYTES = 512 * 1024
 const root = mkdtempSync(join(tmpdir(), 'ledger-bench-'))
@@ -60,31 +62,37 @@ async function rate(count: number, work: () => Promise<void> | void): Promise<nu
   return (1_000 * count) / (performance.now() - startMs)
 }
 
-async function appendRate(ledger: Ledger, inFlight: number): Promise<number> {
-  return rate(ENTRIES, async () => {
-    const lane = async () => {
-      for (let at = 0; at < ENTRIES / inFlight; at += BATCH) await ledger.append(contents)
+/** Runs each in turn, round after round, and gives the median of each: load falls on all alike. */
+async function inTurn(
+  works: Readonly<Record<string, () => Promise<unknown>>>
+): Promise<Readonly<Record<string, number>>> {
+  const rates: Record<string, number[]> = {}
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, work] of Object.entries(works)) {
+      const found = await rate(PART, async () => {
+        for (let at = 0; at < PART; at += BATCH) await work()
+      })
+      rates[name] = [...(rates[name] ?? []), found]
     }
-    await Promise.all(Array.from({ length: inFlight }, lane))
-  })
+  }
+  return Object.fromEntries(
+    Object.entries(rates).map(([name, found]) => [
+      name,
+      found.toSorted((a, b) => a - b)[found.length >> 1] ?? 0
+    ])
+  )
 }
 
-async function bareRate(): Promise<number> {
-  const level = levelAt(folder())
-  await level.open()
+function bareLoop(level: ReturnType<typeof levelAt>): () => Promise<void> {
   let seq = 0
-  const found = await rate(ENTRIES, async () => {
-    for (let at = 0; at < ENTRIES; at += BATCH) {
-      const puts = Array.from({ length: BATCH }, () => {
+  return () =>
+    level.batch(
+      Array.from({ length: BATCH }, () => {
         const key = new Uint8Array(8)
         new DataView(key.buffer).setBigUint64(0, BigInt(seq++))
         return { type: 'put' as const, key, value: entry }
       })
-      await level.batch(puts)
-    }
-  })
-  await level.close()
-  return found
+    )
 }
 
 const Core = z.custom<{
@@ -95,22 +103,14 @@ const Core = z.custom<{
 }>()
 const Hypercore = z.custom<{ default: new (path: string) => z.infer<typeof Core> }>()
 
-/** Append and read rates of hypercore, or null where it is not to be had. */
-async function hypercoreRates(): Promise<{ append: number; read: number } | null> {
+/** hypercore, or null where it is not to be had. */
+async function openHypercore(): Promise<z.infer<typeof Core> | null> {
   const path: string | undefined = process.env['BENCH_HYPERCORE']
   if (path === undefined) return null
   const { default: Made } = Hypercore.parse(await import(path))
   const core = new Made(folder())
   await core.ready()
-  const blocks = Array.from({ length: BATCH }, () => Buffer.from(entry))
-  const append = await rate(ENTRIES, async () => {
-    for (let at = 0; at < ENTRIES; at += BATCH) await core.append(blocks)
-  })
-  const read = await rate(ENTRIES, async () => {
-    for (let at = 0; at < ENTRIES; at++) await core.get(at)
-  })
-  await core.close()
-  return { append, read }
+  return core
 }
 
 const bench = 'ledger'
@@ -118,11 +118,30 @@ const unit = 'entries/s'
 const path = folder()
 const ledger = await openControl({ level: levelAt(path), sync: false })
 await ledger.append(opening())
-await appendRate(ledger, 1)
-const one = await appendRate(ledger, 1)
-const two = await appendRate(ledger, 2)
-const bare = await bareRate()
-const hypercore = await hypercoreRates()
+const level = levelAt(folder())
+const core = await openHypercore()
+const blocks = Array.from({ length: BATCH }, () => Buffer.from(entry))
+let before: Promise<unknown> = Promise.resolve()
+const rates = await inTurn({
+  one: () => ledger.append(contents),
+  two: async () => {
+    const next = ledger.append(contents)
+    await before
+    before = next
+  },
+  bare: bareLoop(level),
+  ...(core === null ? {} : { hypercore: () => core.append(blocks) })
+})
+await before
+const { one = 0, two = 0, bare = 0, hypercore: rival } = rates
+const read =
+  core === null
+    ? undefined
+    : await rate(PART, async () => {
+        for (let at = 0; at < PART; at++) await core.get(at)
+      })
+await core?.close()
+await level.close()
 const beside = (value: number, name: string, figure: number | undefined, fallback: string) =>
   figure === undefined
     ? { bench, name, value, unit, rival: fallback }
@@ -130,8 +149,8 @@ const beside = (value: number, name: string, figure: number | undefined, fallbac
 const notInstalled = 'hypercore (not installed)'
 const withBare = { bench, unit, rival: 'classic-level, neither chained nor signed' }
 recordResult({ ...withBare, name: 'append, 100 at a time', value: one, ratio: one / bare })
-recordResult(beside(one, 'append, 100 at a time', hypercore?.append, notInstalled))
-recordResult(beside(two, 'append, 100 at a time, two callers', hypercore?.append, notInstalled))
+recordResult(beside(one, 'append, 100 at a time', rival, notInstalled))
+recordResult(beside(two, 'append, 100 at a time, two callers', rival, notInstalled))
 
 const node = await openNode(nodeA, { level: levelAt(folder()), sync: false })
 const total = (ledger.head(CONTROL_LOG)?.seq ?? -1) + 1
@@ -148,13 +167,13 @@ await node.close()
 const checked = await rate(total, async () => {
   assert((await ledger.verify()).ok, 'the store is whole')
 })
-recordResult(beside(checked, 'replay with every check', hypercore?.read, notInstalled))
+recordResult(beside(checked, 'replay with every check', read, notInstalled))
 await ledger.close()
 const opened = await rate(total, async () => {
   const again = await openControl({ level: levelAt(path), sync: false })
   await again.close()
 })
-recordResult(beside(opened, 'open: chains checked, folded', hypercore?.read, notInstalled))
+recordResult(beside(opened, 'open: chains checked, folded', read, notInstalled))
 
 /** Reservations and posts of units, 100 to an entry, each batch of receipts under one signature. */
 function* moneyOf(count: number): Generator<EntryContent> {
