@@ -13,6 +13,7 @@ import {
   openGenesis,
   type PeerId,
   type SignedGenesis,
+  type Signer,
   type Tier,
   type UnitKind
 } from '#contracts'
@@ -123,27 +124,47 @@ interface Opened {
   readonly closeAll: () => Promise<void>
 }
 
+interface Parts {
+  readonly signer: Signer
+  readonly store: DiskBlobStore
+  readonly network: MeshNetwork
+  readonly exchange: BlobExchange
+  readonly ledger: Ledger
+  readonly genesis: SignedGenesis
+}
+
+/** A folder that another process holds is found out before anything is heard on the network. */
+async function openParts(
+  options: NodeOptions,
+  ports: NodePorts,
+  opened: Opened['opened']
+): Promise<Parts> {
+  const { dataDir } = options
+  const seed = openKeyFile(keyFile(dataDir))
+  const signer = nodeSigner(seed)
+  const store = await DiskBlobStore.open(blobDir(dataDir), { bytesMax: options.cacheMb * MIB })
+  const open = async (genesis: SignedGenesis): Promise<Ledger> => {
+    const ledger = await openLedger(options, genesis, signer)
+    opened.push(() => ledger.close())
+    return ledger
+  }
+  const known = findGenesis(dataDir, options.mesh, nodeVerifier)
+  const early = known === null ? null : await open(known)
+  const network = await openNetwork(options, { seed, mesh: meshOf(options, known), ports })
+  opened.push(() => network.stop())
+  const exchange = new BlobExchange({ network, store })
+  const genesis = known ?? (await fetchGenesis(options, { network, exchange }))
+  const ledger = early ?? (await open(genesis))
+  return { signer, store, network, exchange, ledger, genesis }
+}
+
 async function assemble(
   options: NodeOptions,
   ports: NodePorts,
   { opened, closeAll }: Opened
 ): Promise<RunningNode> {
-  const { dataDir } = options
-  const seed = openKeyFile(keyFile(dataDir))
-  const signer = nodeSigner(seed)
-  const store = await DiskBlobStore.open(blobDir(dataDir), { bytesMax: options.cacheMb * MIB })
-  const known = findGenesis(dataDir, options.mesh, nodeVerifier)
-  // a folder that another process holds is found out before anything is heard on the network
-  let ledger = known === null ? null : await openLedger(options, known, seed)
-  if (ledger !== null) opened.push(closerOf(ledger))
-  const network = await openNetwork(options, { seed, mesh: meshOf(options, known), ports })
-  opened.push(() => network.stop())
-  const exchange = new BlobExchange({ network, store })
-  const genesis = known ?? (await fetchGenesis(options, { network, exchange }))
-  if (ledger === null) {
-    ledger = await openLedger(options, genesis, seed)
-    opened.push(closerOf(ledger))
-  }
+  const parts = await openParts(options, ports, opened)
+  const { signer, store, network, exchange, ledger, genesis } = parts
   const sync = linkLedger({
     network,
     ledger,
@@ -172,21 +193,7 @@ async function assemble(
   )
   opened.push(() => driver.stop())
   const startedMs = systemClock.nowMs()
-  const log = ledger
-  const status = (): NodeStatus => ({
-    peerId: signer.peerId,
-    owner: options.owner ?? signer.peerId,
-    mesh: genesis.id,
-    meshName: genesis.genesis.name,
-    addresses: network.addresses(),
-    peers: network.peers().length,
-    upMs: systemClock.nowMs() - startedMs,
-    agent: driver.status(),
-    executors: engine.stats(),
-    cache: { blobs: store.list().length, bytes: store.bytes },
-    log: { id: log.ownLog, entries: (log.head(log.ownLog)?.seq ?? -1) + 1 },
-    drill: options.drill
-  })
+  const status = () => statusOf(options, { ...parts, driver, engine, startedMs })
   serveStatus(network, status)
   driver.start()
   return {
@@ -198,6 +205,30 @@ async function assemble(
     resume: () => driver.resume(),
     drain: () => driver.drain(),
     stop: closeAll
+  }
+}
+
+interface StatusParts extends Parts {
+  readonly driver: AgentDriver
+  readonly engine: ExecutorPool
+  readonly startedMs: number
+}
+
+function statusOf(options: NodeOptions, parts: StatusParts): NodeStatus {
+  const { signer, store, network, ledger, genesis, driver, engine } = parts
+  return {
+    peerId: signer.peerId,
+    owner: options.owner ?? signer.peerId,
+    mesh: genesis.id,
+    meshName: genesis.genesis.name,
+    addresses: network.addresses(),
+    peers: network.peers().length,
+    upMs: systemClock.nowMs() - parts.startedMs,
+    agent: driver.status(),
+    executors: engine.stats(),
+    cache: { blobs: store.list().length, bytes: store.bytes },
+    log: { id: ledger.ownLog, entries: (ledger.head(ledger.ownLog)?.seq ?? -1) + 1 },
+    drill: options.drill
   }
 }
 
@@ -241,8 +272,6 @@ function agentOptions(
   }
 }
 
-const closerOf = (ledger: Ledger) => () => ledger.close()
-
 function meshOf({ mesh }: NodeOptions, known: SignedGenesis | null): MeshId {
   if (known !== null) return known.id
   assert(mesh.kind === 'id', 'a mesh named by its file has its genesis')
@@ -260,7 +289,7 @@ function openNetwork(
 async function openLedger(
   { dataDir }: NodeOptions,
   genesis: SignedGenesis,
-  seed: Uint8Array
+  signer: Signer
 ): Promise<Ledger> {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(ledgerDir(dataDir), {
     keyEncoding: 'view',
@@ -270,7 +299,7 @@ async function openLedger(
     return await Ledger.open({
       level,
       genesis,
-      signer: nodeSigner(seed),
+      signer,
       verifier: nodeVerifier,
       incarnation: drawIncarnation,
       isSequencer: false

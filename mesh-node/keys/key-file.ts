@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { MeshError, SEED_BYTES } from '#contracts'
 
 /** The seed in the file, or null where there is no file. */
-export function readKeyFile(path: string): Uint8Array | null {
+function readKeyFile(path: string): Uint8Array | null {
   let seed: Uint8Array
   try {
     seed = new Uint8Array(readFileSync(path))

@@ -38,7 +38,7 @@ export const OUTPUT = cidOfBytes(new TextEncoder().encode('output'))
 const LOG = parseLogId('33'.repeat(32))
 const SESSION = parseSessionId(`s${'44'.repeat(16)}`)
 
-export const BACKEND: Backend = {
+const BACKEND: Backend = {
   runtime: 'test',
   version: '1',
   provider: 'cpu',
@@ -131,7 +131,7 @@ export function announcementOf(changes: Partial<AnnouncementMessage> = {}): Anno
   }
 }
 
-export const resultOf = (lease: LeaseId, nowMs = 0) => ({
+const resultOf = (lease: LeaseId, nowMs = 0) => ({
   lease,
   outputCid: OUTPUT,
   usage: USAGE,

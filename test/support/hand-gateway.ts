@@ -18,7 +18,6 @@ import {
   type NodeFrame,
   openFrame,
   openResults,
-  type PeerId,
   packUnit,
   type SignedGenesis,
   sealFrame,
@@ -45,7 +44,7 @@ const KEY = seed(77)
 const SIGNER = nodeSigner(KEY)
 const INCARNATION = seed(78)
 
-export function testGenesis(): SignedGenesis {
+function testGenesis(): SignedGenesis {
   return signGenesis(
     {
       v: 1,
@@ -209,5 +208,4 @@ const isKind = <K extends NodeFrame['kind']>(
   kind: K
 ): frame is NodeFrame & { kind: K; body: FrameOf<K> } => frame.kind === kind
 
-export const GATEWAY_PEER: PeerId = SIGNER.peerId
 export const LARGE_BYTES = INLINE_BLOB_BYTES_MAX + 1

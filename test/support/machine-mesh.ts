@@ -5,6 +5,7 @@
 import { ok } from 'node:assert/strict'
 import {
   type Attestation,
+  assertNever,
   cidOfBytes,
   encodeAttestation,
   type GatewayFrame,
@@ -188,8 +189,13 @@ export class MachineMesh {
         })
         return
       }
-      default:
+      case 'record':
+      case 'event':
+      case 'refuse-session':
+      case 'drop':
         return
+      default:
+        assertNever(effect)
     }
   }
 
@@ -239,8 +245,15 @@ export class MachineMesh {
         })
         return
       }
+      case 'fetch':
+        throw new Error(`${node} has no inputs to fetch`)
+      case 'record':
+      case 'forget':
+      case 'event':
+      case 'drained':
+        return
       default:
-        ok(effect.type !== 'fetch', `${node} has no inputs to fetch`)
+        assertNever(effect)
     }
   }
 

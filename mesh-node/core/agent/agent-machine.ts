@@ -108,9 +108,17 @@ export class AgentMachine {
       case 'tick':
         this.#tick()
         return
-      default:
+      case 'blobs-ready':
+      case 'blobs-failed':
+      case 'manifest-read':
+      case 'model-ready':
+      case 'model-refused':
+      case 'finished':
+      case 'failed':
         this.#dispatchWork(input)
         return
+      default:
+        assertNever(input)
     }
   }
 
