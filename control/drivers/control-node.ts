@@ -1,0 +1,353 @@
+/**
+ * A control node: KORA over the gateway of a mesh, with ledger, blobs and network put together. Runs
+ * sessions, keeps what they were asked and what they gave, and takes up those that a crash cut off.
+ * Parses no flags and serves no HTTP.
+ */
+import { join } from 'node:path'
+import {
+  type EventDraft,
+  type FabricSignal,
+  isUnitId,
+  jsonView,
+  MeshError,
+  openReceipt,
+  parseCid,
+  parseUnitId,
+  type SessionId,
+  type TaskGraph,
+  type ValueMap
+} from '#contracts'
+import type { Ledger } from '#ledger'
+import { type GatewayDriver, type MeshNetwork, nodeVerifier } from '#mesh-node'
+import type { DiskBlobStore } from '#mesh-node/store'
+import type { ResultCache } from '../cache/result-cache.ts'
+import { readGraph } from '../graph/read-graph.ts'
+import { runHandler } from '../handlers/index.ts'
+import type { ModelRegistry } from '../registry/model-registry.ts'
+import type { SessionPorts } from '../session/ports.ts'
+import { readInputs } from '../session/read-inputs.ts'
+import { runSession } from '../session/session-driver.ts'
+import { bindInputs, nameSession } from '../session/session-ids.ts'
+import type { SessionResult } from '../session/session-result.ts'
+import type { SessionJudge } from '../verify/judge.ts'
+import type {
+  ControlService,
+  ExplainDocument,
+  SessionDocument,
+  StatusDocument,
+  Submission
+} from './control-service.ts'
+import { EventLog } from './event-log.ts'
+import type { RecordedControl } from './recorded-control.ts'
+import { replayFolder } from './replay-driver.ts'
+import type { SessionFeed } from './session-feed.ts'
+import { keepSubmission, loadSubmission } from './submission-store.ts'
+import { freshRequestId, SYSTEM_CLOCK } from './system-clock.ts'
+
+/** What a control node is made of; `openControlNode` puts it together. */
+export interface ControlParts {
+  readonly folder: string
+  readonly ledger: Ledger
+  readonly blobs: DiskBlobStore
+  readonly network: MeshNetwork
+  readonly gateway: GatewayDriver
+  readonly registry: ModelRegistry
+  readonly cache: ResultCache
+  readonly judge: SessionJudge
+  readonly recorded: RecordedControl
+  readonly feed: SessionFeed
+  readonly signals: SignalBoard
+  readonly close: () => Promise<void>
+}
+
+/** Which session hears which signals of the one gateway. */
+export class SignalBoard {
+  readonly #listeners = new Map<string, (signal: FabricSignal) => void>()
+
+  hear(session: SessionId, listener: (signal: FabricSignal) => void): void {
+    this.#listeners.set(session, listener)
+  }
+
+  forget(session: SessionId): void {
+    this.#listeners.delete(session)
+  }
+
+  readonly post = (signal: FabricSignal): void => {
+    const session = sessionOf(signal)
+    if (session !== null) this.#listeners.get(session)?.(signal)
+  }
+}
+
+function sessionOf(signal: FabricSignal): string | null {
+  switch (signal.type) {
+    case 'event':
+      return signal.event.execution_session_id
+    case 'outcome':
+      return signal.outcome.session
+    case 'session-refused':
+      return signal.session
+  }
+}
+
+interface Running {
+  readonly graph: TaskGraph
+  readonly abort: AbortController
+  readonly ended: Promise<SessionDocument>
+}
+
+interface Job {
+  readonly graph: TaskGraph
+  readonly inputs: ValueMap
+  readonly requestId: string
+  readonly useCache: boolean
+}
+
+export class ControlNode implements ControlService {
+  readonly #parts: ControlParts
+  readonly #running = new Map<SessionId, Running>()
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts
+  }
+
+  get peerId(): string {
+    return this.#parts.network.peerId
+  }
+
+  get mesh(): string {
+    return this.#parts.ledger.genesis.id
+  }
+
+  get models(): ModelRegistry {
+    return this.#parts.registry
+  }
+
+  get feed(): SessionFeed {
+    return this.#parts.feed
+  }
+
+  addresses(): readonly string[] {
+    return this.#parts.network.addresses()
+  }
+
+  /** Nodes that are connected and may work. */
+  nodesReady(): number {
+    return this.#parts.gateway
+      .snapshot()
+      .nodes.filter((node) => node.connected && node.state === 'active').length
+  }
+
+  async submit({
+    graph: graphBytes,
+    inputs: inputBytes,
+    useCache
+  }: Submission): Promise<SessionId> {
+    const graph = readGraph(graphBytes)
+    const inputs = bindInputs(graph, readInputs(graph, inputBytes))
+    return this.start({ graph, inputs, requestId: graph.request_id ?? freshRequestId(), useCache })
+  }
+
+  /** Starts a session, or finds the one that the same request already is. */
+  async start(job: Job): Promise<SessionId> {
+    const { session } = nameSession(job.graph, job.inputs, job.requestId)
+    if (this.#running.has(session) || this.#parts.recorded.has(session)) return session
+    await keepSubmission(this.#parts.blobs, job.graph, job.inputs)
+    const abort = new AbortController()
+    this.#parts.feed.begin(session)
+    const ended = this.#run(session, job, abort.signal).finally(() => {
+      this.#running.delete(session)
+      this.#parts.feed.end(session)
+    })
+    // whoever asks for the result gets the error; nobody may ask
+    ended.catch(() => {})
+    this.#running.set(session, { graph: job.graph, abort, ended })
+    return session
+  }
+
+  /** Takes up every session that was opened and not closed; gives their ids. */
+  async resume(): Promise<readonly SessionId[]> {
+    const open = this.#parts.ledger.fold.sessions().filter(({ stopReason }) => stopReason === null)
+    const resumed: SessionId[] = []
+    for (const { graphCid, inputsCid, requestId } of open) {
+      const cids = { graphCid: parseCid(graphCid), inputsCid: parseCid(inputsCid) }
+      const { graph, inputs } = await loadSubmission(this.#parts.blobs, cids)
+      resumed.push(await this.start({ graph, inputs, requestId, useCache: true }))
+    }
+    return resumed
+  }
+
+  async result(session: SessionId): Promise<SessionDocument> {
+    const running = this.#running.get(session)
+    return running === undefined ? this.#parts.recorded.result(session) : running.ended
+  }
+
+  async cancel(session: SessionId): Promise<void> {
+    const running = this.#running.get(session)
+    if (running === undefined) throw new MeshError('session.unknown', { session })
+    running.abort.abort()
+    await running.ended
+  }
+
+  async status(): Promise<StatusDocument> {
+    const { recorded, gateway, feed } = this.#parts
+    const past = recorded.status()
+    const { nodes } = gateway.snapshot()
+    return {
+      ...past,
+      addresses: this.addresses(),
+      sessions: past.sessions.map((row) => {
+        const running = [...this.#running].find(([session]) => session === row.session)
+        if (running === undefined) return row
+        const [session, { graph }] = running
+        const progress = feed.latest(session)
+        const {
+          unitsDone = 0,
+          unitsFailed = 0,
+          unitsRunning = 0,
+          unitsWaiting = 0
+        } = progress ?? {}
+        return {
+          ...row,
+          graph_id: graph.graph_id,
+          status: 'running',
+          units_done: unitsDone,
+          units_total: unitsDone + unitsFailed + unitsRunning + unitsWaiting
+        }
+      }),
+      nodes: nodes.map((node) => ({
+        node: node.node,
+        owner: node.owner,
+        state: node.connected ? node.state : `${node.state}, away`,
+        health_milli: node.health_milli,
+        trust_milli: node.trust_milli,
+        running: node.leases,
+        slots: node.leases_max,
+        models: node.models.length
+      }))
+    }
+  }
+
+  async explain(unit: string): Promise<ExplainDocument> {
+    const live = this.#explainLive(unit)
+    return live ?? this.#parts.recorded.explain(unit)
+  }
+
+  #explainLive(unit: string): ExplainDocument | null {
+    if (!isUnitId(unit)) return null
+    for (const session of this.#running.keys()) {
+      const found = this.#parts.gateway.explain(session, parseUnitId(unit))
+      if (found === null) continue
+      const refusals = found.refusals.map((one) => ({
+        ...one,
+        node: one.node ?? '(the unit itself)'
+      }))
+      const attempts = found.leases.map(({ attempt, node, phase }) => ({
+        attempt,
+        node,
+        backend: null,
+        ms: 0,
+        verdict: 'released' as const,
+        reason: phase
+      }))
+      const next =
+        refusals.length === 0
+          ? 'wait: a node has it, or is about to'
+          : 'start a node that no rule refuses: see `krako-node start --help`'
+      return { unit, state: found.state, attempts, refusals, next }
+    }
+    return null
+  }
+
+  replay(session: SessionId): ReturnType<ControlService['replay']> {
+    return replayFolder(session, this.#parts)
+  }
+
+  verifyLedger(): ReturnType<ControlService['verifyLedger']> {
+    return this.#parts.recorded.verifyLedger()
+  }
+
+  async balances(): ReturnType<ControlService['balances']> {
+    return this.#parts.recorded.balances()
+  }
+
+  async bill(session: SessionId | null): ReturnType<ControlService['bill']> {
+    return this.#parts.recorded.bill(session)
+  }
+
+  exportLedger(): AsyncIterable<string> {
+    return this.#parts.recorded.exportLedger()
+  }
+
+  /** Lets go of everything. Sessions that still run are taken up by the next start. */
+  async close(): Promise<void> {
+    await this.#parts.close()
+  }
+
+  async #run(session: SessionId, job: Job, signal: AbortSignal): Promise<SessionDocument> {
+    const { feed, folder, signals } = this.#parts
+    const events = new EventLog(folder, session)
+    try {
+      const result = await runSession(
+        {
+          graph: job.graph,
+          inputs: job.inputs,
+          requestId: job.requestId,
+          signal,
+          nodes: () => this.nodesReady(),
+          onProgress: (progress) => feed.update(session, progress),
+          onEvent: (event: EventDraft) => events.append(event)
+        },
+        this.#sessionPorts(session, job.useCache)
+      )
+      return this.#document(result)
+    } finally {
+      signals.forget(session)
+      events.flush()
+    }
+  }
+
+  #sessionPorts(session: SessionId, useCache: boolean): SessionPorts {
+    const { blobs, cache, gateway, judge, registry, signals } = this.#parts
+    return {
+      fabric: (listener) => {
+        signals.hear(session, listener)
+        return gateway
+      },
+      blobs,
+      cache: useCache ? cache : null,
+      handle: (handler, args) => runHandler(handler, args),
+      models: registry,
+      judge,
+      clock: SYSTEM_CLOCK,
+      freshId: freshRequestId
+    }
+  }
+
+  async #document(result: SessionResult): Promise<SessionDocument> {
+    const { ledger, recorded } = this.#parts
+    const history = await ledger.history(result.session)
+    const receipts = [...(history?.units.values() ?? [])].flatMap((unit) => [
+      ...unit.accepted.map(({ receipt }) => receipt),
+      ...unit.voided.flatMap(({ receipt }) => (receipt === null ? [] : [receipt]))
+    ])
+    const document: SessionDocument = {
+      ...result,
+      outputs: Object.fromEntries(
+        Object.entries(result.outputs).map(([name, value]) => [name, jsonView(value)])
+      ),
+      mesh: this.mesh,
+      status: statusOf(result),
+      receipts_checked: receipts.map((receipt) =>
+        openReceipt(receipt, { mesh: ledger.genesis.id, verifier: nodeVerifier })
+      ).length,
+      bill: recorded.bill(result.session)
+    }
+    recorded.keep(document)
+    return document
+  }
+}
+
+const statusOf = ({ stop_reason }: SessionResult): SessionDocument['status'] =>
+  stop_reason === 'success' ? 'completed' : stop_reason === 'cancelled' ? 'cancelled' : 'failed'
+
+export const blobsFolder = (folder: string): string => join(folder, 'blobs')

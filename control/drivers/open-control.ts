@@ -1,0 +1,202 @@
+/**
+ * Puts a control node together: mesh folder, ledger, blobs, network, gateway, models, and the nodes
+ * that it starts on this machine. Opens in the order in which failures are cheapest, and closes all
+ * of it again in the reverse order.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Cid,
+  type EntryContent,
+  MeshError,
+  openGenesis,
+  type PeerId,
+  parseLogId,
+  type SignedGenesis
+} from '#contracts'
+import type { Ledger } from '#ledger'
+import {
+  BlobExchange,
+  createNetwork,
+  GatewayDriver,
+  gatewayLedger,
+  gatewayPrice,
+  genesisCid,
+  linkLedger,
+  nodeVerifier,
+  systemClock
+} from '#mesh-node'
+import { DiskBlobStore } from '#mesh-node/store'
+import { DiskResultCache } from '../cache/result-cache.ts'
+import type { RegisteredModel } from '../models/builtin.ts'
+import { ModelRegistry } from '../registry/model-registry.ts'
+import { SessionJudge } from '../verify/judge.ts'
+import { blobsFolder, ControlNode, SignalBoard } from './control-node.ts'
+import { openLedgerFolder } from './ledger-folder.ts'
+import { startLocalNodes } from './local-nodes.ts'
+import { genesisFile, type MeshFolder, openOrCreateMeshFolder } from './mesh-folder.ts'
+import { RecordedControl } from './recorded-control.ts'
+import { SessionFeed } from './session-feed.ts'
+
+export interface ControlOptions {
+  readonly data: string
+  /** The mesh that the folder must be of, by id or genesis file; null: whichever it is. */
+  readonly mesh: string | null
+  readonly listen: readonly string[]
+  readonly bootstrap: readonly string[]
+  readonly localNodes: number
+}
+
+export interface OpenControl {
+  readonly node: ControlNode
+  close(): Promise<void>
+}
+
+/** `say` gets lines for the operator's log. */
+export async function openControl(
+  options: ControlOptions,
+  say: (line: string) => void
+): Promise<OpenControl> {
+  const opened: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const end of opened.splice(0).reverse()) await end()
+  }
+  try {
+    const mesh = openOrCreateMeshFolder(options.data, Date.now())
+    checkMesh(mesh.genesis, options.mesh)
+    const node = await assemble(mesh, options, { opened, say, close })
+    if (options.localNodes > 0) {
+      const nodes = await startLocalNodes({
+        count: options.localNodes,
+        genesisFile: genesisFile(mesh.folder),
+        bootstrap: node.addresses(),
+        dataRoot: join(mesh.folder, 'nodes')
+      })
+      opened.push(() => nodes.stop())
+    }
+    return { node, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+interface Opening {
+  readonly opened: (() => Promise<unknown>)[]
+  readonly say: (line: string) => void
+  readonly close: () => Promise<void>
+}
+
+async function assemble(
+  mesh: MeshFolder,
+  { listen, bootstrap }: ControlOptions,
+  { opened, say, close }: Opening
+): Promise<ControlNode> {
+  const { folder, genesis, signer } = mesh
+  const ledger = await openLedgerFolder(mesh)
+  opened.push(() => ledger.close())
+  const blobs = await DiskBlobStore.open(blobsFolder(folder))
+  await blobs.put(genesis.bytes, genesisCid(genesis.id))
+  const network = await createNetwork({ seed: mesh.seed, mesh: genesis.id, listen, bootstrap })
+  opened.push(() => network.stop())
+  const exchange = new BlobExchange({ network, store: blobs })
+  const sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })
+  opened.push(() => sync.close())
+  const judge = new SessionJudge()
+  const signals = new SignalBoard()
+  const gateway = new GatewayDriver(
+    {
+      mesh: genesis.id,
+      log: parseLogId(genesis.genesis.sequencer_log),
+      trusted: new Set(genesis.genesis.zones['trusted'] ?? []),
+      price: gatewayPrice(ledger),
+      tenantLeasesMax: null
+    },
+    {
+      network,
+      ledger: gatewayLedger(ledger),
+      judge: judge.judge,
+      blobs,
+      fetchBlob: async (cid: Cid, from: readonly PeerId[]) =>
+        void (await exchange.fetch(cid, { from })),
+      signer,
+      verifier: nodeVerifier,
+      clock: systemClock,
+      onSignal: signals.post,
+      report: (report) => {
+        if (report.type === 'refused')
+          say(`refused ${report.node}: ${report.code} ${JSON.stringify(report.facts)}`)
+      },
+      fatal
+    }
+  )
+  opened.push(() => gateway.stop())
+  const registry = await ModelRegistry.open(join(folder, 'models'))
+  await offerModels(registry.list(), { ledger, blobs, gateway })
+  gateway.start()
+  return new ControlNode({
+    folder,
+    ledger,
+    blobs,
+    network,
+    gateway,
+    registry,
+    cache: await DiskResultCache.open(join(folder, 'cache')),
+    judge,
+    recorded: new RecordedControl(folder, ledger),
+    feed: new SessionFeed(),
+    signals,
+    close
+  })
+}
+
+/** A defect found where nobody waits for an answer: stop rather than go on with a wrong state. */
+function fatal(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
+}
+
+interface Offer {
+  readonly ledger: Ledger
+  readonly blobs: DiskBlobStore
+  readonly gateway: GatewayDriver
+}
+
+/** Puts every model's files where nodes can fetch them, and its calibrated cost into the ledger, once. */
+async function offerModels(
+  models: readonly RegisteredModel[],
+  { ledger, blobs, gateway }: Offer
+): Promise<void> {
+  const contents: EntryContent[] = []
+  for (const { cid, manifest, manifestBytes, blobs: parts } of models) {
+    for (const part of parts) if (!(await blobs.has(part.cid))) await blobs.putFile(part.path)
+    await blobs.put(manifestBytes, cid)
+    gateway.knowModel({ cid, tier: manifest.tier, memoryMb: manifest.memory_mb })
+    if (ledger.fold.modelCost(cid) !== null) continue
+    contents.push({
+      kind: 'model.registered',
+      body: { model: cid, name: manifest.name, ...manifest.cost }
+    })
+  }
+  if (contents.length > 0) await ledger.append(contents)
+}
+
+/** `expected` is a mesh id or a genesis file; a folder of another mesh is refused. */
+function checkMesh(genesis: SignedGenesis, expected: string | null): void {
+  if (expected === null) return
+  const id = /^[0-9a-f]{64}$/.test(expected)
+    ? expected
+    : openGenesis(readGenesis(expected), nodeVerifier).id
+  if (id !== genesis.id)
+    throw new MeshError('genesis.other_mesh', { expected: id, found: genesis.id })
+}
+
+function readGenesis(path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new MeshError('input.unreadable', { file: path, reason }, { cause })
+  }
+}
