@@ -66,17 +66,12 @@ function changesOf(value: unknown, path: Path, options: HostileOptions): Change[
   if (value instanceof Uint8Array) return [['bytes made text', 'bytes']]
   if (Array.isArray(value)) return listChanges(value, path, options)
   if (isMap(value)) return mapChanges(value, path, options)
-  switch (typeof value) {
-    case 'number':
-      return numberChanges(isNamed(options.fractions, path))
-    case 'string':
-      return textChanges(value, isNamed(options.mayBeEmpty, path))
-    default:
-      return [
-        ['wrong type', 1],
-        ['null', null]
-      ]
-  }
+  if (typeof value === 'number') return numberChanges(isNamed(options.fractions, path))
+  if (typeof value === 'string') return textChanges(value, isNamed(options.mayBeEmpty, path))
+  return [
+    ['wrong type', 1],
+    ['null', null]
+  ]
 }
 
 function numberChanges(mayBeFraction: boolean): Change[] {
