@@ -30,8 +30,8 @@ export interface TrustPolicy {
   apply(scoreMilli: number, outcome: TrustOutcome): number
 }
 
-export const SCORE_START_MILLI = 500
-export const SCORE_MAX_MILLI = 1000
+const SCORE_START_MILLI = 500
+const SCORE_MAX_MILLI = 1000
 
 const none: TrustPolicy = { name: 'none', apply: (scoreMilli) => scoreMilli }
 

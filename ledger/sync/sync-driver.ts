@@ -4,6 +4,7 @@
  * Opens no connection and knows no network: links and the topic are given to it.
  */
 import {
+  type ErrorCode,
   encodeCanonical,
   encodeSyncFrame,
   GOSSIP_BYTES_MAX,
@@ -21,7 +22,8 @@ import {
   type Verifier
 } from '#contracts'
 import type { Ledger, LedgerBatch } from '../ledger.ts'
-import { type LinkNumber, type SyncEffect, type SyncInput, SyncMachine } from './sync-machine.ts'
+import { SyncMachine } from './sync-machine.ts'
+import type { LinkNumber, SyncEffect, SyncInput } from './sync-steps.ts'
 
 /** The part of a mesh link that sync uses. */
 export interface SyncLink {
@@ -272,16 +274,14 @@ function asMeshError(error: unknown): MeshError {
   throw error
 }
 
+const NOBODYS: readonly ErrorCode[] = [
+  'ledger.logs_full',
+  'ledger.closed',
+  'ledger.store_failed',
+  'ledger.store_rolled_back'
+]
+
 function blameOf({ code }: MeshError): 'peer' | 'author' | 'nobody' {
-  switch (code) {
-    case 'ledger.conflict':
-      return 'author'
-    case 'ledger.logs_full':
-    case 'ledger.closed':
-    case 'ledger.store_failed':
-    case 'ledger.store_rolled_back':
-      return 'nobody'
-    default:
-      return 'peer'
-  }
+  if (code === 'ledger.conflict') return 'author'
+  return NOBODYS.includes(code) ? 'nobody' : 'peer'
 }

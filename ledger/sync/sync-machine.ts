@@ -22,58 +22,7 @@ import {
   sha256
 } from '#contracts'
 import type { LogHead } from '../ledger.ts'
-
-/** A link, by the number that the driver gave it. */
-export type LinkNumber = number
-
-export type SyncInput = { readonly nowMs: number } & (
-  | { readonly type: 'opened'; readonly link: LinkNumber }
-  | { readonly type: 'closed'; readonly link: LinkNumber }
-  | { readonly type: 'frame'; readonly link: LinkNumber; readonly frame: SyncFrame }
-  /** A batch was stored here. */
-  | { readonly type: 'held'; readonly head: LogHead }
-  /** A peer is heard to hold a log up to here. */
-  | {
-      readonly type: 'heard'
-      readonly link: LinkNumber
-      readonly log: LogId
-      readonly seq: number
-    }
-  /** A request of a peer was answered. */
-  | { readonly type: 'served'; readonly link: LinkNumber }
-  /** What a peer sent was stored. */
-  | { readonly type: 'applied'; readonly link: LinkNumber; readonly log: LogId }
-  /** What a peer sent was refused: by its fault, by the author's, or for want of room here. */
-  | {
-      readonly type: 'refused'
-      readonly link: LinkNumber
-      readonly log: LogId
-      readonly blame: 'peer' | 'author' | 'nobody'
-    }
-  | { readonly type: 'tick' }
-)
-
-export type SyncEffect =
-  | { readonly type: 'send'; readonly link: LinkNumber; readonly frame: SyncFrame }
-  | {
-      readonly type: 'serve'
-      readonly link: LinkNumber
-      readonly log: LogId
-      readonly from: number
-    }
-  | {
-      readonly type: 'apply'
-      readonly link: LinkNumber
-      readonly log: LogId
-      readonly head: Uint8Array
-      readonly entries: readonly Uint8Array[]
-    }
-  | { readonly type: 'close'; readonly link: LinkNumber; readonly reason: SyncCloseReason }
-  /** Nothing that this peer holds is missing here. */
-  | { readonly type: 'synced'; readonly link: LinkNumber }
-  | { readonly type: 'timer'; readonly atMs: number }
-
-export type SyncCloseReason = 'too_many_peers' | 'too_many_requests' | 'faults' | 'unasked'
+import type { LinkNumber, SyncCloseReason, SyncEffect, SyncInput } from './sync-steps.ts'
 
 interface Want {
   readonly from: number
@@ -404,7 +353,7 @@ export class SyncMachine {
 const logOf = (bytes: Uint8Array): LogId => parseLogId(bytesToHex(bytes))
 
 /** SHA-256 over all heads by log: equal exactly where both hold the same. */
-export function digestOfHeads(heads: readonly LogHead[]): Uint8Array {
+function digestOfHeads(heads: readonly LogHead[]): Uint8Array {
   const sorted = heads.toSorted((a, b) => (a.log < b.log ? -1 : 1))
   return sha256(encodeCanonical(sorted.map(({ log, seq, hash }) => [log, seq, hash])))
 }

@@ -35,14 +35,14 @@ import { seed } from './mesh-fixtures.ts'
 export const GRANT_MICRO = 1_000_000
 export const TENANT = 'acme'
 export const SESSION: SessionId = parseSessionId(`s${'0'.repeat(32)}`)
-export const MODEL: Cid = cidOfBytes(Uint8Array.of(1, 2, 3))
+const MODEL: Cid = cidOfBytes(Uint8Array.of(1, 2, 3))
 /** 2 s of compute for every unit: 1,000 micro-credits at the default price. */
-export const MODEL_COST = { base_us: 2_000_000, us_per_kib: 0 }
+const MODEL_COST = { base_us: 2_000_000, us_per_kib: 0 }
 
 export const controlSigner: Signer = nodeSigner(seed(1))
 export const nodeA: Signer = nodeSigner(seed(2))
 export const nodeB: Signer = nodeSigner(seed(3))
-export const CONTROL_INCARNATION = seed(9)
+const CONTROL_INCARNATION = seed(9)
 export const CONTROL_LOG = logIdOf(controlSigner.peerId, CONTROL_INCARNATION)
 
 export function testGenesis(changes: Partial<Genesis> = {}): SignedGenesis {
