@@ -46,6 +46,7 @@ export async function runProgram(
 ): Promise<number> {
   const abort = new AbortController()
   const release = onInterrupt(abort)
+  process.stdout.on('error', onBrokenPipe)
   let outcome: Exit = 'ok'
   const program = build({ io, signal: abort.signal }, (exit) => {
     outcome = exit
@@ -57,6 +58,7 @@ export async function runProgram(
     outcome = showFailure(error, { io, json: argv.includes('--json') })
   } finally {
     release()
+    process.stdout.off('error', onBrokenPipe)
   }
   const interrupted = abort.signal.aborted && outcome !== 'ok'
   return EXIT[interrupted ? 'interrupted' : outcome]
@@ -98,6 +100,12 @@ function showUsage(error: CommanderError, { io, json }: { io: Io; json: boolean 
   if (json) io.err(JSON.stringify({ error: { ...reportFailure(failure), message } }))
   else for (const line of [`error: cli.usage: ${message}`, `next: ${failure.hint}`]) io.err(line)
   return 'usage'
+}
+
+/** Whoever read the output has enough, as `| head` has: stop without a word. */
+function onBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(EXIT.ok)
 }
 
 /** First signal: ask to stop. Second: stop now, with the shells' code. */
