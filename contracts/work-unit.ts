@@ -86,6 +86,15 @@ export function packUnit(unit: WorkUnit): PackedUnit {
   return { id: idOf(bytes), unit, bytes }
 }
 
+/**
+ * As `packUnit`, without reading the shape once more (two thirds of the work): for units that differ
+ * from one that was packed only in what their maker has made itself.
+ */
+export function packAlike(unit: WorkUnit): PackedUnit {
+  const bytes = encodeCanonical(unit)
+  return { id: idOf(bytes), unit, bytes }
+}
+
 /** Reads a unit from outside; its id is computed, never believed. */
 export function openUnit(bytes: Uint8Array): PackedUnit {
   const plain = decodeCanonical(bytes, { bytesMax: WORK_UNIT_BYTES_MAX })

@@ -60,7 +60,7 @@ export function resolveReference(reference: Reference, sources: Sources): Value 
 }
 
 /** The value with every reference replaced. Graph values are at most VALUE_DEPTH_MAX deep. */
-export function resolveValue(value: Value, sources: Sources): Value {
+function resolveValue(value: Value, sources: Sources): Value {
   if (isValueList(value)) return value.map((inner) => resolveValue(inner, sources))
   if (!isValueMap(value)) return value
   const reference = readReference(value)
@@ -69,7 +69,7 @@ export function resolveValue(value: Value, sources: Sources): Value {
   return Object.fromEntries(entries.map(([key, inner]) => [key, resolveValue(inner, sources)]))
 }
 
-export const readsItem = (value: Value): boolean =>
+const readsItem = (value: Value): boolean =>
   findReferences(value, '').some(({ reference }) => reference !== null && '$item' in reference)
 
 /** A task's input for every item of its fan-out: what does not depend on the item is resolved once. */

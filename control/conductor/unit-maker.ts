@@ -11,6 +11,7 @@ import {
   type JsonSchema,
   kindOf,
   type PackedUnit,
+  packAlike,
   packUnit,
   type SessionId,
   sha256,
@@ -51,7 +52,7 @@ export interface MadeUnit {
 }
 
 /** Replicas that a task's units ask for; `isSampled` false: verified by schema alone. */
-export function replicasOf(task: Task, isSampled: boolean): number {
+function replicasOf(task: Task, isSampled: boolean): number {
   const { mode, replicas } = task.verification
   return isSampled && (mode === 'quorum' || mode === 'recompute') ? replicas : 1
 }
@@ -75,6 +76,7 @@ export class UnitMaker {
   readonly #base: Omit<WorkUnit, 'index' | 'inputs' | 'verification'>
   readonly #edges: readonly { edge: Task['escalation'][number]; model: RegisteredModel }[]
   readonly #policies = new Map<boolean, Uint8Array>()
+  #isChecked = false
 
   constructor(task: Task, graph: TaskGraph, session: SessionId, models: ModelTable) {
     const model = models.find(task.model ?? '')
@@ -101,12 +103,15 @@ export class UnitMaker {
     const isSampled = this.#isSampled(index, inputs)
     const verification = this.#verification(isSampled)
     const fields = { index, inputs: [...inputs], verification }
-    const unit = packUnit({ ...this.#base, ...fields })
+    const pack = this.#isChecked ? packAlike : packUnit
+    const unit = pack({ ...this.#base, ...fields })
     const edges = this.#edges.map(({ edge, model }) => ({
       trigger: edge.trigger,
       remainingMicro: edge.remaining_micro ?? null,
-      unit: packUnit({ ...this.#base, ...fields, ...this.#edgeFields(edge, model) })
+      unit: pack({ ...this.#base, ...fields, ...this.#edgeFields(edge, model) })
     }))
+    // Every unit of a task has the same fields and input names: the first is checked for all.
+    this.#isChecked = true
     return {
       submission: { unit, edges },
       cacheKey: this.#cacheKey(isSampled, inputs),

@@ -29,7 +29,7 @@ import type { Clock } from '../session/ports.ts'
 import { runOnce, type UnitFiles } from './run-once.ts'
 
 /** What a unit's executions name as their node. */
-export const LOCAL_NODE = 'local'
+const LOCAL_NODE = 'local'
 /** Backoff grows to this and no further (DESIGN 9). */
 const BACKOFF_MS_MAX = 30_000
 
