@@ -207,8 +207,8 @@ export class GatewayMesh {
   readonly effects: GatewayEffect[] = []
   readonly refusals: string[] = []
   readonly auditor = new Auditor()
-  /** Judges by hand instead of at once. */
   readonly #due: { atMs: number; sequence: number; act: () => readonly GatewayInput[] }[] = []
+  readonly #submitted = new Set<UnitId>()
   #sequence = 0
   #timerAtMs = Number.POSITIVE_INFINITY
   nowMs = 1_000
@@ -240,6 +240,7 @@ export class GatewayMesh {
     const submissions = units.map((one) => ('edges' in one ? one : { unit: one, edges: [] }))
     for (const { unit, edges } of submissions) {
       this.auditor.know(unit)
+      this.#submitted.add(unit.id)
       for (const { unit: other } of edges) this.auditor.know(other)
     }
     this.feed({ type: 'submit', session: SESSION, units: submissions, nowMs: this.nowMs })
@@ -322,7 +323,7 @@ export class GatewayMesh {
   drain(limitMs = 600_000): boolean {
     const endMs = this.nowMs + limitMs
     while (this.nowMs < endMs) {
-      if ([...this.auditor.submitted()].every((id) => this.outcomes.has(id))) return true
+      if ([...this.#submitted].every((id) => this.outcomes.has(id))) return true
       this.run(250)
     }
     return false
@@ -606,10 +607,6 @@ class Auditor {
     const unit = this.#units.get(id)
     ok(unit !== undefined, 'only submitted units are run')
     return unit
-  }
-
-  submitted(): IterableIterator<UnitId> {
-    return this.#queued.keys()
   }
 
   see(effect: GatewayEffect): void {

@@ -5,7 +5,10 @@
 import { assert } from '#contracts'
 import { isLive, type LeaseRecord, type SessionRecord, type UnitRecord } from './gateway-state.ts'
 
-/** `later`: it fits once reservations of others return; `never`: it does not, whatever returns. */
+/**
+ * `later`: it fits once leases that are under way have ended; `never`: it does not, or nothing is
+ * under way any more that could make room. Two units that wait for each other's money thus end.
+ */
 export type Affordable = 'now' | 'later' | 'never'
 
 /** Whether so many leases of the unit may be granted. */
@@ -23,13 +26,14 @@ export function affordable(unit: UnitRecord, leases: number): Affordable {
 function sessionMoney(session: SessionRecord, costMicro: number, ownMicro: number): Affordable {
   const left = session.spec.budgets.max_cost_micro - session.postedMicro
   if (costMicro + ownMicro > left) return 'never'
-  return costMicro + session.reservedMicro <= left ? 'now' : 'later'
+  return costMicro + session.reservedMicro <= left ? 'now' : orNever(session.activeLeases)
 }
 
 function tenantMoney({ tenant }: SessionRecord, costMicro: number, ownMicro: number): Affordable {
   if (tenant.availableMicro === null || costMicro <= tenant.availableMicro) return 'now'
   const mayReturn = tenant.reservedMicro - ownMicro
-  return costMicro <= tenant.availableMicro + mayReturn ? 'later' : 'never'
+  const mayFit = costMicro <= tenant.availableMicro + mayReturn
+  return mayFit ? orNever(tenant.activeLeases) : 'never'
 }
 
 /** A unit counts once, however often it is run: replicas and retries check and mend the one call. */
@@ -42,8 +46,10 @@ function callsAndTokens({ packed, root }: UnitRecord): Affordable {
   if (tokens === 0) return 'now'
   const left = budgets.max_tokens - session.tokensUsed
   if (tokens > left) return 'never'
-  return tokens + session.tokensReserved <= left ? 'now' : 'later'
+  return tokens + session.tokensReserved <= left ? 'now' : orNever(session.activeLeases)
 }
+
+const orNever = (activeLeases: number): Affordable => (activeLeases > 0 ? 'later' : 'never')
 
 function reservedBy(unit: UnitRecord): number {
   let micro = 0

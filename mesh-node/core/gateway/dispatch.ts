@@ -64,7 +64,7 @@ function place(world: World, waiting: WaitingClass, unit: UnitRecord): Placement
   assert(unit.waiting && unit.wanted > 0, 'only a waiting unit is placed')
   const { session } = unit.root
   const cap = world.options.tenantLeasesMax
-  if (cap !== null && session.tenant.leases + unit.wanted > cap) return 'blocked'
+  if (cap !== null && session.tenant.activeLeases + unit.wanted > cap) return 'blocked'
   switch (affordable(unit, unit.wanted)) {
     case 'later':
       return 'blocked'

@@ -14,7 +14,7 @@ import { applyStanding, onDisconnected, onHeartbeat, onHello, seen } from './nod
 import { onCommit, onFailure, onRelease, onResults } from './results.ts'
 import { cancelSession, closeSession, openSession, submit } from './sessions.ts'
 import { tellDependants } from './unit-end.ts'
-import { onJudged } from './verification.ts'
+import { onJudged, settleRest } from './verification.ts'
 import { explainUnit, type GatewaySnapshot, snapshotOf, type UnitExplanation } from './views.ts'
 import { World } from './world.ts'
 
@@ -40,6 +40,7 @@ export class GatewayMachine {
       if (world.nowMs >= this.#wakeAtMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
       this.#housekeeping.run(world)
       this.#take(input)
+      settleRest(world)
       tellDependants(world)
     }
     if (world.dispatchWanted || world.changes.hasFresh) {

@@ -57,6 +57,8 @@ export interface SessionRecord {
   tokensUsed: number
   modelCalls: number
   retries: number
+  /** Leases that something is still coming of without anyone's help. */
+  activeLeases: number
 }
 
 export interface TenantRecord {
@@ -64,7 +66,9 @@ export interface TenantRecord {
   /** What may still be reserved; null: nobody counts. */
   availableMicro: number | null
   reservedMicro: number
+  /** Leases whose reservations are held here; while there are any, the balance is counted here. */
   leases: number
+  activeLeases: number
   retryTokens: number
   retryTokensAtMs: number
 }
@@ -128,6 +132,8 @@ export interface UnitRecord {
   /** Owners that said this unit can never succeed. */
   readonly hopeless: string[]
   judging: boolean
+  /** Attempts that say the same, as of the last judgement. */
+  groups: readonly (readonly number[])[]
   /** The lease whose result stands for the unit. */
   canonical: LeaseRecord | null
   lastFailure: UnitFailure | null
@@ -202,6 +208,31 @@ export const leasesMax = ({ descriptor }: NodeRecord): number =>
 /** Places left under a claim; never negative. */
 export function placesLeft(node: NodeRecord, claim: ClaimRecord): number {
   return Math.max(0, Math.min(claim.slots - claim.used, leasesMax(node) - node.working))
+}
+
+/** A commitment waits for others, as does a result that was judged: neither ends by itself. */
+const IS_ACTIVE: Record<LeasePhase, boolean> = {
+  granted: true,
+  committed: false,
+  revealed: true,
+  judging: true,
+  ok: false,
+  ended: false
+}
+
+/** Moves a lease on and keeps count of those that are active. */
+export function setPhase(lease: LeaseRecord, phase: LeasePhase): void {
+  assert(lease.phase !== 'ended', 'a lease that has ended goes nowhere')
+  countActive(lease, Number(IS_ACTIVE[phase]) - Number(IS_ACTIVE[lease.phase]))
+  lease.phase = phase
+}
+
+/** A lease was entered (1), or its count changes. */
+export function countActive({ unit }: LeaseRecord, change: number): void {
+  const { session } = unit.root
+  session.activeLeases += change
+  session.tenant.activeLeases += change
+  assert(session.activeLeases >= 0, 'no fewer than no leases are active')
 }
 
 export const isOutstanding = ({ phase }: LeaseRecord): boolean =>

@@ -16,9 +16,11 @@ import { holdTokens, reserve, settle } from './budget.ts'
 import {
   backendClassOf,
   type ClaimRecord,
+  countActive,
   isOutstanding,
   type LeaseRecord,
   type NodeRecord,
+  setPhase,
   type UnitRecord
 } from './gateway-state.ts'
 import type { World } from './world.ts'
@@ -108,6 +110,7 @@ export function newLease(
 /** Enters a lease into the books of unit, node and clock. */
 export function addLease(world: World, lease: LeaseRecord): void {
   world.leases.set(lease.id, lease)
+  countActive(lease, 1)
   lease.unit.leases.push(lease)
   lease.node.leases.add(lease)
   lease.node.working += 1
@@ -137,7 +140,7 @@ export function finishWork(world: World, lease: LeaseRecord): void {
 export function resultArrived(world: World, lease: LeaseRecord): void {
   assert(lease.attestation !== null, 'a result has its attestation')
   finishWork(world, lease)
-  lease.phase = 'judging'
+  setPhase(lease, 'judging')
   world.timers.died()
   lease.node.leases.delete(lease)
   const model = lease.unit.packed.unit.model.cid
@@ -160,7 +163,7 @@ export function acceptLease(world: World, lease: LeaseRecord, canonical: boolean
     maxMicro: lease.maxMicro
   })
   settle(lease, micro)
-  lease.phase = 'ended'
+  setPhase(lease, 'ended')
   node.breaker.ended('success', world.nowMs)
   world.out.accepted(unit.root.session.spec.session, {
     unit: unit.packed.id,
@@ -194,7 +197,7 @@ export function voidLease(world: World, lease: LeaseRecord, end: LeaseEnd): void
     world.timers.died()
     node.leases.delete(lease)
   }
-  lease.phase = 'ended'
+  setPhase(lease, 'ended')
   settle(lease, 0)
   const receipt: Receipt | null = lease.receipt?.() ?? null
   lease.receipt = null

@@ -15,7 +15,7 @@ import {
   type Receipt,
   type UnitInput
 } from '#contracts'
-import { isOutstanding, type LeaseRecord } from './gateway-state.ts'
+import { isOutstanding, type LeaseRecord, setPhase } from './gateway-state.ts'
 import { finishWork, resultArrived, voidLease } from './lease-life.ts'
 import { attemptFailed, attemptLost } from './retry.ts'
 import { maybeJudge, maybeReveal } from './verification.ts'
@@ -109,7 +109,7 @@ export function onCommit(
   }
   if (lease.phase !== 'granted') return
   finishWork(world, lease)
-  lease.phase = 'committed'
+  setPhase(lease, 'committed')
   lease.commitment = commitment
   maybeReveal(world, lease.unit)
 }

@@ -69,6 +69,7 @@ export function attemptFailed(
 ): void {
   const { unit, owner, node } = lease
   if (isTerminal(unit.state)) return
+  world.unsettled.push(unit)
   unit.failures += 1
   unit.lastFailure = failure
   avoid(unit, node.id)

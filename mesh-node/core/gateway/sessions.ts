@@ -87,7 +87,8 @@ function newSession(
     tokensReserved: 0,
     tokensUsed: 0,
     modelCalls: 0,
-    retries: 0
+    retries: 0,
+    activeLeases: 0
   }
 }
 
@@ -125,6 +126,7 @@ function tenantOf(world: World, id: string, availableMicro: number | null): Tena
     availableMicro,
     reservedMicro: 0,
     leases: 0,
+    activeLeases: 0,
     retryTokens: RETRY_TOKENS,
     retryTokensAtMs: world.nowMs
   }

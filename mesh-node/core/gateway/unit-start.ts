@@ -29,6 +29,7 @@ export function newUnit(world: World, root: RootRecord, packed: PackedUnit): Uni
     avoid: [],
     hopeless: [],
     judging: false,
+    groups: [],
     canonical: null,
     lastFailure: null
   }

@@ -6,7 +6,13 @@
 import { assert, isTerminal, type Judgement } from '#contracts'
 import { nextEdge } from './escalation.ts'
 import type { JudgeCandidate, JudgedUnit } from './gateway-io.ts'
-import { isLive, isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
+import {
+  isLive,
+  isOutstanding,
+  type LeaseRecord,
+  setPhase,
+  type UnitRecord
+} from './gateway-state.ts'
 import { acceptLease, backendClass, voidLease } from './lease-life.ts'
 import { again, attemptFailed, giveUpUnit, majorityOf } from './retry.ts'
 import { succeed } from './unit-end.ts'
@@ -21,7 +27,7 @@ export function maybeReveal(world: World, unit: UnitRecord): void {
   if (live.some(({ phase }) => phase === 'granted')) return
   for (const lease of live) {
     if (lease.phase !== 'committed') continue
-    lease.phase = 'revealed'
+    setPhase(lease, 'revealed')
     world.out.reveal(lease.node.id, lease.id)
   }
 }
@@ -53,6 +59,17 @@ function candidate(lease: LeaseRecord, ok: boolean): JudgeCandidate {
 }
 const freshCandidate = (lease: LeaseRecord): JudgeCandidate => candidate(lease, false)
 
+/** Units that lost an attempt: the others may be waiting for nothing any more. */
+export function settleRest(world: World): void {
+  for (let unit = world.unsettled.pop(); unit !== undefined; unit = world.unsettled.pop()) {
+    if (isTerminal(unit.state)) continue
+    maybeReveal(world, unit)
+    maybeJudge(world, unit)
+    const isQuiet = unit.wanted === 0 && !unit.judging && !unit.leases.some(isOutstanding)
+    if (isQuiet) decide(world, unit)
+  }
+}
+
 export function onJudged(
   world: World,
   { session, unit: id, judgements, groups }: JudgedUnit
@@ -60,17 +77,18 @@ export function onJudged(
   const unit = world.sessions.get(session)?.units.get(id)
   if (unit === undefined || !unit.judging) return
   unit.judging = false
+  unit.groups = groups
   for (const { attempt, judgement } of judgements) {
     const lease = unit.leases.find((one) => one.attempt === attempt)
     if (lease?.phase !== 'judging') continue
     if (unit.canonical !== null) settleLate(world, unit.canonical, lease, { judgement, groups })
     else if (judgement === null) outputMissing(world, lease)
     else if (isComparable(judgement)) {
-      lease.phase = 'ok'
+      setPhase(lease, 'ok')
       lease.lowConfidence = !judgement.ok
     } else refuseSchema(world, lease, judgement)
   }
-  if (unit.canonical === null && !isTerminal(unit.state)) decide(world, unit, groups)
+  if (unit.canonical === null && !isTerminal(unit.state)) decide(world, unit)
   maybeJudge(world, unit)
 }
 
@@ -95,7 +113,8 @@ function refuseSchema(world: World, lease: LeaseRecord, judgement: Judgement): v
   attemptFailed(world, lease, { class: 'validation', code, detail }, trigger)
 }
 
-function decide(world: World, unit: UnitRecord, groups: Groups): void {
+function decide(world: World, unit: UnitRecord): void {
+  const { groups } = unit
   const ok = unit.leases.filter(({ phase }) => phase === 'ok')
   const { mode, replicas } = unit.packed.unit.verification
   const first = ok[0]

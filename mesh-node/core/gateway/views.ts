@@ -132,7 +132,7 @@ function ownReasons(world: World, unit: UnitRecord): Explanation[] {
     const money = affordable(unit, unit.wanted)
     if (money !== 'now') because('budget', money)
     const cap = world.options.tenantLeasesMax
-    if (cap !== null && root.session.tenant.leases >= cap) because('tenant_leases', `${cap}`)
+    if (cap !== null && root.session.tenant.activeLeases >= cap) because('tenant_leases', `${cap}`)
     if (world.connectedNodes === 0) because('no_nodes', 'no node is connected')
   }
   return reasons

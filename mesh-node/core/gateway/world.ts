@@ -61,6 +61,8 @@ export class World implements EligibilityFacts {
   readonly timers = new TimerHeap<Due>(isOver)
   /** Submissions that have ended in this step and whose dependants have not been told. */
   readonly ended: RootRecord[] = []
+  /** Units that lost an attempt in this step: what is left of them may be enough. */
+  readonly unsettled: UnitRecord[] = []
   nowMs = 0
   /** Something became placeable: units, places, or money. */
   dispatchWanted = false

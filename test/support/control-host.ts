@@ -1,0 +1,227 @@
+/**
+ * The gateway's side of a mesh for tests: real network, real ledger on disk, real blobs, the real
+ * gateway driver; and nodes that are whole. The judge takes every output whose value can be read.
+ */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import {
+  DEFAULT_PRICES,
+  decodeValue,
+  type EventDraft,
+  type FabricSignal,
+  type Judge,
+  logIdOf,
+  type PeerId,
+  type SessionSpec,
+  type SignedGenesis,
+  signGenesis,
+  type UnitId,
+  type UnitOutcome
+} from '#contracts'
+import { DEFAULT_TRUST_POLICY, Ledger, type LevelPort } from '#ledger'
+import {
+  BlobExchange,
+  createNetwork,
+  GatewayDriver,
+  type GatewayReport,
+  gatewayLedger,
+  gatewayPrice,
+  genesisCid,
+  linkLedger,
+  type MeshNetwork,
+  nodeSigner,
+  nodeVerifier,
+  type RunningNode,
+  startNode,
+  systemClock
+} from '#mesh-node'
+import { MemoryBlobs } from '#mesh-node/store'
+import { spec } from './gateway-mesh.ts'
+import { seed } from './mesh-fixtures.ts'
+import { LOOPBACK, type Started, until } from './mesh-hosts.ts'
+
+const INCARNATION = seed(88)
+
+export interface ControlOptions {
+  readonly dataDir: string
+  /** Fill of the control node's key: another key is another mesh. */
+  readonly key?: number
+  readonly judge?: Judge
+  readonly blobs?: MemoryBlobs
+  readonly sync?: boolean
+}
+
+export function controlGenesis(key: number): SignedGenesis {
+  const signer = nodeSigner(seed(key))
+  return signGenesis(
+    {
+      v: 1,
+      name: 'test',
+      operator: signer.peerId,
+      sequencer: signer.peerId,
+      sequencer_log: logIdOf(signer.peerId, INCARNATION),
+      witnesses: [],
+      witness_quorum: 0,
+      tenants: [{ id: 'local', grant_micro: 1_000_000_000_000 }],
+      prices: DEFAULT_PRICES,
+      policies: { trust: DEFAULT_TRUST_POLICY, scheduler: 'weighted-v1' },
+      zones: {},
+      created_at_ms: 1
+    },
+    signer
+  )
+}
+
+const takesReadable: Judge = (_unit, output) => {
+  decodeValue(output)
+  return { ok: true, issues: [], trigger: null }
+}
+
+export class ControlHost {
+  readonly genesis: SignedGenesis
+  readonly network: MeshNetwork
+  readonly ledger: Ledger
+  readonly blobs: MemoryBlobs
+  readonly gateway: GatewayDriver
+  readonly outcomes = new Map<UnitId, UnitOutcome>()
+  readonly events: EventDraft[] = []
+  readonly reports: GatewayReport[] = []
+  readonly fatal: unknown[] = []
+  readonly #sync: { close(): unknown }
+
+  private constructor(parts: {
+    genesis: SignedGenesis
+    network: MeshNetwork
+    ledger: Ledger
+    options: ControlOptions
+  }) {
+    const { genesis, network, ledger, options } = parts
+    this.genesis = genesis
+    this.network = network
+    this.ledger = ledger
+    this.blobs = options.blobs ?? new MemoryBlobs()
+    const fatal = (error: unknown): void => {
+      this.fatal.push(error)
+    }
+    this.#sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })
+    const exchange = new BlobExchange({ network, store: this.blobs })
+    this.gateway = new GatewayDriver(
+      {
+        mesh: genesis.id,
+        log: ledger.ownLog,
+        trusted: new Set(),
+        price: gatewayPrice(ledger),
+        tenantLeasesMax: null
+      },
+      {
+        network,
+        ledger: gatewayLedger(ledger),
+        judge: options.judge ?? takesReadable,
+        blobs: this.blobs,
+        fetchBlob: async (cid, from) => {
+          await exchange.fetch(cid, { from })
+        },
+        signer: nodeSigner(seed(options.key ?? 90)),
+        verifier: nodeVerifier,
+        clock: systemClock,
+        onSignal: (signal) => this.#heard(signal),
+        report: (report) => this.reports.push(report),
+        fatal
+      }
+    )
+    this.gateway.start()
+  }
+
+  static async start(options: ControlOptions): Promise<ControlHost> {
+    const key = seed(options.key ?? 90)
+    const genesis = controlGenesis(options.key ?? 90)
+    const level: LevelPort = new ClassicLevel<Uint8Array, Uint8Array>(
+      join(options.dataDir, 'ledger'),
+      { keyEncoding: 'view', valueEncoding: 'view' }
+    )
+    const ledger = await Ledger.open({
+      level,
+      genesis,
+      signer: nodeSigner(key),
+      verifier: nodeVerifier,
+      incarnation: () => INCARNATION,
+      isSequencer: true,
+      sync: options.sync ?? false
+    })
+    const network = await createNetwork({ seed: key, mesh: genesis.id, listen: [LOOPBACK] })
+    const host = new ControlHost({ genesis, network, ledger, options })
+    await host.blobs.put(genesis.bytes, genesisCid(genesis.id))
+    return host
+  }
+
+  get address(): string {
+    return this.network.addresses()[0] ?? ''
+  }
+
+  open(over: Partial<SessionSpec> = {}): Promise<void> {
+    return this.gateway.open(spec(over))
+  }
+
+  async outcome(...units: readonly UnitId[]): Promise<UnitOutcome[]> {
+    await until(() => units.every((id) => this.outcomes.has(id)), 'outcomes', 30_000)
+    return units.flatMap((id) => this.outcomes.get(id) ?? [])
+  }
+
+  connected(): readonly PeerId[] {
+    return this.gateway
+      .snapshot()
+      .nodes.filter(({ connected }) => connected)
+      .map(({ node }) => node)
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway.stop()
+    this.#sync.close()
+    await this.network.stop()
+    await this.ledger.close()
+  }
+
+  #heard(signal: FabricSignal): void {
+    if (signal.type === 'event') this.events.push(signal.event)
+    else if (signal.type === 'outcome') this.outcomes.set(signal.outcome.unitId, signal.outcome)
+  }
+}
+
+/** A whole node of this mesh, in this process. */
+export async function joinedNode(
+  started: Started,
+  host: ControlHost,
+  over: Partial<Parameters<typeof startNode>[0]> = {}
+): Promise<RunningNode> {
+  const fatal: unknown[] = []
+  const node = await startNode(
+    {
+      dataDir: over.dataDir ?? (await started.folder()),
+      mesh: { kind: 'id', id: host.genesis.id },
+      bootstrap: [host.address],
+      listen: [LOOPBACK],
+      announce: [],
+      owner: null,
+      kinds: ['deterministic', 'small_model'],
+      podTiers: [],
+      zones: [],
+      region: null,
+      tenants: null,
+      slots: 1,
+      queueMax: 512,
+      memoryMb: 1_024,
+      cacheMb: 256,
+      drainGraceMs: 2_000,
+      drill: null,
+      ...over
+    },
+    { report: () => {}, fatal: (error) => fatal.push(error) }
+  )
+  return started.add(node, async (one) => {
+    await one.stop()
+    if (fatal.length > 0) throw fatal[0]
+  })
+}
+
+export const freshKey = (): number => 100 + ((randomBytes(1)[0] ?? 0) % 100)
