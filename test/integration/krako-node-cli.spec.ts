@@ -222,7 +222,13 @@ describe('krako-node', function () {
     const variable = await new Run(['start', '--mesh', 'x'], { KRAKO_QUEUE: 'seven' }).ended()
     equal(variable.code, EXIT.bad_input)
     match(variable.err, /KRAKO_QUEUE: /)
-    const missing = await ended('start', '--mesh', join(folder, 'no-genesis'), '--data', dataDir('none'))
+    const missing = await ended(
+      'start',
+      '--mesh',
+      join(folder, 'no-genesis'),
+      '--data',
+      dataDir('none')
+    )
     equal(missing.code, EXIT.bad_input)
     match(missing.err, /genesis\.malformed/)
   })
