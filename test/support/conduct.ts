@@ -82,6 +82,8 @@ export interface ConductOptions {
   readonly cache?: Map<string, Cid>
   readonly values?: Map<Cid, Value>
   readonly options?: Partial<ConductorOptions>
+  /** Every outcome comes twice, as at-least-once delivery may do. */
+  readonly isTwice?: boolean
   /** Stops the session before this input, by number. */
   readonly stopAt?: number
 }
@@ -163,13 +165,15 @@ function replies(effect: ConductorEffect, world: World): ConductorInput[] {
       return [{ type: 'cache-answers', answers, nowMs }]
     }
     case 'submit':
-      return effect.units.map(({ unit: { id, unit } }) => {
+      return effect.units.flatMap(({ unit: { id, unit } }) => {
         const inputs = unit.inputs.map(({ cid }) => cid)
         const asked = { task: unit.task_id, index: unit.index, id, inputs }
         world.submitted.push(asked)
         const answer = world.options.answer?.(asked) ?? { value: { echo: asked.index } }
         const session = unit.execution_session_id
-        return outcomeOf({ unitId: id, finalUnitId: id, session }, answer, world.values)
+        const ids = { unitId: id, finalUnitId: id, session }
+        const outcome = outcomeOf(ids, answer, world.values)
+        return world.options.isTwice === true ? [outcome, outcome] : [outcome]
       })
     case 'remember':
       world.options.cache?.set(effect.key, effect.outputCid)

@@ -218,11 +218,27 @@ describe('the conductor', () => {
     }
   })
 
-  it('ignores an outcome that comes twice', () => {
-    const { conductor, effects, submitted } = conduct(graphOf([ask('one')]))
-    equal(submitted.length, 1)
-    equal(effects.filter(({ type }) => type === 'finish').length, 1)
-    deepEqual(conductor.step({ type: 'continue', nowMs: 9 }), [])
+  it('names the first task of the graph that failed, not the last to do so', () => {
+    const graph = graphOf([echo('fine'), ask('early'), ask('late')], {
+      policies: { failure_policy: 'continue_on_error' }
+    })
+    const answer = ({ task }: { task: string }) => ({
+      failed: { error: { code: 'executor.crashed', detail: task } }
+    })
+    for (const pick of [() => 0, (waiting: number) => waiting - 1]) {
+      const { failure } = conduct(graph, { answer, pick }).conclusion
+      deepEqual([failure?.task, failure?.detail], ['early', 'early'])
+    }
+  })
+
+  it('counts an outcome that comes twice once', () => {
+    const graph = graphOf([ask('each', overList)], { inputs: LIST })
+    const options = { inputs: { list: [1, 2, 3] } }
+    const once = conduct(graph, options)
+    const twice = conduct(graph, { ...options, isTwice: true })
+    equal(twice.conclusion.stateHash, once.conclusion.stateHash)
+    equal(twice.conductor.progress().spentMicro, once.conductor.progress().spentMicro)
+    deepEqual(twice.conductor.step({ type: 'continue', nowMs: 9 }), [])
   })
 
   it('keeps no more units open than it was told', () => {
