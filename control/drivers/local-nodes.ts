@@ -37,6 +37,8 @@ export interface LocalNodes {
 
 /** Starting on two busy cores takes about two seconds; this is far beyond. */
 const READY_MS_MAX = 60_000
+/** A node that is told to stop hands back what takes longer. */
+const DRAIN_GRACE_MS = 2_000
 /** What a node gets to hand back its leases before it is killed. */
 const STOP_MS_MAX = 5_000
 
@@ -73,6 +75,8 @@ function startOne(
     '--listen',
     '/ip4/127.0.0.1/tcp/0',
     '--pod',
+    '--drain-grace-ms',
+    String(DRAIN_GRACE_MS),
     ...options.bootstrap.flatMap((address) => ['--bootstrap', address]),
     ...(options.flags?.(index) ?? [])
   ]

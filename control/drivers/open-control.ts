@@ -172,7 +172,13 @@ async function offerModels(
   for (const { cid, manifest, manifestBytes, blobs: parts } of models) {
     for (const part of parts) if (!(await blobs.has(part.cid))) await blobs.putFile(part.path)
     await blobs.put(manifestBytes, cid)
-    gateway.knowModel({ cid, tier: manifest.tier, memoryMb: manifest.memory_mb })
+    const { base_us: baseUs, us_per_kib: usPerKib } = manifest.cost
+    gateway.knowModel({
+      cid,
+      tier: manifest.tier,
+      memoryMb: manifest.memory_mb,
+      cost: { baseUs, usPerKib }
+    })
     if (ledger.fold.modelCost(cid) !== null) continue
     contents.push({
       kind: 'model.registered',

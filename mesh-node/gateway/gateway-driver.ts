@@ -124,7 +124,9 @@ export class GatewayDriver implements Fabric {
   }
 
   /** Tells the scheduler what a model asks of a node, beside what its units say. */
-  knowModel(model: Pick<Extract<Input, { type: 'model' }>, 'cid' | 'tier' | 'memoryMb'>): void {
+  knowModel(
+    model: Pick<Extract<Input, { type: 'model' }>, 'cid' | 'tier' | 'memoryMb' | 'cost'>
+  ): void {
     this.#feed({ type: 'model', ...model })
   }
 

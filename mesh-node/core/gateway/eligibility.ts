@@ -2,9 +2,16 @@
  * Which node may run a unit, as rules with names (DESIGN 3.5): the scheduler filters by them and
  * `explain` prints the first that refuses. Judges one node against one unit; compares nobody.
  */
-import { SUBSTRATE_OF_KIND, type Tier, type WorkUnit } from '#contracts'
-import { HEALTH_MIN, HEALTH_STALE_MS } from './gateway-policy.ts'
-import { type ClaimRecord, leasesMax, type NodeRecord, placesLeft } from './gateway-state.ts'
+import { SUBSTRATE_OF_KIND, type WorkUnit } from '#contracts'
+import type { ModelNeeds } from './gateway-io.ts'
+import { AHEAD_MS, HEALTH_MIN, HEALTH_STALE_MS } from './gateway-policy.ts'
+import {
+  type ClaimRecord,
+  inputBytesOf,
+  leasesMax,
+  type NodeRecord,
+  placesLeft
+} from './gateway-state.ts'
 
 export const ELIGIBILITY_RULES = [
   'node_state',
@@ -20,7 +27,8 @@ export const ELIGIBILITY_RULES = [
   'model_not_conformant',
   'health',
   'breaker_open',
-  'no_capacity'
+  'no_capacity',
+  'busy'
 ] as const
 export type EligibilityRule = (typeof ELIGIBILITY_RULES)[number]
 
@@ -34,7 +42,7 @@ export interface EligibilityFacts {
   readonly nowMs: number
   readonly trusted: ReadonlySet<string>
   /** By model, where its manifest was told. */
-  readonly models: ReadonlyMap<string, { readonly tier: Tier; readonly memoryMb: number }>
+  readonly models: ReadonlyMap<string, ModelNeeds>
 }
 
 /** The first rule by which the node cannot run the unit now, or null. */
@@ -116,7 +124,7 @@ function claimRefusal(unit: WorkUnit, node: NodeRecord): Refusal | null {
 function momentRefusal(
   unit: WorkUnit,
   node: NodeRecord,
-  { nowMs }: EligibilityFacts
+  { nowMs, models }: EligibilityFacts
 ): Refusal | null {
   const health = healthNow(node, nowMs)
   if (health < HEALTH_MIN) return { rule: 'health', detail: health.toFixed(3) }
@@ -124,7 +132,27 @@ function momentRefusal(
   if (claimFor(unit, node) === null) {
     return { rule: 'no_capacity', detail: `${node.working} of ${leasesMax(node)} leases` }
   }
+  const enough = leasesEnough(unit, node, models)
+  if (node.working >= enough) {
+    return { rule: 'busy', detail: `has ${node.working} leases, enough for now: ${enough}` }
+  }
   return null
+}
+
+/**
+ * Leases that keep the node busy while results and the next grant travel. Long runs do not queue up
+ * behind each other on the first node that was ready: the next node to come gets them.
+ */
+function leasesEnough(
+  unit: WorkUnit,
+  node: NodeRecord,
+  models: EligibilityFacts['models']
+): number {
+  const slots = node.descriptor?.slots ?? 1
+  const cost = unit.model.cid === null ? null : (models.get(unit.model.cid)?.cost ?? null)
+  if (cost === null) return Number.POSITIVE_INFINITY
+  const runUs = cost.baseUs + (cost.usPerKib * inputBytesOf(unit)) / 1024
+  return slots + Math.floor((slots * AHEAD_MS * 1000) / Math.max(1, runUs))
 }
 
 /** The node's claim under which the unit fits, with most places left; null where none has any. */

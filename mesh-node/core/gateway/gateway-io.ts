@@ -71,6 +71,14 @@ export interface JudgeRequest {
   readonly candidates: readonly JudgeCandidate[]
 }
 
+/** What a model asks of a node, and what its runs take. */
+export interface ModelNeeds {
+  readonly tier: Tier
+  readonly memoryMb: number
+  /** Calibrated cost of a run on the reference class; null: not known. */
+  readonly cost: { readonly baseUs: number; readonly usPerKib: number } | null
+}
+
 type From<T, Body> = { readonly type: T; readonly node: PeerId; readonly body: Body }
 type Timed<T> = T & { readonly nowMs: number }
 
@@ -95,7 +103,7 @@ export type GatewayInput = Timed<
       readonly stopReason: StopReason
       readonly stateHash: string
     }
-  | { readonly type: 'model'; readonly cid: Cid; readonly tier: Tier; readonly memoryMb: number }
+  | ({ readonly type: 'model'; readonly cid: Cid } & ModelNeeds)
   | (From<'hello', HelloMessage> & { readonly standing: NodeStanding | null })
   | { readonly type: 'disconnected'; readonly node: PeerId }
   | From<'claim', ClaimMessage>

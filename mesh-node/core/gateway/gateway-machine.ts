@@ -77,7 +77,7 @@ export class GatewayMachine {
         closeSession(world, input)
         break
       case 'model':
-        world.models.set(input.cid, { tier: input.tier, memoryMb: input.memoryMb })
+        world.models.set(input.cid, input)
         break
       case 'judged':
         for (const item of input.items) onJudged(world, item)

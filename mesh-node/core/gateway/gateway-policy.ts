@@ -30,6 +30,8 @@ export const HEARTBEATS_MISSED_MAX = 3
 export const HEARTBEAT_MS_MIN = 1_000
 /** A closed link may come back within this before its leases go elsewhere. */
 export const RECONNECT_GRACE_MS = 2_000
+/** Results that were asked for come together; a majority waits so long for the rest of them. */
+export const REVEAL_GRACE_MS = 1_000
 /** After a restart: how long leases of nodes that are not back, and results without a session, wait. */
 export const RECOVERY_GRACE_MS = 15_000
 /** Nodes, admission and starving classes are looked at this often. */
@@ -73,6 +75,12 @@ export const ADMISSION_CRITICAL_QUEUE = 1_000
 export const ADMISSION_CRITICAL_EVALUATIONS = 3
 export const ADMISSION_OPEN_QUEUE = 500
 export const ADMISSION_OPEN_EVALUATIONS = 6
+
+/**
+ * Work that a node holds beyond what it runs: covers the fetch of inputs and a round trip over slow
+ * links. Runs longer than this are granted one per slot, so that they spread.
+ */
+export const AHEAD_MS = 100
 
 // Frames and entries.
 /** Units of one class granted in a row before the next class has its turn. */

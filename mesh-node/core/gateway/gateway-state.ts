@@ -131,6 +131,8 @@ export interface UnitRecord {
   readonly avoid: PeerId[]
   /** Owners that said this unit can never succeed. */
   readonly hopeless: string[]
+  /** A majority waits until then for results that were asked for. */
+  graceUntilMs: number
   judging: boolean
   /** Attempts that say the same, as of the last judgement. */
   groups: readonly (readonly number[])[]

@@ -13,6 +13,7 @@ import { tellUnknown } from './results.ts'
 import { attemptFailed, attemptLost, retryDue } from './retry.ts'
 import { deadlinePassed, resumeDeferred } from './sessions.ts'
 import { giveUp, type UnitEnding } from './unit-end.ts'
+import { maybeJudge } from './verification.ts'
 import type { WaitingClass } from './waiting-class.ts'
 import type { World } from './world.ts'
 
@@ -35,6 +36,9 @@ export class Housekeeping {
           break
         case 'retry':
           retryDue(world, due.unit)
+          break
+        case 'reveal':
+          maybeJudge(world, due.unit)
           break
         case 'deadline':
           deadlinePassed(world, due.session)

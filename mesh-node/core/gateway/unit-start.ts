@@ -28,6 +28,7 @@ export function newUnit(world: World, root: RootRecord, packed: PackedUnit): Uni
     holdsTokens: false,
     avoid: [],
     hopeless: [],
+    graceUntilMs: 0,
     judging: false,
     groups: [],
     canonical: null,

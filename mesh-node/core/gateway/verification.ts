@@ -6,6 +6,7 @@
 import { assert, isTerminal, type Judgement } from '#contracts'
 import { nextEdge } from './escalation.ts'
 import type { JudgeCandidate, JudgedUnit } from './gateway-io.ts'
+import { REVEAL_GRACE_MS } from './gateway-policy.ts'
 import {
   isLive,
   isOutstanding,
@@ -25,11 +26,14 @@ export function maybeReveal(world: World, unit: UnitRecord): void {
   if (unit.wanted > 0) return
   const live = unit.leases.filter(isLive)
   if (live.some(({ phase }) => phase === 'granted')) return
-  for (const lease of live) {
-    if (lease.phase !== 'committed') continue
+  const hidden = live.filter(({ phase }) => phase === 'committed')
+  for (const lease of hidden) {
     setPhase(lease, 'revealed')
     world.out.reveal(lease.node.id, lease.id)
   }
+  if (hidden.length < 2) return
+  unit.graceUntilMs = world.nowMs + REVEAL_GRACE_MS
+  world.timers.add(unit.graceUntilMs, { kind: 'reveal', unit, atMs: unit.graceUntilMs })
 }
 
 /** Asks for a judgement when there is something to judge and nothing to wait for. */
@@ -40,7 +44,8 @@ export function maybeJudge(world: World, unit: UnitRecord): void {
   const ready = unit.leases.filter(({ phase }) => phase === 'ok')
   if (mode === 'quorum' && unit.canonical === null) {
     const waitsFor = unit.wanted + unit.leases.filter(isOutstanding).length
-    if (waitsFor > 0 && fresh.length + ready.length < majorityOf(replicas)) return
+    const isMajority = fresh.length + ready.length >= majorityOf(replicas)
+    if (waitsFor > 0 && (!isMajority || world.nowMs < unit.graceUntilMs)) return
   }
   const known = unit.canonical === null ? ready : [unit.canonical]
   unit.judging = true

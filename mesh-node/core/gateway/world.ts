@@ -8,18 +8,18 @@ import {
   type EventData,
   type EventType,
   type ExecutionState,
+  isTerminal,
   type LeaseId,
   moveExecution,
   type PeerId,
   type SessionId,
-  type Tier,
   type WorkUnit
 } from '#contracts'
 import { Admission } from './admission.ts'
 import { Batches } from './batches.ts'
 import { NodeChanges } from './candidates.ts'
 import type { EligibilityFacts } from './eligibility.ts'
-import type { GatewayOptions } from './gateway-io.ts'
+import type { GatewayOptions, ModelNeeds } from './gateway-io.ts'
 import type {
   LeaseRecord,
   NodeRecord,
@@ -36,6 +36,7 @@ import { classKeyOf, WaitingClass } from './waiting-class.ts'
 export type Due =
   | { readonly kind: 'lease'; readonly lease: LeaseRecord }
   | { readonly kind: 'retry'; readonly unit: UnitRecord; readonly atMs: number }
+  | { readonly kind: 'reveal'; readonly unit: UnitRecord; readonly atMs: number }
   | { readonly kind: 'deadline'; readonly session: SessionRecord }
 
 /** What an event speaks of, beside its data. */
@@ -52,7 +53,7 @@ export class World implements EligibilityFacts {
   readonly tenants = new Map<string, TenantRecord>()
   readonly nodes = new Map<PeerId, NodeRecord>()
   readonly leases = new Map<LeaseId, LeaseRecord>()
-  readonly models = new Map<Cid, { readonly tier: Tier; readonly memoryMb: number }>()
+  readonly models = new Map<Cid, ModelNeeds>()
   readonly classes = new Map<string, WaitingClass>()
   readonly changes = new NodeChanges()
   readonly batches = new Batches()
@@ -150,6 +151,8 @@ function isOver(due: Due): boolean {
       )
     case 'retry':
       return due.unit.notBeforeMs !== due.atMs
+    case 'reveal':
+      return due.unit.graceUntilMs !== due.atMs || isTerminal(due.unit.state)
     case 'deadline':
       return due.session.state !== 'initialized' && due.session.state !== 'running'
   }
