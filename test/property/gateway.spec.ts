@@ -30,6 +30,7 @@ const MANNERS: readonly Manner[] = [
   'release',
   'duplicate',
   'copy',
+  'withhold',
   'unsure',
   'other-model',
   'greedy'

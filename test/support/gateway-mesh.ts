@@ -134,6 +134,7 @@ export type Manner =
   | 'release'
   | 'duplicate'
   | 'copy'
+  | 'withhold'
   | 'unsure'
   | 'other-model'
   | 'greedy'
@@ -421,6 +422,7 @@ export class GatewayMesh {
           if (attestation === undefined) continue
           const unit = this.auditor.unit(attestation.work_unit_id)
           const manner = node.mannerFor(this.#offer(node, lease), unit)
+          if (manner === 'withhold') continue
           this.after(1, () => (node.connected ? this.#results(node, attestation, manner) : []))
         }
         break

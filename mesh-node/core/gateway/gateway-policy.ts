@@ -49,7 +49,6 @@ export const ANNOUNCE_AGAIN_MS = 5_000
 export const ANNOUNCE_UNITS_MAX = 64
 
 // Retry (DESIGN 9).
-export const RETRY_BACKOFF_MS = 500
 export const RETRY_BACKOFF_MS_MAX = 30_000
 export const RETRY_JITTER = 0.2
 export const RETRY_TOKENS = 40

@@ -35,8 +35,7 @@ import type { World } from './world.ts'
 const HEALTH_SAID_STEP_MILLI = 50
 
 /** Every node adds a millisecond, so that all together send at most about 1,000 heartbeats a second. */
-export const heartbeatMs = (world: World): number =>
-  Math.max(HEARTBEAT_MS_MIN, world.connectedNodes)
+const heartbeatMs = (world: World): number => Math.max(HEARTBEAT_MS_MIN, world.connectedNodes)
 
 /** The record of a node, made where there is none: it has not said hello yet. */
 export function nodeOf(world: World, id: PeerId): NodeRecord {

@@ -148,7 +148,7 @@ function tokensSpent({ leases }: UnitRecord): number {
 }
 
 /** The unit asks for no more leases. */
-export function standDown(world: World, unit: UnitRecord): void {
+function standDown(world: World, unit: UnitRecord): void {
   world.leave(unit)
   unit.wanted = 0
   unit.notBeforeMs = null

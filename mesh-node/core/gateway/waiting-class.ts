@@ -131,4 +131,4 @@ export class WaitingClass {
   }
 }
 
-export const levelOf = ({ packed }: UnitRecord): number => PRIORITIES.indexOf(packed.unit.priority)
+const levelOf = ({ packed }: UnitRecord): number => PRIORITIES.indexOf(packed.unit.priority)
