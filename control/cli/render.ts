@@ -150,6 +150,7 @@ export function replayLines(replay: ReplayDocument): string[] {
     `replay hash: ${replay.replay_hash}`,
     `ledger digest:  ${replay.ledger_digest}`,
     `replayed ledger: ${replay.replay_ledger_digest}`,
+    `telemetry: ${replay.telemetry_equal ? 'told again' : 'told otherwise'}`,
     replay.equal ? 'equal' : `different: ${replay.difference ?? 'hashes differ'}`
   ]
 }

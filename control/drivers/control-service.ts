@@ -49,6 +49,8 @@ export interface ReplayDocument {
   readonly replay_hash: string
   readonly ledger_digest: string
   readonly replay_ledger_digest: string
+  /** Every unit ended as it was told. */
+  readonly telemetry_equal: boolean
   readonly equal: boolean
   readonly difference: string | null
 }

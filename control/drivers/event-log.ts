@@ -5,7 +5,7 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { type EventDraft, type MeshEvent, type SessionId, TERMINAL_UNIT_EVENTS } from '#contracts'
+import type { EventDraft, MeshEvent, SessionId } from '#contracts'
 
 /** Events that wait to be written together; one write per so many, and one per turn. */
 const FLUSH_EVENTS = 512
@@ -67,18 +67,4 @@ export function readEvents(dataFolder: string, session: SessionId): MeshEvent[] 
     .split('\n')
     .filter((line) => line.endsWith('}'))
     .map((line): MeshEvent => JSON.parse(line))
-}
-
-/**
- * How each unit ended, by the first terminal event that names it: what a replay must tell again. A
- * session that was cut off and went on may tell an end twice; consumers take the first.
- */
-export function unitEnds(events: readonly EventDraft[]): ReadonlyMap<string, string> {
-  const ends = new Map<string, string>()
-  for (const { type, work_unit_id } of events) {
-    if (work_unit_id !== null && TERMINAL_UNIT_EVENTS.includes(type) && !ends.has(work_unit_id)) {
-      ends.set(work_unit_id, type)
-    }
-  }
-  return ends
 }

@@ -3,15 +3,17 @@
  * ledger's own fold from its first entry. Reads; the only thing written is the replayed state.
  */
 import { join } from 'node:path'
-import { MeshError, parseCid, type SessionId } from '#contracts'
+import { MeshError, type MeshEvent, parseCid, type SessionId } from '#contracts'
 import type { Ledger } from '#ledger'
 import type { BlobStore } from '#mesh-node/store'
 import { DiskResultCache } from '../cache/result-cache.ts'
 import { runHandler } from '../handlers/index.ts'
 import { ModelRegistry } from '../registry/model-registry.ts'
-import { replaySession } from '../replay/replay.ts'
+import { type ReplayReport, replaySession } from '../replay/replay.ts'
+import { endsDifference, eventsOfFabric, unitEnds } from '../replay/unit-ends.ts'
 import { SessionJudge } from '../verify/judge.ts'
 import type { ReplayDocument } from './control-service.ts'
+import { readEvents } from './event-log.ts'
 import { loadSubmission } from './submission-store.ts'
 import { SYSTEM_CLOCK } from './system-clock.ts'
 
@@ -48,15 +50,26 @@ export async function replayFolder(
   const digest = ledger.fold.digest()
   const again = await ledger.verify()
   const sameLedger = again.ok && again.digest === digest
+  const telemetry = telemetryDifference(readEvents(folder, session), report)
   return {
     session,
     state_hash: report.stateHash,
     replay_hash: report.replayHash,
     ledger_digest: digest,
     replay_ledger_digest: again.digest,
-    equal: report.equal && sameLedger,
+    telemetry_equal: telemetry === null,
+    equal: report.equal && sameLedger && telemetry === null,
     difference:
       report.difference ??
-      (sameLedger ? null : (again.faults[0]?.what ?? 'the ledger folds differently'))
+      (sameLedger ? telemetry : (again.faults[0]?.what ?? 'the ledger folds differently'))
   }
+}
+
+/** What the replay tells of units against what was told; see `ReplayReport.unitEnds`. */
+function telemetryDifference(
+  events: readonly MeshEvent[],
+  { stopReason, unitEnds: replayed }: ReplayReport
+): string | null {
+  const recorded = unitEnds(stopReason === 'success' ? events : eventsOfFabric(events))
+  return endsDifference(recorded, replayed)
 }

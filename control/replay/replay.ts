@@ -7,6 +7,7 @@ import {
   assert,
   cidOfBlobDigest,
   decodeCanonical,
+  type EventDraft,
   hexToBytes,
   MeshError,
   type SessionHistory,
@@ -17,6 +18,7 @@ import type { Failure } from '../conductor/messages.ts'
 import type { SessionOptions, SessionPorts } from '../session/ports.ts'
 import { runSession } from '../session/session-driver.ts'
 import { ReplayFabric } from './replay-fabric.ts'
+import { endsOfHistory, type UnitEnds, unitEnds } from './unit-ends.ts'
 
 export interface ReplayOptions extends Pick<SessionOptions, 'graph' | 'inputs' | 'requestId'> {
   readonly history: SessionHistory
@@ -34,6 +36,11 @@ export interface ReplayReport {
   readonly equal: boolean
   /** The first difference found; null where there is none. */
   readonly difference: string | null
+  /**
+   * As the ledger and the conductor tell them again; of a session that did not succeed those of the
+   * fabric's units alone, since how far KORA's own work had come by then depends on time.
+   */
+  readonly unitEnds: UnitEnds
 }
 
 /** Reasons that come from outside the graph: the replay must be told when they struck. */
@@ -54,20 +61,17 @@ export async function replaySession(
   if (closed === null) throw new MeshError('replay.not_recorded', { session, reason: 'not ended' })
   const stop = new AbortController()
   let fabric: ReplayFabric | undefined
-  const { cache } = ports
+  const events: EventDraft[] = []
   const result = await runSession(
-    { ...options, signal: stop.signal, stopsWith: stopOf(closed.stopReason) },
+    {
+      ...options,
+      signal: stop.signal,
+      stopsWith: stopOf(closed.stopReason),
+      onEvent: (event) => void events.push(event)
+    },
     {
       ...ports,
-      cache:
-        cache === null
-          ? null
-          : {
-              has: () => false,
-              get: (key, unit) =>
-                history.units.has(unit) ? Promise.resolve(null) : cache.get(key, unit),
-              set: () => Promise.resolve()
-            },
+      cache: cacheBeside(history, ports.cache),
       freshId: () => '',
       fabric: (emit) => {
         fabric = new ReplayFabric({
@@ -87,6 +91,7 @@ export async function replaySession(
   const sameSession = result.session === session
   const equal = sameSession && result.state_hash === closed.stateHash
   const found = equal ? null : await firstDifference(closed, result, ports, fabric)
+  const own = closed.stopReason === 'success' ? unitEnds(events) : []
   return {
     session,
     stateHash: closed.stateHash,
@@ -95,7 +100,18 @@ export async function replaySession(
     equal,
     difference: sameSession
       ? found
-      : `graph, inputs and request make session ${result.session}, not ${session}`
+      : `graph, inputs and request make session ${result.session}, not ${session}`,
+    unitEnds: new Map([...own, ...endsOfHistory(history)])
+  }
+}
+
+/** The cache, for units that the log does not hold; nothing is written to it. */
+function cacheBeside({ units }: SessionHistory, cache: ReplayPorts['cache']): ReplayPorts['cache'] {
+  if (cache === null) return null
+  return {
+    has: () => false,
+    get: (key, unit) => (units.has(unit) ? Promise.resolve(null) : cache.get(key, unit)),
+    set: () => Promise.resolve()
   }
 }
 
