@@ -1,6 +1,7 @@
 export { type AccountBalance, balancesSumToZero } from './fold/accounts.ts'
 export type { AttemptFacts, BillLine, LineItem, SessionBill } from './fold/bill.ts'
-export { type JoinedHead, LedgerFold } from './fold/fold.ts'
+export type { JoinedHead } from './fold/digest.ts'
+export { LedgerFold } from './fold/fold.ts'
 export { historyOf } from './fold/history.ts'
 export { nodeAccount, TREASURY, tenantAccount } from './fold/money.ts'
 export { type PreparedEntry, prepareCheckedEntry, prepareEntry } from './fold/prepared.ts'

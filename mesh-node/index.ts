@@ -1,6 +1,7 @@
-export { AgentDriver, type AgentDriverOptions } from './agent/agent-driver.ts'
+export { AgentDriver } from './agent/agent-driver.ts'
 export { systemClock } from './agent/clock-driver.ts'
 export { DRILLS, type Drill } from './agent/drill.ts'
+export type { AgentDriverOptions } from './agent/driver-options.ts'
 export type {
   AgentBlobs,
   AgentClock,

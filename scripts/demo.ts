@@ -80,7 +80,7 @@ async function demo(flags: DemoFlags, { io, signal }: CommandContext): Promise<E
       mesh: null,
       listen: ['/ip4/127.0.0.1/tcp/0'],
       bootstrap: [],
-      localNodes: 0,
+      localNodes: 0
     },
     io.err
   )

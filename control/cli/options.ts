@@ -14,7 +14,7 @@ export const inputOption = () =>
 export type InputFlags = Readonly<Record<string, string>>
 
 /** `name=path`; a name given twice is a mistake rather than a list. */
-export function collectInput(text: string, before: InputFlags): InputFlags {
+function collectInput(text: string, before: InputFlags): InputFlags {
   const cut = text.indexOf('=')
   const name = text.slice(0, cut)
   if (cut < 1 || cut === text.length - 1) throw new InvalidArgumentError('Write it as name=file.')

@@ -27,7 +27,7 @@ import type { SessionFeed } from './session-feed.ts'
 const BODY_BYTES_MAX = Math.ceil((GRAPH_BYTES_MAX + INPUT_BYTES_MAX) * 1.4)
 const LOOPBACK = '127.0.0.1'
 
-export const SubmissionBody = z.strictObject({
+const SubmissionBody = z.strictObject({
   graph: z.base64(),
   inputs: z.record(z.string().min(1).max(128), z.base64()),
   use_cache: z.boolean().default(true)

@@ -33,7 +33,7 @@ export interface MeshFolder {
 }
 
 /** One credit is a million micro: a thousand credits are more than any local run spends. */
-export const DEFAULT_MESH: MeshSettings = {
+const DEFAULT_MESH: MeshSettings = {
   name: 'kora',
   tenant: 'local',
   grantMicro: 1_000_000_000

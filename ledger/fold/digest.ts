@@ -3,13 +3,19 @@
  * it stands for. Settled attempts are in it through the sums they became and through the hash of
  * the entry they came with; attempts that still hold money are in it one by one.
  */
-import { bytesToHex, encodeCanonical, type MeshId, sha256 } from '#contracts'
+import { bytesToHex, encodeCanonical, type LogId, type MeshId, sha256 } from '#contracts'
 import { ATTEMPT } from './attempts.ts'
-import type { JoinedHead } from './fold.ts'
 import type { Money } from './money.ts'
 import type { RejectionRule } from './rejections.ts'
 import type { SessionSummary, Sessions } from './sessions.ts'
 import type { NodeTrust } from './trust.ts'
+
+/** How far another author's log has joined the order. */
+export interface JoinedHead {
+  readonly log: LogId
+  readonly seq: number
+  readonly hash: Uint8Array
+}
 
 export interface DigestInput {
   readonly mesh: MeshId

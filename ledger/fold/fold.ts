@@ -17,7 +17,7 @@ import {
 } from '#contracts'
 import type { AccountBalance } from './accounts.ts'
 import { type AttemptFacts, attemptFacts, billOf, type SessionBill } from './bill.ts'
-import { digestOf } from './digest.ts'
+import { digestOf, type JoinedHead } from './digest.ts'
 import { Money } from './money.ts'
 import type { EntryOf, PreparedEntry } from './prepared.ts'
 import type { ModelCost } from './price.ts'
@@ -28,13 +28,6 @@ import { type NodeTrust, TrustFold, type TrustOutcome, trustPolicy } from './tru
 
 type VoidedItem = EntryOf<'units.voided'>['body']['items'][number]
 const ACCEPTED: TrustOutcome = { type: 'accepted' }
-
-/** How far another author's log has joined the order. */
-export interface JoinedHead {
-  readonly log: LogId
-  readonly seq: number
-  readonly hash: Uint8Array
-}
 
 export class LedgerFold {
   readonly #genesis: SignedGenesis

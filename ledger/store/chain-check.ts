@@ -7,18 +7,29 @@ import {
   equalBytes,
   type LogId,
   MeshError,
+  type MeshId,
   NO_PREVIOUS,
   openHead,
   type SignedHead,
-  sha256
+  sha256,
+  type Verifier
 } from '#contracts'
 import type { PreparedEntry } from '../fold/prepared.ts'
 import { KEY, kindRange, type Place, placeOf } from './keys.ts'
-import { pages } from './level-port.ts'
-import type { LogStoreOptions } from './log-store.ts'
+import { type LevelPort, pages } from './level-port.ts'
 import { readStored } from './refusal.ts'
 
 const HASH_BYTES = 32
+
+/** The store to check, and who takes what it vouches for. */
+export interface ChainCheckOptions {
+  readonly level: LevelPort
+  readonly mesh: MeshId
+  readonly verifier: Verifier
+  /** The log whose entries are handed to `fold` while the store opens. */
+  readonly foldLog: LogId
+  readonly fold: (prepared: PreparedEntry) => void
+}
 
 /** A log as far as it is held here. */
 export interface HeldLog {
@@ -29,7 +40,7 @@ export interface HeldLog {
 }
 
 /** All logs of a store, or ledger.store_corrupted with log, sequence number and what is wrong. */
-export async function checkStore(options: LogStoreOptions): Promise<Iterable<HeldLog>> {
+export async function checkStore(options: ChainCheckOptions): Promise<Iterable<HeldLog>> {
   const heads = await readHeads(options)
   const walk = new ChainWalk(heads, options, await readRefusals(options))
   for await (const page of pages(options.level, kindRange(KEY.entry))) {
@@ -66,7 +77,7 @@ class ChainWalk {
 
   constructor(
     heads: ReadonlyMap<LogId, SignedHead>,
-    { foldLog, fold }: LogStoreOptions,
+    { foldLog, fold }: ChainCheckOptions,
     refusals: ReadonlyMap<number, Uint8Array>
   ) {
     this.#heads = heads
@@ -137,7 +148,7 @@ function readVouched(
 }
 
 /** The last head of every log, verified. */
-async function readHeads(options: LogStoreOptions): Promise<ReadonlyMap<LogId, SignedHead>> {
+async function readHeads(options: ChainCheckOptions): Promise<ReadonlyMap<LogId, SignedHead>> {
   const last = new Map<LogId, { readonly place: Place; readonly bytes: Uint8Array }>()
   for await (const page of pages(options.level, kindRange(KEY.head))) {
     for (const [key, bytes] of page) {
@@ -150,7 +161,7 @@ async function readHeads(options: LogStoreOptions): Promise<ReadonlyMap<LogId, S
   return heads
 }
 
-function readHead(bytes: Uint8Array, options: LogStoreOptions, place: Place): SignedHead {
+function readHead(bytes: Uint8Array, options: ChainCheckOptions, place: Place): SignedHead {
   try {
     const head = openHead(bytes, options)
     if (head.log === place.log && head.seq === place.seq) return head
@@ -164,7 +175,7 @@ function readHead(bytes: Uint8Array, options: LogStoreOptions, place: Place): Si
 async function readRefusals({
   level,
   foldLog
-}: LogStoreOptions): Promise<ReadonlyMap<number, Uint8Array>> {
+}: ChainCheckOptions): Promise<ReadonlyMap<number, Uint8Array>> {
   const refusals = new Map<number, Uint8Array>()
   for await (const page of pages(level, kindRange(KEY.refusal))) {
     for (const [key, value] of page) {
@@ -175,7 +186,7 @@ async function readRefusals({
   return refusals
 }
 
-async function readConflicts({ level }: LogStoreOptions): Promise<ReadonlySet<LogId>> {
+async function readConflicts({ level }: ChainCheckOptions): Promise<ReadonlySet<LogId>> {
   const conflicted = new Set<LogId>()
   for await (const page of pages(level, kindRange(KEY.conflict))) {
     for (const [key] of page) conflicted.add(placeIn(key).log)

@@ -8,14 +8,12 @@ import {
   equalBytes,
   type LogId,
   MeshError,
-  type MeshId,
   type PlacedEntry,
   type SignedHead,
-  sha256,
-  type Verifier
+  sha256
 } from '#contracts'
 import type { PreparedEntry } from '../fold/prepared.ts'
-import { checkStore, type HeldLog, placeIn } from './chain-check.ts'
+import { type ChainCheckOptions, checkStore, type HeldLog, placeIn } from './chain-check.ts'
 import { KEY, LogKeys, metaKey } from './keys.ts'
 import {
   BINARY,
@@ -39,15 +37,9 @@ export interface Bundle {
   readonly entries: readonly Uint8Array[]
 }
 
-export interface LogStoreOptions {
-  readonly level: LevelPort
-  readonly mesh: MeshId
-  readonly verifier: Verifier
+export interface LogStoreOptions extends ChainCheckOptions {
   /** True: every batch is on the disk before it counts, also against a loss of power. */
   readonly sync: boolean
-  /** The log whose entries are handed to `fold` while the store opens. */
-  readonly foldLog: LogId
-  readonly fold: (prepared: PreparedEntry) => void
 }
 
 export class LogStore {

@@ -8,21 +8,18 @@ import {
   assertNever,
   type GatewayFrame,
   MeshError,
-  type MeshId,
   openUnit,
   type PeerId
 } from '#contracts'
 import {
   type AgentEffect,
-  type AgentInput,
   AgentMachine,
   type AgentOffer,
-  type AgentOptions,
   type AgentStatus,
   type UnreadableOffer
 } from '#mesh-node/core'
 import { AnnouncementDoor } from './announcement-door.ts'
-import type { Drill } from './drill.ts'
+import type { AgentDriverOptions, Feed, Untimed } from './driver-options.ts'
 import type { AgentPorts } from './ports.ts'
 import { ResultSender } from './result-sender.ts'
 import { WorkBench } from './work-bench.ts'
@@ -31,24 +28,7 @@ import { WorkLinks } from './work-links.ts'
 /** How often free memory is looked at. */
 const MEASURE_MS = 5_000
 
-export interface AgentDriverOptions extends AgentOptions {
-  readonly mesh: MeshId
-  /** Memory of one executor process. */
-  readonly runMemoryMb: number
-  /** A lie that operators order to see it caught; null in every honest node. */
-  readonly drill: Drill | null
-  readonly freeMemoryMb: () => number
-}
-
 type EffectOf<T extends AgentEffect['type']> = Extract<AgentEffect, { readonly type: T }>
-type Untimed = AgentInput extends infer Input
-  ? Input extends AgentInput
-    ? Omit<Input, 'nowMs'>
-    : never
-  : never
-/** Gives the machine an input, at the time it is given. */
-export type Feed = (input: Untimed) => void
-
 type GrantBody = Extract<GatewayFrame, { kind: 'grant' }>['body']
 
 export class AgentDriver {

@@ -12,7 +12,7 @@ import {
   type ValueMap
 } from '#contracts'
 import { type AgentEffect, type BuiltInItem, builtInOf, type RunResult } from '#mesh-node/core'
-import type { AgentDriverOptions, Feed } from './agent-driver.ts'
+import type { AgentDriverOptions, Feed } from './driver-options.ts'
 import { ModelKeeper } from './model-keeper.ts'
 import type { AgentPorts } from './ports.ts'
 import type { ResultSender } from './result-sender.ts'

@@ -33,8 +33,6 @@ export interface CommandContext {
   readonly signal: AbortSignal
 }
 
-export type Outcome = Exit | undefined
-
 /**
  * Parses and runs; gives the exit code. `build` gets the context and a way for actions to report
  * an outcome other than `ok`.

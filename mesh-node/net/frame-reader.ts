@@ -6,7 +6,7 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { FRAME_BYTES_MAX, MeshError } from '#contracts'
 
-export const FRAME_HEAD_BYTES = 4
+const FRAME_HEAD_BYTES = 4
 
 export class FrameReader {
   readonly #frameBytesMax: number

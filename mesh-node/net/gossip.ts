@@ -35,7 +35,7 @@ const RESULTS: Record<GossipVerdict, TopicValidatorResult> = {
   ignore: TopicValidatorResult.Ignore
 }
 
-export const topicName = (mesh: MeshId, topic: Topic): string => `/kora/1/${mesh}/${topic}`
+const topicName = (mesh: MeshId, topic: Topic): string => `/kora/1/${mesh}/${topic}`
 
 /** How gossipsub is set up for a mesh: degrees of DESIGN 12, bounds of `limits.ts`. */
 export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {

@@ -21,7 +21,7 @@ export type StoreFiles = Pick<
 
 const LAYOUT = '{"kora_blob_store":1}\n'
 const LAYOUT_FILE = 'layout.json'
-export const FOLDERS = {
+const FOLDERS = {
   blobs: 'blobs',
   partial: 'partial',
   temporary: 'temporary',

@@ -22,7 +22,7 @@ import { valueFaults } from '../../control/verify/judge.ts'
 const SOME_CID = cidOfDocument(encodeCanonical('some'))
 
 /** A manifest of that name and tier; its files are nowhere. */
-export function manifestOf(name: string, tier: ModelManifest['tier'] = 'small'): ModelManifest {
+function manifestOf(name: string, tier: ModelManifest['tier'] = 'small'): ModelManifest {
   return {
     version: 1,
     name,

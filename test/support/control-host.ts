@@ -2,7 +2,6 @@
  * The gateway's side of a mesh for tests: real network, real ledger on disk, real blobs, the real
  * gateway driver; and nodes that are whole. The judge takes every output whose value can be read.
  */
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import {
@@ -52,7 +51,7 @@ export interface ControlOptions {
   readonly sync?: boolean
 }
 
-export function controlGenesis(key: number): SignedGenesis {
+function controlGenesis(key: number): SignedGenesis {
   const signer = nodeSigner(seed(key))
   return signGenesis(
     {
@@ -223,5 +222,3 @@ export async function joinedNode(
     if (fatal.length > 0) throw fatal[0]
   })
 }
-
-export const freshKey = (): number => 100 + ((randomBytes(1)[0] ?? 0) % 100)

@@ -72,6 +72,17 @@ export interface Reach {
   readonly why: string
 }
 
+/** All that belongs to a mesh: protocol, network, ledger and the drivers that join them. */
+const MESH = [
+  ...NETWORK_PACKAGES,
+  'classic-level',
+  'ledger/',
+  'control/drivers/open-control.ts',
+  ...['agent', 'core', 'gateway', 'net'].map((folder) => `mesh-node/${folder}/`),
+  'mesh-node/index.ts',
+  'mesh-node/node.ts'
+]
+
 export const REACHES: readonly Reach[] = [
   {
     from: 'contracts/index.ts',
@@ -92,5 +103,8 @@ export const REACHES: readonly Reach[] = [
     from: 'mesh-node/exec/child.ts',
     never: [...NETWORK_PACKAGES, 'ledger/', 'mesh-node/core/', 'mesh-node/net/'],
     why: 'an executor child holds a model and nothing else'
-  }
+  },
+  ...['control/studio/studio.ts', 'control/cli/commands/studio.ts', 'control/index.ts'].map(
+    (from) => ({ from, never: MESH, why: 'Studio runs on one machine with nothing of the mesh' })
+  )
 ]

@@ -134,7 +134,7 @@ function momentRefusal(
   }
   const enough = leasesEnough(unit, node, models)
   if (node.working >= enough) {
-    return { rule: 'busy', detail: `has ${node.working} leases, enough for now: ${enough}` }
+    return { rule: 'busy', detail: `has ${node.working} leases; ${enough} keep it busy` }
   }
   return null
 }
