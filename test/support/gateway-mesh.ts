@@ -146,6 +146,8 @@ export interface NodeOptions {
   /** From the grant to the result or commitment. */
   readonly runMs?: number
   readonly slots?: number
+  /** What its first hello says that it holds. */
+  readonly holding?: readonly LeaseId[]
 }
 export type LeaseOffer = GrantMessage['leases'][number]
 
@@ -251,7 +253,7 @@ export class GatewayMesh {
     const node = new ModelNode(number, options)
     this.nodes.set(node.id, node)
     this.auditor.nodes.set(node.id, node)
-    this.connect(node)
+    this.connect(node, options.holding)
     return node
   }
 
@@ -584,6 +586,8 @@ export function judgeByCid({ session, unit, candidates }: JudgeRequest): JudgedU
   }
 }
 
+type ReservedItem = UnitItems<'units.reserved'>[number]
+
 /** Checks effects as they come: money, leases, events. */
 class Auditor {
   trusted: ReadonlySet<string> = new Set()
@@ -628,6 +632,17 @@ class Auditor {
     }
   }
 
+  /** A lease of an earlier life of the gateway. */
+  recall({ unit, attempt, lease, max_micro: micro }: ReservedItem): void {
+    this.#attempts.add(`${unit} ${attempt}`)
+    this.#open.set(lease, { unit, attempt, micro })
+    this.#reservedMicro += micro
+  }
+
+  recallSettled(lease: LeaseId, postedMicro: number): void {
+    this.#settled(lease, postedMicro)
+  }
+
   finish(outcomes: ReadonlyMap<UnitId, UnitOutcome>): void {
     for (const [id, count] of this.#queued) {
       equal(count, 1, 'a unit is queued once')
@@ -662,13 +677,7 @@ class Auditor {
     }
   }
 
-  #reserved(item: {
-    unit: UnitId
-    attempt: number
-    lease: LeaseId
-    node: PeerId
-    max_micro: number
-  }) {
+  #reserved(item: ReservedItem): void {
     const { unit, attempt, lease, node, max_micro: micro } = item
     ok(!this.#attempts.has(`${unit} ${attempt}`), 'no two leases are of one attempt')
     ok(!this.#open.has(lease) && !this.#closed.has(lease), 'a lease is granted once')

@@ -39,7 +39,12 @@ const MINUTE_MS = 60_000
 const HOPELESS_OWNERS = 2
 
 /** `backoff · 2^(k−1)`, at most 30 s, and up to a fifth more. `failures` counts from 1. */
-function backoffMs(unit: UnitId, attempt: number, backoff: number, failures: number): number {
+export function backoffMs(
+  unit: UnitId,
+  attempt: number,
+  backoff: number,
+  failures: number
+): number {
   const doublings = Math.min(30, Math.max(0, failures - 1))
   const pauseMs = Math.min(RETRY_BACKOFF_MS_MAX, backoff * 2 ** doublings)
   const digest = sha256(new TextEncoder().encode(`kora/retry/v1\0${unit}\0${attempt}`))
@@ -144,7 +149,7 @@ export function retryDue(world: World, unit: UnitRecord): void {
 }
 
 /** Takes one token of the tenant's retry budget; where there is none, the pause until the next. */
-function tokenWaitMs(tenant: TenantRecord, nowMs: number): number {
+export function tokenWaitMs(tenant: TenantRecord, nowMs: number): number {
   const gained = ((nowMs - tenant.retryTokensAtMs) * RETRY_TOKENS_PER_MINUTE) / MINUTE_MS
   tenant.retryTokens = Math.min(RETRY_TOKENS, tenant.retryTokens + Math.max(0, gained))
   tenant.retryTokensAtMs = nowMs

@@ -1,0 +1,217 @@
+/** After a restart: the gateway goes on from the ledger's history; nothing runs or is billed twice. */
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { SessionHistory, UnitHistory, UnitId } from '#contracts'
+import {
+  attestationOf,
+  edge,
+  GatewayMesh,
+  modelUnit,
+  resultOf,
+  SESSION,
+  unitOf
+} from '../support/gateway-mesh.ts'
+
+const NOTHING: UnitHistory = {
+  attempts: 0,
+  accepted: [],
+  voided: [],
+  outstanding: [],
+  ended: null,
+  escalatedTo: []
+}
+
+/** The history of what a mesh has written, as the fold would tell it. */
+function historyOf(mesh: GatewayMesh): SessionHistory {
+  const units = new Map<UnitId, UnitHistory>()
+  const of = (id: UnitId): UnitHistory => units.get(id) ?? NOTHING
+  for (const { unit, attempt, lease, node, max_micro, expires_at_ms } of mesh.items(
+    'units.reserved'
+  )) {
+    const past = of(unit)
+    const open = { attempt, lease, node, maxMicro: max_micro, expiresAtMs: expires_at_ms }
+    units.set(unit, { ...past, attempts: attempt, outstanding: [...past.outstanding, open] })
+  }
+  for (const { unit, attempt, lease, canonical, receipt } of mesh.items('units.accepted')) {
+    const past = of(unit)
+    const open = past.outstanding.find((one) => one.lease === lease)
+    ok(open !== undefined)
+    const accepted = { attempt, lease, canonical, receipt, node: open.node, costMicro: 10 }
+    const outstanding = past.outstanding.filter((one) => one !== open)
+    units.set(unit, { ...past, outstanding, accepted: [...past.accepted, accepted] })
+  }
+  for (const { unit, attempt, lease, reason, fault, receipt } of mesh.items('units.voided')) {
+    const past = of(unit)
+    const outstanding = past.outstanding.filter((one) => one.lease !== lease)
+    const voided = { attempt, lease, node: null, reason, fault, receipt }
+    units.set(unit, { ...past, outstanding, voided: [...past.voided, voided] })
+  }
+  for (const { from, to, trigger } of mesh.items('units.escalated')) {
+    const past = of(from)
+    units.set(from, { ...past, escalatedTo: [...past.escalatedTo, { to, trigger }] })
+  }
+  for (const { unit, status, stop_reason, failure_class, code } of mesh.items('units.ended')) {
+    const ended = { status, stopReason: stop_reason, failureClass: failure_class, code }
+    units.set(unit, { ...of(unit), ended })
+  }
+  return { session: SESSION, units, closed: null }
+}
+
+function restarted(before: GatewayMesh): GatewayMesh {
+  const mesh = new GatewayMesh()
+  mesh.nowMs = before.nowMs + 100
+  for (const item of before.items('units.reserved')) mesh.auditor.recall(item)
+  for (const { lease } of before.items('units.accepted')) mesh.auditor.recallSettled(lease, 10)
+  for (const { lease } of before.items('units.voided')) mesh.auditor.recallSettled(lease, 0)
+  return mesh
+}
+
+describe('gateway: after a restart', () => {
+  it('answers at once for a unit that was accepted before, and runs nothing', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0)
+    const unit = unitOf('a')
+    before.submit(unit)
+    ok(before.drain())
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    const outcome = mesh.outcomes.get(unit.id)
+    equal(outcome?.status, 'success')
+    equal(outcome?.outputCid, before.outcomes.get(unit.id)?.outputCid)
+    equal(outcome?.costMicro, 10)
+    deepEqual(outcome?.executions, before.outcomes.get(unit.id)?.executions)
+    deepEqual(mesh.records, [])
+    mesh.audit()
+  })
+
+  it('lets a lease of before stand, and takes the result of its node when it is back', () => {
+    const before = new GatewayMesh()
+    before.open()
+    const node = before.addNode(0, { manner: 'silent' })
+    const unit = unitOf('a')
+    before.submit(unit)
+    const [offer] = node.granted
+    ok(offer !== undefined)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    mesh.run(500)
+    equal(mesh.items('units.reserved').length, 0)
+    const again = mesh.addNode(0, { manner: 'silent' })
+    ok(mesh.effects.some((one) => one.type === 'send' && one.frame.kind === 'welcome'))
+    equal(mesh.items('units.voided').length, 1, 'it came back without the lease')
+    equal(again.granted[0]?.attempt, 2, 'attempts go on counting')
+    const result = attestationOf(node, offer, unit, 'honest')
+    mesh.feed(resultOf(node.id, result, mesh.nowMs))
+    mesh.run(100)
+    equal(mesh.items('units.accepted').length, 0, 'the first attempt is over')
+  })
+
+  it('keeps results that come before their session is opened again', () => {
+    const before = new GatewayMesh()
+    before.open()
+    const node = before.addNode(0, { manner: 'silent' })
+    const unit = unitOf('a')
+    before.submit(unit)
+    const [offer] = node.granted
+    ok(offer !== undefined)
+    const mesh = restarted(before)
+    const back = mesh.addNode(0, { manner: 'silent' })
+    mesh.connect(back, [offer.lease_id])
+    const welcome = mesh.effects.findLast(
+      (one) => one.type === 'send' && one.frame.kind === 'welcome'
+    )
+    ok(welcome?.type === 'send' && welcome.frame.kind === 'welcome')
+    deepEqual(welcome.frame.body.standing, [offer.lease_id])
+    mesh.feed(resultOf(back.id, attestationOf(back, offer, unit, 'honest'), mesh.nowMs))
+    mesh.run(1_000)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    mesh.run(100)
+    equal(mesh.outcomes.get(unit.id)?.status, 'success')
+    equal(mesh.items('units.reserved').length, 0)
+    equal(mesh.items('units.accepted')[0]?.attempt, 1)
+    equal(back.verdicts.get(offer.lease_id), 'accepted accepted')
+    mesh.audit()
+  })
+
+  it('gives a lease of before to another node when its own does not come back', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, { manner: 'silent' })
+    const unit = unitOf('a', { timeouts: { dispatch_ms: 600_000, run_ms: 600_000 } })
+    before.submit(unit)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    mesh.addNode(1)
+    ok(mesh.drain(60_000))
+    equal(mesh.outcomes.get(unit.id)?.status, 'success')
+    equal(mesh.items('units.voided')[0]?.reason, 'expired')
+    mesh.audit()
+  })
+
+  it('goes on after an escalation and takes no edge again', () => {
+    const unit = modelUnit('small')
+    const other = modelUnit('large')
+    const edges = [edge(other, 'schema_mismatch')]
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, {
+      manner: (_offer, { unit: { task_id } }) => (task_id === 'small' ? 'malformed' : 'silent')
+    })
+    before.submit({ unit, edges })
+    before.run(100)
+    equal(before.items('units.escalated').length, 1)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.addNode(1)
+    mesh.submit({ unit, edges })
+    ok(mesh.drain(60_000))
+    const outcome = mesh.outcomes.get(unit.id)
+    equal(outcome?.finalUnitId, other.id)
+    deepEqual(outcome?.escalations, ['schema_mismatch'])
+    equal(mesh.items('units.escalated').length, 0)
+    mesh.audit()
+  })
+
+  it('repeats the end of a unit that had ended without a result', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, { manner: 'fail' })
+    const unit = unitOf('a', { retries: { max_attempts: 1, backoff_ms: 0 } })
+    before.submit(unit)
+    ok(before.drain())
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.addNode(1)
+    mesh.submit(unit)
+    equal(mesh.outcomes.get(unit.id)?.status, 'failed')
+    equal(mesh.outcomes.get(unit.id)?.error?.code, 'executor.crashed')
+    equal(mesh.items('units.ended').length, 0)
+    mesh.audit()
+  })
+
+  it('goes on with a quorum whose nodes are back with what they hold', () => {
+    const before = new GatewayMesh()
+    before.open()
+    const nodes = [0, 1].map((number) => before.addNode(number, { manner: 'withhold' }))
+    const unit = unitOf('q', { verification: { mode: 'quorum', replicas: 2 } })
+    before.submit(unit)
+    before.run(100)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    for (const [number, node] of nodes.entries()) {
+      const [offer] = node.granted
+      ok(offer !== undefined)
+      const back = mesh.addNode(number, { manner: 'silent', holding: [offer.lease_id] })
+      mesh.feed(resultOf(back.id, attestationOf(back, offer, unit, 'honest'), mesh.nowMs))
+    }
+    mesh.run(100)
+    equal(mesh.outcomes.get(unit.id)?.verification, 'agreed')
+    equal(mesh.items('units.reserved').length, 0)
+    mesh.audit()
+  })
+})
