@@ -1,10 +1,40 @@
 /** The real gateway with whole nodes over the real network, a real ledger on disk and a real bill. */
 import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
+import {
+  type Attestation,
+  encodeAttestation,
+  FRAMES,
+  type Frame,
+  type MeshId,
+  type NodeFrame,
+  openFrame,
+  parseLeaseId,
+  sealFrame,
+  signMessage,
+  signResults
+} from '#contracts'
 import { balancesSumToZero } from '#ledger'
-import { ControlHost, joinedNode } from '../support/control-host.ts'
-import { SESSION, unitOf } from '../support/gateway-mesh.ts'
-import { withCode } from '../support/mesh-fixtures.ts'
-import { Started, until } from '../support/mesh-hosts.ts'
+import { createNetwork, type Link, type MeshNetwork, nodeSigner, nodeVerifier } from '#mesh-node'
+import { MemoryBlobs } from '#mesh-node/store'
+import { ControlHost, type ControlOptions, joinedNode } from '../support/control-host.ts'
+import { attestationOf, ModelNode, SESSION, unitOf } from '../support/gateway-mesh.ts'
+import { OTHER_MESH, seed, withCode } from '../support/mesh-fixtures.ts'
+import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
+
+const LEASE = parseLeaseId(`l${'12'.repeat(16)}`)
+const ATTESTATION: Attestation = attestationOf(
+  new ModelNode(60, {}),
+  {
+    lease_id: LEASE,
+    attempt: 1,
+    unit: new Uint8Array(0),
+    expires_at_ms: 0,
+    ttl_ms: 1,
+    commit: false
+  },
+  unitOf('nobody-asked'),
+  'honest'
+)
 
 describe('the gateway over the network', function () {
   this.timeout(60_000)
@@ -14,8 +44,9 @@ describe('the gateway over the network', function () {
   })
   afterEach(() => started.endAll())
 
-  async function control(dataDir?: string): Promise<ControlHost> {
-    const host = await ControlHost.start({ dataDir: dataDir ?? (await started.folder()) })
+  async function control(options: Partial<ControlOptions> = {}): Promise<ControlHost> {
+    const dataDir = options.dataDir ?? (await started.folder())
+    const host = await ControlHost.start({ ...options, dataDir })
     return started.add(host, async (one) => {
       await one.stop()
       deepEqual(one.fatal, [])
@@ -51,5 +82,172 @@ describe('the gateway over the network', function () {
     const host = await control()
     throws(() => host.gateway.submit(SESSION, []), withCode('gateway.session_unknown'))
     await rejects(host.gateway.close(SESSION, 'success', ''), withCode('gateway.session_unknown'))
+  })
+
+  it('goes on after it was killed: nothing runs or is billed twice', async () => {
+    const dataDir = await started.folder()
+    const blobs = new MemoryBlobs()
+    const first = await ControlHost.start({ dataDir, blobs })
+    const address = first.address
+    const listen = [address.replace(/\/p2p\/.*$/, '')]
+    await joinedNode(started, first)
+    await until(() => first.connected().length === 1, 'a node', 20_000)
+    await first.open()
+    const slow = Array.from({ length: 300 }, (_, index) => unitOf('noop', { index }))
+    const submissions = slow.map((unit) => ({ unit, edges: [] }))
+    first.gateway.submit(SESSION, submissions)
+    await until(() => first.outcomes.size > 0, 'a first outcome', 20_000)
+    // the session is not closed and no lease is handed back: as after a crash, the log alone remains
+    await first.stop()
+    const done = first.outcomes.size
+    const second = await control({ dataDir, blobs, listen })
+    await second.open()
+    second.gateway.submit(SESSION, submissions)
+    const outcomes = await second.outcome(...slow.map(({ id }) => id))
+    ok(outcomes.every(({ status }) => status === 'success'))
+    await second.gateway.close(SESSION, 'success', '00'.repeat(32))
+    deepEqual(second.ledger.fold.rejections(), [])
+    const history = await second.ledger.history(SESSION)
+    for (const { id } of slow) {
+      equal(history?.units.get(id)?.accepted.length, 1, 'each unit is accepted once')
+    }
+    ok(done > 0 && done <= slow.length)
+  })
+})
+
+describe('the gateway and hostile links', function () {
+  this.timeout(60_000)
+  let started: Started
+  let host: ControlHost
+  let stranger: MeshNetwork
+  let link: Link
+  const key = seed(60)
+  const signer = nodeSigner(key)
+
+  beforeEach(async () => {
+    started = new Started()
+    host = await ControlHost.start({ dataDir: await started.folder(), recoveryGraceMs: 0 })
+    started.add(host, (one) => one.stop())
+    stranger = await createNetwork({ seed: key, mesh: host.genesis.id, listen: [LOOPBACK] })
+    started.add(stranger, (one) => one.stop())
+    await stranger.dial(host.address)
+    link = await stranger.openLink(host.genesis.genesis.sequencer, 'work')
+  })
+  afterEach(async () => {
+    await started.endAll()
+    deepEqual(host.fatal, [], 'a stranger never brings the gateway down')
+  })
+
+  const hello: NodeFrame = {
+    kind: 'hello',
+    body: {
+      v: 1,
+      node: signer.peerId,
+      log: 'cd'.repeat(32),
+      descriptor: new ModelNode(60, {}).descriptor,
+      holding: [],
+      models: []
+    }
+  }
+  const sealed = (frame: Frame, mesh: MeshId = host.genesis.id, by = signer): Uint8Array =>
+    sealFrame(frame, { mesh, signer: by })
+
+  const cases: readonly (readonly [string, string, () => Uint8Array])[] = [
+    ['bytes that are no message', 'contracts.message_malformed', () => Uint8Array.of(1, 2, 3)],
+    ['a kind that nobody knows', 'wire.kind_unknown', () => Uint8Array.of(99, 0, 0)],
+    ["another mesh's message", 'contracts.signature_invalid', () => sealed(hello, OTHER_MESH)],
+    [
+      "another signer's message",
+      'contracts.signature_invalid',
+      () => sealed(hello, host.genesis.id, nodeSigner(seed(61)))
+    ],
+    [
+      'a bad signature',
+      'contracts.signature_invalid',
+      () => {
+        const bytes = sealed(hello)
+        bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+        return bytes
+      }
+    ],
+    [
+      "a kind byte that is not the message's",
+      'contracts.typ_mismatch',
+      () => {
+        const bytes = sealed(hello)
+        bytes[0] = 12
+        return bytes
+      }
+    ],
+    [
+      'a frame that only gateways send',
+      'wire.kind_unknown',
+      () => sealed({ kind: 'reveal', body: { v: 1, leases: [LEASE] } })
+    ],
+    [
+      'a payload that is not canonical',
+      'contracts.cbor_not_canonical',
+      () => {
+        const typ = FRAMES.heartbeat.typ
+        const payload = Uint8Array.of(0xa1, 0x61, 0x76, 0x18, 0x01)
+        const message = signMessage({ typ, mesh: host.genesis.id, payload, signer })
+        return Uint8Array.of(FRAMES.heartbeat.byte, ...message)
+      }
+    ],
+    [
+      'a result whose batch is of another signer',
+      'attestation.signer_mismatch',
+      () => {
+        const other = nodeSigner(seed(61))
+        const attestation = { ...ATTESTATION, node: other.peerId }
+        const batch = signResults([encodeAttestation(attestation)], {
+          mesh: host.genesis.id,
+          signer: other
+        })
+        const body = {
+          v: 1 as const,
+          head: batch.head,
+          attestations: [...batch.items],
+          outputs: []
+        }
+        return sealed({ kind: 'result', body })
+      }
+    ]
+  ]
+  for (const [what, code, bytes] of cases) {
+    it(`refuses ${what} by name and closes the link`, async () => {
+      let isClosed = false
+      link.onClose(() => {
+        isClosed = true
+      })
+      link.send(sealed(hello))
+      link.send(bytes())
+      await until(() => isClosed, 'the link to close', 10_000)
+      deepEqual(
+        host.reports.flatMap((report) => (report.type === 'refused' ? [report.code] : [])),
+        [code]
+      )
+    })
+  }
+
+  it('answers a result that nobody asked for as often as it comes, and keeps the link', async () => {
+    const heard: Uint8Array[] = []
+    link.onFrame((frame) => heard.push(frame))
+    link.send(sealed(hello))
+    await until(() => heard.length === 1, 'the welcome')
+    const attestation = { ...ATTESTATION, node: signer.peerId }
+    const batch = signResults([encodeAttestation(attestation)], { mesh: host.genesis.id, signer })
+    const body = { v: 1 as const, head: batch.head, attestations: [...batch.items], outputs: [] }
+    const frame = sealed({ kind: 'result', body })
+    link.send(frame)
+    link.send(frame)
+    const reasons = (): string[] =>
+      heard.slice(1).flatMap((raw) => {
+        const from = host.genesis.genesis.sequencer
+        const answer = openFrame(raw, { mesh: host.genesis.id, verifier: nodeVerifier, from })
+        return answer.kind === 'ack' ? answer.body.verdicts.map(({ reason }) => reason) : []
+      })
+    await until(() => reasons().length === 2, 'an answer to each')
+    deepEqual(reasons(), ['lease.unknown', 'lease.unknown'])
   })
 })

@@ -49,6 +49,8 @@ export interface ControlOptions {
   readonly judge?: Judge
   readonly blobs?: MemoryBlobs
   readonly sync?: boolean
+  readonly listen?: readonly string[]
+  readonly recoveryGraceMs?: number
 }
 
 function controlGenesis(key: number): SignedGenesis {
@@ -111,7 +113,10 @@ export class ControlHost {
         log: ledger.ownLog,
         trusted: new Set(),
         price: gatewayPrice(ledger),
-        tenantLeasesMax: null
+        tenantLeasesMax: null,
+        ...(options.recoveryGraceMs === undefined
+          ? {}
+          : { recoveryGraceMs: options.recoveryGraceMs })
       },
       {
         network,
@@ -148,7 +153,8 @@ export class ControlHost {
       isSequencer: true,
       sync: options.sync ?? false
     })
-    const network = await createNetwork({ seed: key, mesh: genesis.id, listen: [LOOPBACK] })
+    const listen = options.listen ?? [LOOPBACK]
+    const network = await createNetwork({ seed: key, mesh: genesis.id, listen })
     const host = new ControlHost({ genesis, network, ledger, options })
     await host.blobs.put(genesis.bytes, genesisCid(genesis.id))
     return host

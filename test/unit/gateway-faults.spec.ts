@@ -151,6 +151,12 @@ describe('gateway: faults of nodes', () => {
     equal(mesh.items('units.accepted').length, 0)
   })
 
+  it('asks for another timer when one fires a little early', () => {
+    const { mesh } = leased()
+    const effects = mesh.feed({ type: 'tick', nowMs: mesh.nowMs })
+    ok(effects.some(({ type }) => type === 'timer'))
+  })
+
   it('ignores a judgement of a unit that was cancelled meanwhile', () => {
     const { mesh, node, unit } = leased()
     const { attestation } = answerOf(node, unit)

@@ -169,4 +169,9 @@ export interface GatewayOptions {
   readonly price: (question: PriceQuestion) => number
   /** Concurrent leases of one tenant; null: no cap. */
   readonly tenantLeasesMax: number | null
+  /**
+   * How long after its start the gateway waits for nodes and sessions of before; RECOVERY_GRACE_MS
+   * where absent. 0 where there is nothing to go on with.
+   */
+  readonly recoveryGraceMs?: number
 }

@@ -37,7 +37,9 @@ export class GatewayMachine {
     for (const input of inputs) {
       // a clock that is set back must not make leases live again
       world.nowMs = Math.max(world.nowMs, input.nowMs)
-      if (world.nowMs >= this.#wakeAtMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
+      // a tick that comes a little early has used its timer up all the same
+      const isWoken = input.type === 'tick' || world.nowMs >= this.#wakeAtMs
+      if (isWoken) this.#wakeAtMs = Number.POSITIVE_INFINITY
       this.#housekeeping.run(world)
       this.#take(input)
       settleRest(world)

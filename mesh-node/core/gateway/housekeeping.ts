@@ -28,7 +28,7 @@ export class Housekeeping {
 
   /** Everything that is due now. */
   run(world: World): void {
-    world.graceUntilMs ??= world.nowMs + RECOVERY_GRACE_MS
+    world.graceUntilMs ??= world.nowMs + (world.options.recoveryGraceMs ?? RECOVERY_GRACE_MS)
     for (let due = world.timers.due(world.nowMs); due; due = world.timers.due(world.nowMs)) {
       switch (due.kind) {
         case 'lease':
