@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { collect, dataOption, inputOption, jsonOption, wholeNumber } from './options.ts'
+import { collect, dataOption, inputOption, jsonOption, outOption, wholeNumber } from './options.ts'
 
 type Settle = (outcome: Exit) => void
 
@@ -46,6 +46,7 @@ function addRun(kora: Command, context: CommandContext, settle: Settle): void {
     .addOption(bootstrapOption())
     .addOption(configOption())
     .addOption(new Option('--no-cache', 'run units again that were run before'))
+    .addOption(outOption())
     .addOption(
       new Option('--timeout <seconds>', 'cancel the session after this long').argParser(
         wholeNumber(1, 86_400)
@@ -108,11 +109,11 @@ function addSessions(kora: Command, context: CommandContext, settle: Settle): vo
       settle(await (await sessions()).cancel({ session, ...options }, context))
     }
   )
-  verb('result <session>', 'outputs, units and bill of a session').action(
-    async (session, options) => {
+  verb('result <session>', 'outputs, units and bill of a session')
+    .addOption(outOption())
+    .action(async (session, options) => {
       settle(await (await sessions()).result({ session, ...options }, context))
-    }
-  )
+    })
   verb('replay <session>', 'rebuild the session from the log and compare the state hash').action(
     async (session, options) => {
       settle(await (await sessions()).replay({ session, ...options }, context))

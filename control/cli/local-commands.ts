@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { dataOption, inputOption, jsonOption, wholeNumber } from './options.ts'
+import { dataOption, inputOption, jsonOption, outOption, wholeNumber } from './options.ts'
 
 /** More tenants' credit than any local run spends; a mesh for others sets its own. */
 const GRANT_MICRO_DEFAULT = 1_000_000_000
@@ -54,6 +54,7 @@ function addStudio(kora: Command, context: CommandContext, settle: Settle): void
     .addOption(inputOption())
     .addOption(dataOption())
     .addOption(new Option('--no-cache', 'run units again that were run before'))
+    .addOption(outOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -6,6 +6,8 @@ export const dataOption = () =>
     .env('KORA_DATA')
     .default('.kora')
 export const jsonOption = () => new Option('--json', 'print one JSON document').default(false)
+export const outOption = () =>
+  new Option('--out <folder>', 'write the outputs there: .npy, .bin and .json files')
 export const inputOption = () =>
   new Option('--input <name=file>', 'a graph input; repeat for more')
     .argParser(collectInput)

@@ -1,11 +1,12 @@
 /**
  * `control.json` in the data folder: how commands on this machine find the control node that runs
- * there. Readable by its owner alone, because the token in it is the right to spend.
+ * there. Readable by its owner alone, because the token in it is the right to spend. What a crash left
+ * behind counts as nothing: the lock of the ledger, not this file, keeps a second node out.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { MeshError, readShape } from '#contracts'
 
 const ControlFile = z.strictObject({
   pid: z.int().min(1),
@@ -17,10 +18,16 @@ const ControlFile = z.strictObject({
 })
 export type ControlFile = z.infer<typeof ControlFile>
 
+/** Loopback answers at once or never. */
+const CONNECT_MS_MAX = 2_000
+
 const pathIn = (dataFolder: string): string => join(dataFolder, 'control.json')
 
+/** Whole or not at all: who reads it meanwhile sees the file before. */
 export function writeControlFile(dataFolder: string, file: ControlFile): void {
-  writeFileSync(pathIn(dataFolder), `${JSON.stringify(file)}\n`, { mode: 0o600 })
+  const part = `${pathIn(dataFolder)}.part`
+  writeFileSync(part, `${JSON.stringify(file)}\n`, { mode: 0o600 })
+  renameSync(part, pathIn(dataFolder))
 }
 
 export function removeControlFile(dataFolder: string): void {
@@ -28,30 +35,38 @@ export function removeControlFile(dataFolder: string): void {
 }
 
 /** The running control node of this folder; null where none is, also after a crash. */
-export function readControlFile(dataFolder: string): ControlFile | null {
-  let text: string
+export async function findControl(dataFolder: string): Promise<ControlFile | null> {
+  const file = readControlFile(dataFolder)
+  // a process number is given again in time, so somebody must also answer where the file says
+  return file !== null && isAlive(file.pid) && (await answers(new URL(file.url))) ? file : null
+}
+
+function readControlFile(dataFolder: string): ControlFile | null {
   try {
-    text = readFileSync(pathIn(dataFolder), 'utf8')
+    const read = ControlFile.safeParse(JSON.parse(readFileSync(pathIn(dataFolder), 'utf8')))
+    return read.success ? read.data : null
   } catch {
     return null
   }
-  const file = readShape(ControlFile, parsed(text), 'control.not_running')
-  return alive(file.pid) ? file : null
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new MeshError('control.not_running', { reason: 'control.json is not JSON' }, { cause })
-  }
-}
-
-function alive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    // somebody else's process is alive too
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
+}
+
+function answers({ hostname, port }: URL): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect({ host: hostname, port: Number(port), timeout: CONNECT_MS_MAX })
+    const end = (is: boolean) => () => {
+      socket.destroy()
+      settle(is)
+    }
+    socket.once('connect', end(true)).once('error', end(false)).once('timeout', end(false))
+  })
 }

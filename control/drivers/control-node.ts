@@ -5,25 +5,27 @@
  */
 import { join } from 'node:path'
 import {
+  assert,
   type EventDraft,
+  type Fabric,
   type FabricSignal,
   isUnitId,
-  jsonView,
   MeshError,
-  openReceipt,
   parseCid,
   parseUnitId,
+  type SessionHistory,
   type SessionId,
   type TaskGraph,
   type ValueMap
 } from '#contracts'
-import type { Ledger } from '#ledger'
+import { type Ledger, ReceiptChecker } from '#ledger'
 import { type GatewayDriver, type MeshNetwork, nodeVerifier } from '#mesh-node'
 import type { DiskBlobStore } from '#mesh-node/store'
 import type { ResultCache } from '../cache/result-cache.ts'
 import { readGraph } from '../graph/read-graph.ts'
 import { runHandler } from '../handlers/index.ts'
 import type { ModelRegistry } from '../registry/model-registry.ts'
+import { outputFiles, outputsView } from '../session/output-view.ts'
 import type { SessionPorts } from '../session/ports.ts'
 import { readInputs } from '../session/read-inputs.ts'
 import { runSession } from '../session/session-driver.ts'
@@ -89,6 +91,9 @@ function sessionOf(signal: FabricSignal): string | null {
   }
 }
 
+/** As many as late watchers find in the feed. */
+const BROKEN_MAX = 1_000
+
 interface Running {
   readonly graph: TaskGraph
   readonly abort: AbortController
@@ -105,6 +110,8 @@ interface Job {
 export class ControlNode implements ControlService {
   readonly #parts: ControlParts
   readonly #running = new Map<SessionId, Running>()
+  /** Why sessions have no result, for whoever asks after they ended. */
+  readonly #broken = new Map<SessionId, Error>()
 
   constructor(parts: ControlParts) {
     this.#parts = parts
@@ -130,6 +137,12 @@ export class ControlNode implements ControlService {
     return this.#parts.network.addresses()
   }
 
+  /** The mesh as one session's fabric; the listener hears what is said of that session. */
+  fabric(session: SessionId, listener: (signal: FabricSignal) => void): Fabric {
+    this.#parts.signals.hear(session, listener)
+    return this.#parts.gateway
+  }
+
   /** Nodes that are connected and may work. */
   nodesReady(): number {
     return this.#parts.gateway
@@ -152,6 +165,9 @@ export class ControlNode implements ControlService {
     const { session } = nameSession(job.graph, job.inputs, job.requestId)
     if (this.#running.has(session) || this.#parts.recorded.has(session)) return session
     await keepSubmission(this.#parts.blobs, job.graph, job.inputs)
+    // the same request may have come a second time meanwhile
+    if (this.#running.has(session)) return session
+    this.#broken.delete(session)
     const abort = new AbortController()
     this.#parts.feed.begin(session)
     const ended = this.#run(session, job, abort.signal).finally(() => {
@@ -159,7 +175,7 @@ export class ControlNode implements ControlService {
       this.#parts.feed.end(session)
     })
     // whoever asks for the result gets the error; nobody may ask
-    ended.catch(() => {})
+    ended.catch((error: unknown) => this.#keepBroken(session, error))
     this.#running.set(session, { graph: job.graph, abort, ended })
     return session
   }
@@ -178,7 +194,10 @@ export class ControlNode implements ControlService {
 
   async result(session: SessionId): Promise<SessionDocument> {
     const running = this.#running.get(session)
-    return running === undefined ? this.#parts.recorded.result(session) : running.ended
+    if (running !== undefined) return running.ended
+    const broken = this.#broken.get(session)
+    if (broken !== undefined) throw broken
+    return this.#parts.recorded.result(session)
   }
 
   async cancel(session: SessionId): Promise<void> {
@@ -283,6 +302,12 @@ export class ControlNode implements ControlService {
     await this.#parts.close()
   }
 
+  #keepBroken(session: SessionId, error: unknown): void {
+    const oldest = this.#broken.keys().next().value
+    if (oldest !== undefined && this.#broken.size >= BROKEN_MAX) this.#broken.delete(oldest)
+    this.#broken.set(session, error instanceof Error ? error : new Error(String(error)))
+  }
+
   async #run(session: SessionId, job: Job, signal: AbortSignal): Promise<SessionDocument> {
     const { feed, folder, signals } = this.#parts
     const events = new EventLog(folder, session)
@@ -307,12 +332,9 @@ export class ControlNode implements ControlService {
   }
 
   #sessionPorts(session: SessionId, useCache: boolean): SessionPorts {
-    const { blobs, cache, gateway, judge, registry, signals } = this.#parts
+    const { blobs, cache, judge, registry } = this.#parts
     return {
-      fabric: (listener) => {
-        signals.hear(session, listener)
-        return gateway
-      },
+      fabric: (listener) => this.fabric(session, listener),
       blobs,
       cache: useCache ? cache : null,
       handle: (handler, args) => runHandler(handler, args),
@@ -326,25 +348,34 @@ export class ControlNode implements ControlService {
   async #document(result: SessionResult): Promise<SessionDocument> {
     const { ledger, recorded } = this.#parts
     const history = await ledger.history(result.session)
-    const receipts = [...(history?.units.values() ?? [])].flatMap((unit) => [
-      ...unit.accepted.map(({ receipt }) => receipt),
-      ...unit.voided.flatMap(({ receipt }) => (receipt === null ? [] : [receipt]))
-    ])
+    const files = recorded.keepOutputs(result.session, outputFiles(result.outputs))
     const document: SessionDocument = {
       ...result,
-      outputs: Object.fromEntries(
-        Object.entries(result.outputs).map(([name, value]) => [name, jsonView(value)])
-      ),
+      outputs: outputsView(result.outputs),
+      files,
       mesh: this.mesh,
       status: statusOf(result),
-      receipts_checked: receipts.map((receipt) =>
-        openReceipt(receipt, { mesh: ledger.genesis.id, verifier: nodeVerifier })
-      ).length,
+      receipts_checked: history === null ? 0 : checkReceipts(history, ledger),
       bill: recorded.bill(result.session)
     }
     recorded.keep(document)
     return document
   }
+}
+
+/** Checks signature and path of every receipt of the session; gives how many there are. */
+function checkReceipts({ units }: SessionHistory, { genesis }: Ledger): number {
+  const checker = new ReceiptChecker({ mesh: genesis.id, verifier: nodeVerifier })
+  let checked = 0
+  for (const { accepted, voided } of units.values()) {
+    for (const { receipt } of [...accepted, ...voided]) {
+      if (receipt === null) continue
+      const facts = checker.check(receipt)
+      assert(typeof facts !== 'string', `a receipt in the ledger is sound: ${facts}`)
+      checked += 1
+    }
+  }
+  return checked
 }
 
 const statusOf = ({ stop_reason }: SessionResult): SessionDocument['status'] =>

@@ -27,6 +27,8 @@ export interface SessionDocument extends Omit<SessionResult, 'outputs'> {
   readonly mesh: string | null
   readonly status: 'completed' | 'failed' | 'cancelled'
   readonly outputs: Readonly<Record<string, unknown>>
+  /** Outputs as files, whole: path by file name. */
+  readonly files: Readonly<Record<string, string>>
   /** Receipts in the ledger whose signature and path were checked. */
   readonly receipts_checked: number
   readonly bill: BillDocument | null

@@ -3,7 +3,7 @@
  * once, whole or not at all; never written over. Opens no store and no socket.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   DEFAULT_PRICES,
@@ -29,7 +29,6 @@ export interface MeshFolder {
   readonly seed: Uint8Array
   readonly signer: Signer
   readonly genesis: SignedGenesis
-  readonly incarnation: Uint8Array
 }
 
 /** One credit is a million micro: a thousand credits are more than any local run spends. */
@@ -45,7 +44,14 @@ export const genesisFile = (folder: string): string => join(folder, 'genesis.cbo
 const seedFile = (folder: string): string => join(folder, 'control.key')
 const incarnationFile = (folder: string): string => join(folder, 'incarnation')
 
-export const isMeshFolder = (folder: string): boolean => existsSync(genesisFile(folder))
+export const ledgerFolder = (folder: string): string => join(folder, 'ledger')
+
+/** Throws `control.genesis_lost` where the rest of a mesh lies: no second one is made beside it. */
+export function isMeshFolder(folder: string): boolean {
+  if (existsSync(genesisFile(folder))) return true
+  if (!existsSync(ledgerFolder(folder))) return false
+  throw new MeshError('control.genesis_lost', { file: genesisFile(folder), reason: 'no such file' })
+}
 
 /** Makes key and genesis; refuses a folder that already has a mesh. */
 export function createMeshFolder(
@@ -76,14 +82,13 @@ export function createMeshFolder(
     signer
   )
   writeWhole(genesisFile(folder), genesis.bytes)
-  return { folder, seed, signer, genesis, incarnation }
+  return { folder, seed, signer, genesis }
 }
 
 /** Opens the folder's mesh, checking that its parts belong together. */
 export function openMeshFolder(folder: string): MeshFolder {
-  const seed = readPart(seedFile(folder), SEED_BYTES)
-  const incarnation = readPart(incarnationFile(folder), INCARNATION_BYTES)
-  const genesis = openGenesis(readPart(genesisFile(folder)), nodeVerifier)
+  const seed = readSecret(seedFile(folder), SEED_BYTES)
+  const genesis = keptGenesis(genesisFile(folder))
   const signer = nodeSigner(seed)
   if (genesis.genesis.sequencer !== signer.peerId) {
     throw new MeshError('control.not_sequencer', {
@@ -91,46 +96,90 @@ export function openMeshFolder(folder: string): MeshFolder {
       peer: signer.peerId
     })
   }
-  return { folder, seed, signer, genesis, incarnation }
+  return { folder, seed, signer, genesis }
+}
+
+/**
+ * What makes the sequencer's log this one and no other: needed to begin it, and taken away when it has
+ * begun, so that a control node which lost its ledger never writes a second one under the same name.
+ */
+export function incarnationOf({ folder, signer, genesis }: MeshFolder): Uint8Array {
+  const { sequencer_log: log } = genesis.genesis
+  const path = incarnationFile(folder)
+  if (!existsSync(path)) throw new MeshError('ledger.sequencer_store_lost', { folder, log })
+  const incarnation = readSecret(path, INCARNATION_BYTES)
+  if (logIdOf(signer.peerId, incarnation) === log) return incarnation
+  throw new MeshError('control.key_lost', { file: path, reason: 'it belongs to another log' })
+}
+
+export function forgetIncarnation({ folder }: MeshFolder): void {
+  rmSync(incarnationFile(folder), { force: true })
 }
 
 export const openOrCreateMeshFolder = (folder: string, nowMs: number): MeshFolder =>
   isMeshFolder(folder) ? openMeshFolder(folder) : createMeshFolder(folder, DEFAULT_MESH, nowMs)
 
+/** The id of a mesh that is named by its id or by a file with its signed genesis. */
+export const meshNamed = (name: string): string =>
+  /^[0-9a-f]{64}$/.test(name) ? name : openGenesis(readPart(name), nodeVerifier).id
+
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new MeshError('control.folder_unusable', { folder, reason: reasonOf(cause) }, { cause })
+    throw unusable(folder, cause)
   }
 }
 
 /** The bytes of a secret file, drawn now where there is none: a start that was cut off goes on. */
 function keptSecret(path: string, length: number): Uint8Array {
   if (!existsSync(path)) writeWhole(path, randomBytes(length))
-  return readPart(path, length)
+  return readSecret(path, length)
 }
 
-function readPart(path: string, length?: number): Uint8Array {
+function readSecret(path: string, length: number): Uint8Array {
+  const bytes = readPart(path)
+  if (bytes === null)
+    throw new MeshError('control.key_lost', { file: path, reason: 'no such file' })
+  if (bytes.length === length) return bytes
+  const reason = `${bytes.length} bytes instead of ${length}`
+  throw new MeshError('control.key_lost', { file: path, reason })
+}
+
+/** The mesh is this file's bytes: one that was changed or cut is no other mesh but a lost one. */
+function keptGenesis(file: string): SignedGenesis {
+  const bytes = readPart(file)
   try {
-    const bytes = new Uint8Array(readFileSync(path))
-    if (length === undefined || bytes.length === length) return bytes
+    if (bytes !== null) return openGenesis(bytes, nodeVerifier)
   } catch (cause) {
-    throw new MeshError(
-      'control.folder_unusable',
-      { folder: path, reason: reasonOf(cause) },
-      { cause }
-    )
+    if (!(cause instanceof MeshError)) throw cause
+    throw new MeshError('control.genesis_lost', { file, reason: cause.code }, { cause })
   }
-  throw new MeshError('control.folder_unusable', { folder: path, reason: `not ${length} bytes` })
+  throw new MeshError('control.genesis_lost', { file, reason: 'no such file' })
 }
 
-/** Another name first, then the right one: a crash leaves no half of a file. */
+function readPart(path: string): Uint8Array | null {
+  try {
+    return new Uint8Array(readFileSync(path))
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    throw unusable(path, cause)
+  }
+}
+
+/** Another name first, then the right one: a crash or a full disk leaves no half of a file. */
 function writeWhole(path: string, bytes: Uint8Array): void {
   const part = `${path}.part`
-  writeFileSync(part, bytes, { mode: 0o600, flush: true })
-  renameSync(part, path)
+  try {
+    writeFileSync(part, bytes, { mode: 0o600, flush: true })
+    renameSync(part, path)
+  } catch (cause) {
+    rmSync(part, { force: true })
+    throw unusable(path, cause)
+  }
 }
 
-const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? cause.message : String(cause)
+function unusable(path: string, cause: unknown): MeshError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new MeshError('control.folder_unusable', { folder: path, reason }, { cause })
+}

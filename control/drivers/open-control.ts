@@ -3,13 +3,11 @@
  * that it starts on this machine. Opens in the order in which failures are cheapest, and closes all
  * of it again in the reverse order.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type Cid,
   type EntryContent,
   MeshError,
-  openGenesis,
   type PeerId,
   parseLogId,
   type SignedGenesis
@@ -34,7 +32,7 @@ import { SessionJudge } from '../verify/judge.ts'
 import { blobsFolder, ControlNode, SignalBoard } from './control-node.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
 import { startLocalNodes } from './local-nodes.ts'
-import { genesisFile, type MeshFolder, openOrCreateMeshFolder } from './mesh-folder.ts'
+import { genesisFile, type MeshFolder, meshNamed, openOrCreateMeshFolder } from './mesh-folder.ts'
 import { RecordedControl } from './recorded-control.ts'
 import { SessionFeed } from './session-feed.ts'
 
@@ -49,6 +47,8 @@ export interface ControlOptions {
 
 export interface OpenControl {
   readonly node: ControlNode
+  /** Rejects where the node cannot go on: a disk that refuses, a defect. Stop then; nothing is lost. */
+  readonly failed: Promise<never>
   close(): Promise<void>
 }
 
@@ -61,10 +61,11 @@ export async function openControl(
   const close = async (): Promise<void> => {
     for (const end of opened.splice(0).reverse()) await end()
   }
+  const { promise: failed, reject: fatal } = Promise.withResolvers<never>()
   try {
     const mesh = openOrCreateMeshFolder(options.data, Date.now())
     checkMesh(mesh.genesis, options.mesh)
-    const node = await assemble(mesh, options, { opened, say, close })
+    const node = await assemble(mesh, options, { opened, say, close, fatal })
     if (options.localNodes > 0) {
       const nodes = await startLocalNodes({
         count: options.localNodes,
@@ -74,7 +75,7 @@ export async function openControl(
       })
       opened.push(() => nodes.stop())
     }
-    return { node, close }
+    return { node, failed, close }
   } catch (error) {
     await close()
     throw error
@@ -85,12 +86,14 @@ interface Opening {
   readonly opened: (() => Promise<unknown>)[]
   readonly say: (line: string) => void
   readonly close: () => Promise<void>
+  /** A defect found where nobody waits for an answer. */
+  readonly fatal: (error: unknown) => void
 }
 
 async function assemble(
   mesh: MeshFolder,
   { listen, bootstrap }: ControlOptions,
-  { opened, say, close }: Opening
+  { opened, say, close, fatal }: Opening
 ): Promise<ControlNode> {
   const { folder, genesis, signer } = mesh
   const ledger = await openLedgerFolder(mesh)
@@ -150,13 +153,6 @@ async function assemble(
   })
 }
 
-/** A defect found where nobody waits for an answer: stop rather than go on with a wrong state. */
-function fatal(error: unknown): void {
-  queueMicrotask(() => {
-    throw error
-  })
-}
-
 interface Offer {
   readonly ledger: Ledger
   readonly blobs: DiskBlobStore
@@ -170,7 +166,7 @@ async function offerModels(
 ): Promise<void> {
   const contents: EntryContent[] = []
   for (const { cid, manifest, manifestBytes, blobs: parts } of models) {
-    for (const part of parts) if (!(await blobs.has(part.cid))) await blobs.putFile(part.path)
+    for (const part of parts) if (!(await blobs.has(part.cid))) await offerFile(part, blobs)
     await blobs.put(manifestBytes, cid)
     const { base_us: baseUs, us_per_kib: usPerKib } = manifest.cost
     gateway.knowModel({
@@ -188,21 +184,18 @@ async function offerModels(
   if (contents.length > 0) await ledger.append(contents)
 }
 
-/** `expected` is a mesh id or a genesis file; a folder of another mesh is refused. */
-function checkMesh(genesis: SignedGenesis, expected: string | null): void {
-  if (expected === null) return
-  const id = /^[0-9a-f]{64}$/.test(expected)
-    ? expected
-    : openGenesis(readGenesis(expected), nodeVerifier).id
-  if (id !== genesis.id)
-    throw new MeshError('genesis.other_mesh', { expected: id, found: genesis.id })
+/** A file that is not what its name says would keep every node waiting for one that nobody has. */
+async function offerFile(
+  { cid, path }: RegisteredModel['blobs'][number],
+  blobs: DiskBlobStore
+): Promise<void> {
+  const found = await blobs.putFile(path)
+  if (found !== cid) throw new MeshError('model.registry_corrupted', { folder: path, holds: found })
 }
 
-function readGenesis(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path))
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new MeshError('input.unreadable', { file: path, reason }, { cause })
-  }
+/** A folder of another mesh than the one named is refused. */
+function checkMesh(genesis: SignedGenesis, expected: string | null): void {
+  const id = expected === null ? genesis.id : meshNamed(expected)
+  if (id !== genesis.id)
+    throw new MeshError('genesis.other_mesh', { expected: id, found: genesis.id })
 }

@@ -3,7 +3,7 @@
  * commands where no control node runs, and is the reading half of one that does. Starts nothing.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import {
   bytesToHex,
   isSessionId,
@@ -13,6 +13,7 @@ import {
   type SessionId
 } from '#contracts'
 import type { AccountBalance, Ledger } from '#ledger'
+import type { OutputFile } from '../session/output-view.ts'
 import type {
   BillDocument,
   ExplainDocument,
@@ -36,6 +37,20 @@ export class RecordedControl {
     const path = this.#pathOf(parseSessionId(document.session))
     writeFileSync(`${path}.part`, JSON.stringify(document), { flush: true })
     renameSync(`${path}.part`, path)
+  }
+
+  /** Writes a session's outputs as files of its own folder; gives where they lie. */
+  keepOutputs(session: SessionId, files: readonly OutputFile[]): Readonly<Record<string, string>> {
+    const folder = resolve(this.#sessionsFolder, session)
+    mkdirSync(folder, { recursive: true })
+    const paths: Record<string, string> = {}
+    for (const { name, bytes } of files) {
+      const path = join(folder, name)
+      writeFileSync(`${path}.part`, bytes, { flush: true })
+      renameSync(`${path}.part`, path)
+      paths[name] = path
+    }
+    return paths
   }
 
   has(session: SessionId): boolean {

@@ -3,7 +3,7 @@
  * folder, or, where none runs, from what lies in the folder.
  */
 import { MeshError } from '#contracts'
-import { readControlFile } from '../../drivers/control-file.ts'
+import { findControl } from '../../drivers/control-file.ts'
 import type { ControlService } from '../../drivers/control-service.ts'
 import { HttpControl } from '../../drivers/http-client.ts'
 import { isMeshFolder, openMeshFolder } from '../../drivers/mesh-folder.ts'
@@ -15,7 +15,7 @@ export async function withReader<T>(
   dataFolder: string,
   use: (reader: Reader) => Promise<T>
 ): Promise<T> {
-  const running = readControlFile(dataFolder)
+  const running = await findControl(dataFolder)
   if (running !== null) return use(new HttpControl(running))
   if (!isMeshFolder(dataFolder)) throw new MeshError('control.no_mesh', { folder: dataFolder })
   const { openOfflineControl } = await import('../../drivers/offline-control.ts')
@@ -28,8 +28,8 @@ export async function withReader<T>(
 }
 
 /** The running control node; only it can cancel and follow. */
-export function runningControl(dataFolder: string): HttpControl {
-  const running = readControlFile(dataFolder)
+export async function runningControl(dataFolder: string): Promise<HttpControl> {
+  const running = await findControl(dataFolder)
   if (running === null) throw new MeshError('control.not_running', { folder: dataFolder })
   return new HttpControl(running)
 }

@@ -4,7 +4,7 @@
  */
 import { type Exit, MeshError, type SessionId } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { readControlFile } from '../../drivers/control-file.ts'
+import { findControl } from '../../drivers/control-file.ts'
 import type { ControlService, SessionDocument } from '../../drivers/control-service.ts'
 import { HttpControl } from '../../drivers/http-client.ts'
 import type { SessionProgress } from '../../session/progress.ts'
@@ -12,6 +12,7 @@ import { LiveProgress } from '../live-progress.ts'
 import type { InputFlags } from '../options.ts'
 import { sessionLines } from '../render.ts'
 import { type ControlFlags, controlSettings } from './control-options.ts'
+import { copyOutputs } from './outputs.ts'
 import { type ReadSubmission, readSubmission } from './submission.ts'
 
 export interface RunFlags extends ControlFlags {
@@ -19,14 +20,16 @@ export interface RunFlags extends ControlFlags {
   readonly input: InputFlags
   readonly cache: boolean
   readonly timeout?: number
+  readonly out?: string
   readonly json: boolean
 }
 
 export async function run(flags: RunFlags, context: CommandContext): Promise<Exit> {
   const submission = readSubmission(flags.graph, flags.input)
   const settings = controlSettings(flags)
-  const running = readControlFile(settings.data)
+  const running = await findControl(settings.data)
   if (running !== null) {
+    await checkRunning(running, settings.mesh)
     if (settings.localNodes > 0) {
       throw new MeshError('control.already_running', { folder: settings.data, pid: running.pid })
     }
@@ -40,14 +43,23 @@ export async function run(flags: RunFlags, context: CommandContext): Promise<Exi
   const { openControl } = await import('../../drivers/open-control.ts')
   const control = await openControl(settings, context.io.err)
   try {
-    return await follow(control.node, (session) => control.node.feed.follow(session), {
+    const ended = follow(control.node, (session) => control.node.feed.follow(session), {
       submission,
       flags,
       context
     })
+    return await Promise.race([ended, control.failed])
   } finally {
     await control.close()
   }
+}
+
+/** A running control node of another mesh than the one named is not what was meant. */
+async function checkRunning({ mesh }: ControlFile, named: string | null): Promise<void> {
+  if (named === null) return
+  const { meshNamed } = await import('../../drivers/mesh-folder.ts')
+  const expected = meshNamed(named)
+  if (expected !== mesh) throw new MeshError('genesis.other_mesh', { expected, found: mesh })
 }
 
 interface Task {
@@ -75,6 +87,7 @@ async function follow(
     await watch(progressOf(session), live)
     const document = await control.result(session)
     live.end()
+    if (flags.out !== undefined) copyOutputs(flags.out, document)
     print(document, flags, io)
     return document.status === 'completed' ? 'ok' : 'failed'
   } finally {

@@ -3,6 +3,7 @@ import { type Exit, MeshError, parseSessionId, type SessionId } from '#contracts
 import type { CommandContext } from '#mesh-node/cli'
 import { LiveProgress, progressLine } from '../live-progress.ts'
 import { explainLines, replayLines, sessionLines, statusLines } from '../render.ts'
+import { copyOutputs } from './outputs.ts'
 import { runningControl, withReader } from './reading.ts'
 
 export interface AskFlags {
@@ -22,7 +23,7 @@ export async function watch(
   { data, json, session }: AskFlags & { readonly session?: string },
   { io, signal }: CommandContext
 ): Promise<Exit> {
-  const control = runningControl(data)
+  const control = await runningControl(data)
   const id = session === undefined ? await newest(control) : parseSessionId(session)
   const live = new LiveProgress(io, Date.now)
   try {
@@ -40,7 +41,7 @@ export async function watch(
   return document.status === 'completed' ? 'ok' : 'failed'
 }
 
-async function newest(control: ReturnType<typeof runningControl>): Promise<SessionId> {
+async function newest(control: Awaited<ReturnType<typeof runningControl>>): Promise<SessionId> {
   const { sessions } = await control.status()
   const row = sessions.findLast(({ status }) => status === 'running') ?? sessions.at(-1)
   if (row === undefined) throw new MeshError('session.unknown', { session: 'none yet' })
@@ -61,17 +62,18 @@ export async function cancel(
   { data, json, session }: OfSession,
   { io }: CommandContext
 ): Promise<Exit> {
-  await runningControl(data).cancel(parseSessionId(session))
+  await (await runningControl(data)).cancel(parseSessionId(session))
   io.out(json ? JSON.stringify({ cancelled: session }) : `cancelled ${session}`)
   return 'ok'
 }
 
 export async function result(
-  { data, json, session }: OfSession,
+  { data, json, session, out }: OfSession & { readonly out?: string },
   { io }: CommandContext
 ): Promise<Exit> {
   const id = parseSessionId(session)
   const document = await withReader(data, (reader) => reader.result(id))
+  if (out !== undefined) copyOutputs(out, document)
   if (json) io.out(JSON.stringify(document))
   else for (const line of sessionLines(document)) io.out(line)
   return document.status === 'completed' ? 'ok' : 'failed'

@@ -1,14 +1,15 @@
 /** `kora studio run`: a graph on this machine alone. Loads nothing of the mesh. */
 import { join } from 'node:path'
 import type { Exit } from '#contracts'
-import { jsonView } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
 import { planGraph } from '../../plan/planner.ts'
+import { outputFiles, outputsView } from '../../session/output-view.ts'
 import type { SessionResult } from '../../session/session-result.ts'
 import { Studio } from '../../studio/studio.ts'
 import { LiveProgress } from '../live-progress.ts'
 import type { InputFlags } from '../options.ts'
 import { sessionLines } from '../render.ts'
+import { writeOutputs } from './outputs.ts'
 import { planLines } from './plan.ts'
 import { inputsOf, readSubmission } from './submission.ts'
 
@@ -17,6 +18,7 @@ export interface StudioFlags {
   readonly input: InputFlags
   readonly data: string
   readonly cache: boolean
+  readonly out?: string
   readonly json: boolean
 }
 
@@ -46,6 +48,7 @@ export async function studioRun(flags: StudioFlags, { io, signal }: CommandConte
       onProgress: (progress) => live.update(progress)
     })
     live.end()
+    if (flags.out !== undefined) writeOutputs(flags.out, outputFiles(result.outputs))
     show(result, flags, io)
     return result.stop_reason === 'success' ? 'ok' : 'failed'
   } finally {
@@ -57,9 +60,8 @@ export async function studioRun(flags: StudioFlags, { io, signal }: CommandConte
 function show(result: SessionResult, { json }: StudioFlags, io: CommandContext['io']): void {
   const document = {
     ...result,
-    outputs: Object.fromEntries(
-      Object.entries(result.outputs).map(([name, value]) => [name, jsonView(value)])
-    ),
+    outputs: outputsView(result.outputs),
+    files: {},
     mesh: null,
     status: statusOf(result),
     receipts_checked: 0,

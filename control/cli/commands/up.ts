@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Exit, MeshError } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { readControlFile, removeControlFile, writeControlFile } from '../../drivers/control-file.ts'
+import { findControl, removeControlFile, writeControlFile } from '../../drivers/control-file.ts'
 import { startHttpServer } from '../../drivers/http-server.ts'
 import { openControl } from '../../drivers/open-control.ts'
 import { type ControlFlags, controlSettings } from './control-options.ts'
@@ -15,7 +15,7 @@ const TOKEN_BYTES = 32
 
 export async function up(flags: UpFlags, { io, signal }: CommandContext): Promise<Exit> {
   const settings = controlSettings(flags)
-  const running = readControlFile(settings.data)
+  const running = await findControl(settings.data)
   if (running !== null)
     throw new MeshError('control.already_running', { folder: settings.data, pid: running.pid })
   const control = await openControl(settings, io.err)
@@ -51,7 +51,7 @@ export async function up(flags: UpFlags, { io, signal }: CommandContext): Promis
         )
         for (const session of resumed) io.out(`goes on: session ${session}`)
       }
-      await untilAborted(signal)
+      await Promise.race([untilAborted(signal), control.failed])
       io.err('stopping; sessions that still run go on with the next kora up')
       return 'ok'
     } finally {
