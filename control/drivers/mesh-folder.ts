@@ -121,7 +121,7 @@ export const openOrCreateMeshFolder = (folder: string, nowMs: number): MeshFolde
 
 /** The id of a mesh that is named by its id or by a file with its signed genesis. */
 export const meshNamed = (name: string): string =>
-  /^[0-9a-f]{64}$/.test(name) ? name : openGenesis(readPart(name), nodeVerifier).id
+  /^[0-9a-f]{64}$/.test(name) ? name : keptGenesis(name).id
 
 function makeFolder(folder: string): void {
   try {

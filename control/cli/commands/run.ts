@@ -4,7 +4,7 @@
  */
 import { type Exit, MeshError, type SessionId } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { findControl } from '../../drivers/control-file.ts'
+import { type ControlFile, findControl } from '../../drivers/control-file.ts'
 import type { ControlService, SessionDocument } from '../../drivers/control-service.ts'
 import { HttpControl } from '../../drivers/http-client.ts'
 import type { SessionProgress } from '../../session/progress.ts'
