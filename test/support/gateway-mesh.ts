@@ -155,7 +155,7 @@ export const rightAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`right 
 export const wrongAnswer = (unit: UnitId, liar: string): Cid =>
   cidOfBytes(utf8.encode(`wrong ${liar} ${unit}`))
 const unsureAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`unsure ${unit}`))
-const malformedAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`malformed ${unit}`))
+export const malformedAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`malformed ${unit}`))
 
 export class ModelNode {
   readonly id: PeerId
@@ -196,6 +196,24 @@ export interface MeshOptions {
   readonly trusted?: readonly number[]
   readonly price?: number
   readonly tenantLeasesMax?: number
+  /** Bad stand-ins for a port, planted so that a checker can be seen to find them; nothing is audited. */
+  readonly doubles?: PortDoubles
+}
+
+export interface PortDoubles {
+  readonly trusted?: ReadonlySet<string>
+  readonly judge?: (request: JudgeRequest) => JudgedUnit
+  readonly price?: (micro: number) => number
+  readonly inputs?: (input: GatewayInput) => GatewayInput
+  readonly effects?: (effect: GatewayEffect) => readonly GatewayEffect[]
+}
+
+/** A run on a node, honest or not: what an executor would have been seen to do. */
+export interface ModelExecution {
+  readonly node: PeerId
+  readonly unit: UnitId
+  readonly attempt: number
+  readonly lease: LeaseId
 }
 
 type UnitEntryKind = Extract<EntryContent['kind'], `units.${string}`>
@@ -210,19 +228,22 @@ export class GatewayMesh {
   readonly effects: GatewayEffect[] = []
   readonly refusals: string[] = []
   readonly auditor = new Auditor()
+  readonly executions: ModelExecution[] = []
+  readonly #doubles: PortDoubles | null
   readonly #due: { atMs: number; sequence: number; act: () => readonly GatewayInput[] }[] = []
   readonly #submitted = new Set<UnitId>()
   #sequence = 0
   #timerAtMs = Number.POSITIVE_INFINITY
   nowMs = 1_000
 
-  constructor({ trusted = [], price = 10, tenantLeasesMax }: MeshOptions = {}) {
+  constructor({ trusted = [], price = 10, tenantLeasesMax, doubles }: MeshOptions = {}) {
+    this.#doubles = doubles ?? null
     this.auditor.trusted = new Set(trusted.map(peer))
     this.machine = new GatewayMachine({
       gateway: GATEWAY,
       log: parseLogId('ab'.repeat(32)),
-      trusted: this.auditor.trusted,
-      price: ({ maxMicro }) => Math.min(price, maxMicro),
+      trusted: doubles?.trusted ?? this.auditor.trusted,
+      price: ({ maxMicro }) => doubles?.price?.(maxMicro) ?? Math.min(price, maxMicro),
       tenantLeasesMax: tenantLeasesMax ?? null
     })
   }
@@ -298,8 +319,10 @@ export class GatewayMesh {
   }
 
   feed(input: GatewayInput): readonly GatewayEffect[] {
-    const effects = this.machine.step(input)
-    for (const effect of effects) this.#perform(effect)
+    const effects = this.machine.step(this.#doubles?.inputs?.(input) ?? input)
+    for (const effect of effects) {
+      for (const one of this.#doubles?.effects?.(effect) ?? [effect]) this.#perform(one)
+    }
     return effects
   }
 
@@ -365,7 +388,7 @@ export class GatewayMesh {
 
   #perform(effect: GatewayEffect): void {
     this.effects.push(effect)
-    this.auditor.see(effect)
+    if (this.#doubles === null) this.auditor.see(effect)
     switch (effect.type) {
       case 'record':
         this.records.push(...effect.contents)
@@ -376,7 +399,7 @@ export class GatewayMesh {
         break
       }
       case 'judge': {
-        const items = effect.items.map(judgeByCid)
+        const items = effect.items.map(this.#doubles?.judge ?? judgeByCid)
         this.after(1, () => [{ type: 'judged', items, nowMs: this.nowMs }])
         break
       }
@@ -465,6 +488,10 @@ export class GatewayMesh {
   ): readonly GatewayInput[] {
     const { nowMs } = this
     const { lease_id } = offer
+    if (manner !== 'silent' && manner !== 'release') {
+      const { attempt } = offer
+      this.executions.push({ node: node.id, unit: unit.id, attempt, lease: lease_id })
+    }
     switch (manner) {
       case 'silent':
         return []
@@ -490,7 +517,15 @@ export class GatewayMesh {
         }
         return [{ type: 'failure', node: node.id, body: { v: 1, failures: [failure] }, nowMs }]
       }
-      default: {
+      case 'honest':
+      case 'lie':
+      case 'malformed':
+      case 'unsure':
+      case 'copy':
+      case 'withhold':
+      case 'duplicate':
+      case 'other-model':
+      case 'greedy': {
         const attestation = attestationOf(node, offer, unit, manner)
         node.answers.set(lease_id, attestation)
         if (!offer.commit) return this.#results(node, attestation, manner)
@@ -653,27 +688,21 @@ class Auditor {
   }
 
   #record(content: EntryContent): void {
-    switch (content.kind) {
-      case 'units.reserved':
-        for (const item of content.body.items) this.#reserved(item)
-        break
-      case 'units.accepted':
-        for (const { unit, attempt, lease, canonical } of content.body.items) {
-          this.#settled(lease, 10)
-          const { verification } = this.unit(unit).unit
-          const judged = this.#judgedOk.has(`${unit} ${attempt}`)
-          ok(verification.mode === 'none' || judged, 'what is accepted was judged ok')
-          if (canonical) {
-            ok(!this.#canonical.has(unit), 'a unit has one canonical result')
-            this.#canonical.add(unit)
-          }
+    if (content.kind === 'units.reserved') {
+      for (const item of content.body.items) this.#reserved(item)
+    } else if (content.kind === 'units.voided') {
+      for (const { lease } of content.body.items) this.#settled(lease, 0)
+    } else if (content.kind === 'units.accepted') {
+      for (const { unit, attempt, lease, canonical } of content.body.items) {
+        this.#settled(lease, 10)
+        const { verification } = this.unit(unit).unit
+        const judged = this.#judgedOk.has(`${unit} ${attempt}`)
+        ok(verification.mode === 'none' || judged, 'what is accepted was judged ok')
+        if (canonical) {
+          ok(!this.#canonical.has(unit), 'a unit has one canonical result')
+          this.#canonical.add(unit)
         }
-        break
-      case 'units.voided':
-        for (const { lease } of content.body.items) this.#settled(lease, 0)
-        break
-      default:
-        break
+      }
     }
   }
 

@@ -65,6 +65,11 @@ export class GatewayMachine {
 
   #take(input: GatewayInput): void {
     const world = this.#world
+    if (isFromNode(input)) {
+      const node = this.#alive(input.node)
+      if (node !== undefined) this.#takeFrom(node, input)
+      return
+    }
     switch (input.type) {
       case 'open':
         openSession(world, input)
@@ -97,10 +102,8 @@ export class GatewayMachine {
       }
       case 'tick':
         break
-      default: {
-        const node = this.#alive(input.node)
-        if (node !== undefined) this.#takeFrom(node, input)
-      }
+      default:
+        assertNever(input)
     }
   }
 
@@ -150,9 +153,17 @@ export class GatewayMachine {
   }
 }
 
-type NodeInput = Extract<
-  GatewayInput,
-  {
-    readonly type: 'claim' | 'withdraw' | 'commit' | 'result' | 'failure' | 'release' | 'heartbeat'
-  }
->
+const NODE_INPUTS = [
+  'claim',
+  'withdraw',
+  'commit',
+  'result',
+  'failure',
+  'release',
+  'heartbeat'
+] as const
+type NodeInput = Extract<GatewayInput, { readonly type: (typeof NODE_INPUTS)[number] }>
+
+/** What a node says once it has said hello. */
+const isFromNode = (input: GatewayInput): input is NodeInput =>
+  NODE_INPUTS.some((type) => type === input.type)
