@@ -180,9 +180,18 @@ export class ControlNode implements ControlService {
     return session
   }
 
-  /** Takes up every session that was opened and not closed; gives their ids. */
+  /**
+   * Takes up every session that was opened and not closed, and those that closed in the moment before
+   * their result was kept: their units are all in the ledger, so nothing of them is run again.
+   */
   async resume(): Promise<readonly SessionId[]> {
-    const open = this.#parts.ledger.fold.sessions().filter(({ stopReason }) => stopReason === null)
+    const { ledger, recorded } = this.#parts
+    const open = ledger.fold
+      .sessions()
+      .filter(
+        ({ session, stopReason }) =>
+          stopReason === null || (stopReason === 'success' && !recorded.has(session))
+      )
     const resumed: SessionId[] = []
     for (const { graphCid, inputsCid, requestId } of open) {
       const cids = { graphCid: parseCid(graphCid), inputsCid: parseCid(inputsCid) }
