@@ -19,13 +19,13 @@ import {
   type JudgeRequest
 } from '#mesh-node/core'
 import { GATEWAY, ModelNode, rightAnswer, SESSION, spec, unitOf } from '../support/gateway-mesh.ts'
+import { isQuick, recordResult } from './report.ts'
 
-const quick = process.env['BENCH_QUICK'] === '1'
 const SMALL = 1_000
-const LARGE = quick ? 5_000 : 100_000
+const LARGE = isQuick ? 5_000 : 100_000
 /** The driver hands a large graph over in parts of this size. */
 const STEP_UNITS = 1_000
-const REPEATS = quick ? 2 : 20
+const REPEATS = isQuick ? 2 : 20
 
 const unitsOf = (count: number): PackedUnit[] =>
   Array.from({ length: count }, (_, index) => unitOf('noop', { index }))
@@ -74,7 +74,7 @@ const judgeOk = ({ session, unit, candidates }: JudgeRequest): JudgedUnit => ({
   groups: [candidates.map(({ attempt }) => attempt)]
 })
 
-/** Time inside the machine alone, in milliseconds; the model nodes' share is not counted. */
+/** Processor time of the machine alone, in milliseconds: a busy neighbour does not count. */
 function machineMs(units: readonly PackedUnit[]): number {
   const machine = new GatewayMachine({
     gateway: GATEWAY,
@@ -101,9 +101,10 @@ function machineMs(units: readonly PackedUnit[]): number {
     }
   }
   const feed = (input: GatewayInput): void => {
-    const started = performance.now()
+    const before = process.threadCpuUsage()
     const effects = machine.step(input)
-    insideMs += performance.now() - started
+    const { user, system } = process.threadCpuUsage(before)
+    insideMs += (user + system) / 1000
     take(effects)
   }
   const budgets = { ...spec().budgets, max_cost_micro: Number.MAX_SAFE_INTEGER }
@@ -132,11 +133,23 @@ const median = (numbers: number[]): number =>
 
 const small = unitsOf(SMALL)
 const large = unitsOf(LARGE)
-for (let warm = 0; warm < (quick ? 1 : 10); warm++) machineMs(small)
+for (let warm = 0; warm < (isQuick ? 1 : 10); warm++) machineMs(small)
 const smallUs = median(Array.from({ length: REPEATS }, () => machineMs(small))) * (1000 / SMALL)
-const runs = quick ? 1 : 3
+const runs = isQuick ? 1 : 3
 const largeUs = median(Array.from({ length: runs }, () => machineMs(large))) * (1000 / LARGE)
-const rate = (us: number): string => `${Math.round(1_000_000 / us).toLocaleString('en')} units/s`
-console.log(`gateway machine, ${SMALL} units:  ${smallUs.toFixed(2)} us a unit, ${rate(smallUs)}`)
-console.log(`gateway machine, ${LARGE} units: ${largeUs.toFixed(2)} us a unit, ${rate(largeUs)}`)
-console.log(`cost of a unit, large over small: ${(largeUs / smallUs).toFixed(3)}`)
+const bench = 'gateway-machine'
+const rival = 'none: a part of the no-op benchmark'
+for (const [name, us] of [
+  [`${SMALL} units`, smallUs],
+  [`${LARGE} units`, largeUs]
+] as const) {
+  recordResult({ bench, name, value: 1_000_000 / us, unit: 'units/s', rival })
+}
+recordResult({
+  bench,
+  name: `cost of a unit, ${SMALL} over ${LARGE} units`,
+  value: smallUs / largeUs,
+  unit: 'ratio',
+  rival: 'the same machine, small graph',
+  ratio: smallUs / largeUs
+})

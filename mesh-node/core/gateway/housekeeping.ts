@@ -6,7 +6,7 @@
 import { assertNever, type EscalationTrigger } from '#contracts'
 import { lastingRefusal } from './eligibility.ts'
 import { HOUSEKEEPING_MS, RECOVERY_GRACE_MS } from './gateway-policy.ts'
-import type { LeaseRecord, UnitRecord } from './gateway-state.ts'
+import { isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { loseIfSilent } from './nodes.ts'
 import { tellUnknown } from './results.ts'
@@ -31,8 +31,9 @@ export class Housekeeping {
     world.graceUntilMs ??= world.nowMs + (world.options.recoveryGraceMs ?? RECOVERY_GRACE_MS)
     for (let due = world.timers.due(world.nowMs); due; due = world.timers.due(world.nowMs)) {
       switch (due.kind) {
-        case 'lease':
-          leaseDue(world, due.lease)
+        case 'leases':
+          world.endsPassed(due.atMs)
+          for (const lease of due.leases) if (isOutstanding(lease)) leaseDue(world, lease)
           break
         case 'retry':
           retryDue(world, due.unit)
@@ -80,7 +81,7 @@ function leaseDue(world: World, lease: LeaseRecord): void {
   if (lease.phase === 'committed' && unit.canonical === null) {
     // it waits for other replicas, which is not its fault
     const { dispatch_ms, run_ms } = unit.packed.unit.timeouts
-    world.timers.add(world.nowMs + dispatch_ms + run_ms, { kind: 'lease', lease })
+    world.endAt(lease, world.nowMs + dispatch_ms + run_ms)
     return
   }
   const code = node.connected ? 'lease.expired' : 'unit.lost'

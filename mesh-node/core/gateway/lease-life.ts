@@ -114,7 +114,7 @@ export function addLease(world: World, lease: LeaseRecord): void {
   lease.unit.leases.push(lease)
   lease.node.leases.add(lease)
   lease.node.working += 1
-  world.timers.add(lease.expiresAtMs, { kind: 'lease', lease })
+  world.endAt(lease, lease.expiresAtMs)
 }
 
 function sayGranted(world: World, lease: LeaseRecord): void {
@@ -141,7 +141,6 @@ export function resultArrived(world: World, lease: LeaseRecord): void {
   assert(lease.attestation !== null, 'a result has its attestation')
   finishWork(world, lease)
   setPhase(lease, 'judging')
-  world.timers.died()
   lease.node.leases.delete(lease)
   const model = lease.unit.packed.unit.model.cid
   if (model === null) return
@@ -194,7 +193,6 @@ export function voidLease(world: World, lease: LeaseRecord, end: LeaseEnd): void
   const hadResult = lease.attestation !== null
   if (isOutstanding(lease)) {
     finishWork(world, lease)
-    world.timers.died()
     node.leases.delete(lease)
   }
   setPhase(lease, 'ended')

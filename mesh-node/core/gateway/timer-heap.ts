@@ -1,6 +1,6 @@
 /**
  * Things that fall due, by time and then by order of arrival, so that equal inputs fire in equal
- * order. A thing that no longer matters is reported dead and swept out in bulk.
+ * order. A thing that no longer matters when its time comes is passed over.
  */
 import { assert } from '#contracts'
 import { Heap } from './heap.ts'
@@ -11,16 +11,12 @@ interface Entry<T> {
   readonly item: T
 }
 
-/** Sweeping costs one pass; it pays when at least this many and half of all are dead. */
-const DEAD_MIN = 1_024
-
 export class TimerHeap<T> {
   readonly #heap = new Heap<Entry<T>>(
     (a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence)
   )
   readonly #isDead: (item: T) => boolean
   #sequence = 0
-  #dead = 0
 
   constructor(isDead: (item: T) => boolean) {
     this.#isDead = isDead
@@ -44,16 +40,7 @@ export class TimerHeap<T> {
     while (this.nextAtMs <= nowMs) {
       const entry = this.#heap.pop()
       if (entry !== undefined && !this.#isDead(entry.item)) return entry.item
-      this.#dead = Math.max(0, this.#dead - 1)
     }
     return undefined
-  }
-
-  /** One of the items does not matter any more. */
-  died(): void {
-    this.#dead += 1
-    if (this.#dead < DEAD_MIN || this.#dead * 2 < this.#heap.size) return
-    this.#heap.sweep(({ item }) => !this.#isDead(item))
-    this.#dead = 0
   }
 }

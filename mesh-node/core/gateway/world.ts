@@ -34,7 +34,8 @@ import { TimerHeap } from './timer-heap.ts'
 import { classKeyOf, WaitingClass } from './waiting-class.ts'
 
 export type Due =
-  | { readonly kind: 'lease'; readonly lease: LeaseRecord }
+  /** Leases that end at one moment: those of one step share one entry. */
+  | { readonly kind: 'leases'; readonly atMs: number; readonly leases: LeaseRecord[] }
   | { readonly kind: 'retry'; readonly unit: UnitRecord; readonly atMs: number }
   | { readonly kind: 'reveal'; readonly unit: UnitRecord; readonly atMs: number }
   | { readonly kind: 'deadline'; readonly session: SessionRecord }
@@ -72,6 +73,8 @@ export class World implements EligibilityFacts {
   /** Until then nodes may speak of leases that nobody knows yet. */
   graceUntilMs: number | null = null
 
+  readonly #leaseEnds = new Map<number, LeaseRecord[]>()
+
   constructor(options: GatewayOptions) {
     this.options = options
   }
@@ -96,6 +99,23 @@ export class World implements EligibilityFacts {
       attempt: attempt ?? null,
       data
     })
+  }
+
+  /** The lease is looked at when it ends. */
+  endAt(lease: LeaseRecord, atMs: number): void {
+    const known = this.#leaseEnds.get(atMs)
+    if (known !== undefined) {
+      known.push(lease)
+      return
+    }
+    const leases = [lease]
+    this.#leaseEnds.set(atMs, leases)
+    this.timers.add(atMs, { kind: 'leases', atMs, leases })
+  }
+
+  /** Nothing more is entered for this moment. */
+  endsPassed(atMs: number): void {
+    this.#leaseEnds.delete(atMs)
   }
 
   /** Moves a unit by the table of `contracts/states.ts`; an illegal step asserts. */
@@ -145,10 +165,8 @@ export class World implements EligibilityFacts {
 /** Due things that no longer matter. */
 function isOver(due: Due): boolean {
   switch (due.kind) {
-    case 'lease':
-      return (
-        due.lease.phase === 'ended' || due.lease.phase === 'ok' || due.lease.phase === 'judging'
-      )
+    case 'leases':
+      return false
     case 'retry':
       return due.unit.notBeforeMs !== due.atMs
     case 'reveal':
