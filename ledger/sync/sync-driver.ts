@@ -15,6 +15,7 @@ import {
   openLedgerNews,
   openSyncFrame,
   type PeerId,
+  type SignedHead,
   SYNC_BUNDLE_BYTES,
   SYNC_BUNDLE_ENTRIES_MAX,
   SYNC_NEWS_WAITING_MAX,
@@ -51,6 +52,11 @@ export interface SyncPorts {
 
 export type NewsVerdict = 'accept' | 'reject' | 'ignore'
 
+/**
+ * Own batches of so long go out as one message: every message costs each peer a signature check, a
+ * write to its disk and a word to its neighbours, and nobody waits for a replica.
+ */
+const NEWS_GATHER_MS = 50
 /** A few bytes of CBOR around the entries of a gossip message. */
 const NEWS_OVERHEAD_BYTES = 1_024
 const ENTRY_OVERHEAD_BYTES = 5
@@ -65,7 +71,10 @@ export class LedgerSync {
   #newsWaiting = 0
   /** Own batches that have not been published: they go out as one. */
   #unpublished: LedgerBatch[] = []
-  #publishing: Promise<void> | null = null
+  #cancelPublish: (() => void) | null = null
+  #publishing: Promise<void> = Promise.resolve()
+  /** Heads between a message's check and its delivery. */
+  readonly #opened = new WeakMap<Uint8Array, OpenedNews>()
   #closed = false
 
   constructor(ports: SyncPorts) {
@@ -128,21 +137,27 @@ export class LedgerSync {
       })
   }
 
-  /** Ends when what was being published is out; closes no ledger. */
+  /** Ends when what was appended is published; closes no ledger. */
   async close(): Promise<void> {
     this.#closed = true
     this.#stopListening()
     this.#cancelTimer?.()
+    this.#publishNow()
     const links = [...this.#links.values()]
     this.#links.clear()
     await Promise.all(links.map((link) => link.close()))
     await this.#publishing
   }
 
-  #openNews(bytes: Uint8Array) {
+  #openNews(bytes: Uint8Array): OpenedNews {
+    const known = this.#opened.get(bytes)
+    if (known !== undefined) return known
     const news = openLedgerNews(bytes)
     const { ledger, verifier } = this.#ports
-    return { news, head: openHead(news.head, { mesh: ledger.genesis.id, verifier }) }
+    const head = openHead(news.head, { mesh: ledger.genesis.id, verifier })
+    const opened = { news, head }
+    this.#opened.set(bytes, opened)
+    return opened
   }
 
   /** Asks the peer that spoke of it where there is a link to it, else any other. */
@@ -157,25 +172,30 @@ export class LedgerSync {
     this.#step({ type: 'held', head: { log, seq, hash } })
     if (!batch.isOwn) return
     this.#unpublished.push(batch)
-    this.#publishing ??= this.#publish().finally(() => {
-      this.#publishing = null
-    })
+    if (this.#cancelPublish !== null) return
+    const { nowMs, setTimer } = this.#ports
+    this.#cancelPublish = setTimer(nowMs() + NEWS_GATHER_MS, () => this.#publishNow())
+  }
+
+  #publishNow(): void {
+    this.#cancelPublish?.()
+    this.#cancelPublish = null
+    this.#publishing = this.#publishing.then(() => this.#publish())
   }
 
   async #publish(): Promise<void> {
-    while (this.#unpublished.length > 0) {
-      const batches = this.#unpublished
-      this.#unpublished = []
-      const head = batches.at(-1)?.head.bytes
-      const entries = batches.flatMap((batch) => batch.entries.map((entry) => entry.bytes))
-      const bytes = entries.reduce((sum, raw) => sum + raw.length + ENTRY_OVERHEAD_BYTES, 0)
-      const fits = bytes + NEWS_OVERHEAD_BYTES <= GOSSIP_BYTES_MAX
-      const news = { v: 1, t: 'news', head, entries: fits ? entries : [] }
-      await this.#ports.publish(encodeCanonical(news)).catch((error: unknown) => {
-        // nobody heard it; the next exchange of digests makes it good
-        if (!(error instanceof Error)) throw error
-      })
-    }
+    const batches = this.#unpublished
+    this.#unpublished = []
+    const head = batches.at(-1)?.head.bytes
+    if (head === undefined) return
+    const entries = batches.flatMap((batch) => batch.entries.map((entry) => entry.bytes))
+    const bytes = entries.reduce((sum, raw) => sum + raw.length + ENTRY_OVERHEAD_BYTES, 0)
+    const fits = bytes + NEWS_OVERHEAD_BYTES <= GOSSIP_BYTES_MAX
+    const news = { v: 1, t: 'news', head, entries: fits ? entries : [] }
+    await this.#ports.publish(encodeCanonical(news)).catch((error: unknown) => {
+      // nobody heard it; the next exchange of digests makes it good
+      if (!(error instanceof Error)) throw error
+    })
   }
 
   #frame(number: LinkNumber, raw: Uint8Array): void {
@@ -260,6 +280,11 @@ export class LedgerSync {
     this.#step({ type: 'closed', link: number })
     link.close().catch(() => undefined)
   }
+}
+
+interface OpenedNews {
+  readonly news: ReturnType<typeof openLedgerNews>
+  readonly head: SignedHead
 }
 
 type WithoutTime = SyncInput extends infer Input

@@ -110,6 +110,19 @@ describe('ledger sync', () => {
     await until(() => sameState(control, node), 'gossip arrived')
   })
 
+  it('says in one message what was appended within a moment', async () => {
+    const gossip = new Gossip()
+    const control = await member(gossip, controlSigner)
+    const node = await member(gossip, nodeA)
+    connect(control, node)
+    await control.ledger.append(opening())
+    await until(() => sameState(control, node), 'the node has caught up')
+    gossip.messages.length = 0
+    for (let index = 0; index < 5; index++) await control.ledger.append([observed(index)])
+    await until(() => sameState(control, node), 'the node has heard of all')
+    ok(gossip.messages.length < 5, `${gossip.messages.length} messages for five batches`)
+  })
+
   it('fetches over a link what gossip lost or could not carry', async () => {
     const gossip = new Gossip()
     const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
