@@ -192,6 +192,9 @@ export function statusLines(status: StatusDocument): string[] {
 const backendText = (backend: UnitRow['executions'][number]['backend']): string =>
   backend === null ? '-' : `${backend.runtime}/${backend.provider}`
 
+/** A node, or the words that stand where no single node is refused. */
+const refusedName = (node: string): string => (node.startsWith('(') ? node : shortId(node))
+
 export function explainLines(explained: ExplainDocument): string[] {
   return [
     `unit ${explained.unit}: ${explained.state}`,
@@ -210,7 +213,7 @@ export function explainLines(explained: ExplainDocument): string[] {
     '',
     ...table(
       ['node', 'refused by rule', 'detail'],
-      explained.refusals.map((row) => [shortId(row.node), row.rule, row.detail])
+      explained.refusals.map((row) => [refusedName(row.node), row.rule, row.detail])
     ),
     `next: ${explained.next}`
   ]

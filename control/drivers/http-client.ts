@@ -130,6 +130,7 @@ export class HttpControl implements ControlService {
         ...(signal === undefined ? {} : { signal })
       })
     } catch (cause) {
+      if (signal?.aborted === true) throw signal.reason
       throw new MeshError('control.not_running', { url: this.#file.url }, { cause })
     }
   }
