@@ -27,6 +27,8 @@ const FOLDERS = ['contracts', 'ledger', 'mesh-node', 'browser-node', 'control', 
 const PAGES = ['LICENSE', 'README.md', 'CHANGELOG.md']
 /** Installed with this package, so that none of its own dependencies is. */
 const BUNDLED = '@moonshine-ai/moonshine-js'
+/** A checkout brings its own Node, and serves from 20 on; what is installed runs on the user's. */
+const ENGINES = { node: '>=22.18' }
 /** What an application gets from `import ... from 'kora-mesh'`. */
 const MAIN_DOOR = '#control'
 
@@ -36,7 +38,6 @@ const MANIFEST = z.object({
   description: z.string(),
   license: z.string(),
   type: z.string(),
-  engines: z.record(z.string(), z.string()),
   bin: z.record(z.string(), z.string()),
   imports: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])),
   dependencies: z.record(z.string(), z.string())
@@ -120,6 +121,7 @@ function writeManifest(): void {
   const named = doors.map(({ name, target }) => [name.replace('#', './'), target])
   const manifest = {
     ...own,
+    engines: ENGINES,
     imports: Object.fromEntries(doors.map(({ name, target }) => [name, target])),
     exports: Object.fromEntries([...main, ...named, ['./package.json', './package.json']]),
     bundleDependencies: [BUNDLED]
