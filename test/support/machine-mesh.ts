@@ -7,6 +7,8 @@ import {
   type Attestation,
   assertNever,
   cidOfBytes,
+  type EntryContent,
+  type EventDraft,
   encodeAttestation,
   type GatewayFrame,
   type LeaseId,
@@ -28,7 +30,15 @@ import {
   GatewayMachine
 } from '#mesh-node/core'
 import { agentOptions } from './agent-fixtures.ts'
-import { GATEWAY, judgeByCid, peer, rightAnswer, SESSION, spec } from './gateway-mesh.ts'
+import {
+  GATEWAY,
+  judgeByCid,
+  type ModelExecution,
+  peer,
+  rightAnswer,
+  SESSION,
+  spec
+} from './gateway-mesh.ts'
 
 const FRAME_MS = 1
 const RUN_MS = 10
@@ -54,12 +64,20 @@ export class MachineMesh {
   readonly announcements: { readonly batch: string }[] = []
   readonly claims = new Map<PeerId, number>()
   readonly refusals: string[] = []
+  readonly events: EventDraft[] = []
+  readonly records: EntryContent[] = []
+  /** Runs in executors, in order. */
+  readonly runs: ModelExecution[] = []
+  readonly #copies: number
+  readonly #attempts = new Map<LeaseId, number>()
   #due: { atMs: number; order: number; act: () => void }[] = []
   #order = 0
   #gatewayWake = 0
   nowMs = 1_000_000
 
-  constructor() {
+  /** `copies`: how often every frame arrives, as a link that repeats itself would have it. */
+  constructor({ copies = 1 }: { readonly copies?: number } = {}) {
+    this.#copies = copies
     this.gateway = new GatewayMachine({
       gateway: GATEWAY,
       log: parseLogId('ab'.repeat(32)),
@@ -190,7 +208,11 @@ export class MachineMesh {
         return
       }
       case 'record':
+        this.records.push(...effect.contents)
+        return
       case 'event':
+        this.events.push(effect.event)
+        return
       case 'refuse-session':
       case 'drop':
         return
@@ -259,6 +281,9 @@ export class MachineMesh {
 
   #execute(member: Member, lease: LeaseId, unit: PackedUnit, runMs: number): void {
     this.executions.set(lease, (this.executions.get(lease) ?? 0) + 1)
+    const { node } = member.options
+    const attempt = this.#attempts.get(lease) ?? 0
+    this.runs.push({ node, unit: unit.id, attempt, lease })
     member.runs.set(lease, unit)
     const startedMs = this.nowMs
     this.#at(this.nowMs + runMs, () => {
@@ -273,9 +298,11 @@ export class MachineMesh {
 
   #onLink(member: Member, act: () => void): void {
     const { link } = member
-    this.#at(this.nowMs + FRAME_MS, () => {
-      if (member.linked && member.link === link) act()
-    })
+    for (let copy = 0; copy < this.#copies; copy++) {
+      this.#at(this.nowMs + FRAME_MS + copy, () => {
+        if (member.linked && member.link === link) act()
+      })
+    }
   }
 
   #toAgent(member: Member, frame: GatewayFrame): void {
@@ -292,6 +319,7 @@ export class MachineMesh {
         case 'ack':
           return this.#agent(member, { type: 'ack', gateway, verdicts: frame.body.verdicts, nowMs })
         case 'grant': {
+          for (const one of frame.body.leases) this.#attempts.set(one.lease_id, one.attempt)
           const offers = frame.body.leases.map((one) => ({
             lease: one.lease_id,
             attempt: one.attempt,
