@@ -19,7 +19,7 @@ import {
 } from '#contracts'
 import { Ledger } from '#ledger'
 import type { AgentStatus } from '#mesh-node/core'
-import { type EngineStats, ExecutorPool } from '#mesh-node/exec'
+import { type EngineStats, ExecutorPool, type Provider } from '#mesh-node/exec'
 import { DiskBlobStore } from '#mesh-node/store'
 import { AgentDriver } from './agent/agent-driver.ts'
 import { systemClock } from './agent/clock-driver.ts'
@@ -64,6 +64,8 @@ export interface NodeOptions {
   /** All executors together. */
   readonly memoryMb: number
   readonly cacheMb: number
+  /** What runs the models; cpu where absent. */
+  readonly provider?: Provider
   readonly drainGraceMs: number
   readonly drill: Drill | null
 }
@@ -175,7 +177,11 @@ async function assemble(
     fatal: ports.fatal
   })
   opened.push(() => sync.close())
-  const engine = new ExecutorPool({ slots: options.slots, inputRoots: [store.dir] })
+  const engine = new ExecutorPool({
+    slots: options.slots,
+    inputRoots: [store.dir],
+    provider: options.provider ?? 'cpu'
+  })
   opened.push(() => engine.close())
   const driver = new AgentDriver(
     agentOptions(options, { genesis, node: signer.peerId, log: ledger.ownLog, engine }),
@@ -258,7 +264,8 @@ function agentOptions(
       zones: [...options.zones],
       region: options.region,
       memory_mb: runMemoryMb,
-      accelerators: [],
+      accelerators:
+        options.provider === undefined || options.provider === 'cpu' ? [] : [options.provider],
       slots: options.slots,
       queue_max: options.queueMax,
       backend: engine.backend

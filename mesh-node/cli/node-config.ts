@@ -81,6 +81,7 @@ export function nodeOptionsOf(settings: NodeSettings): NodeOptions {
     queueMax: settings.queue,
     memoryMb: settings.memory_mb,
     cacheMb: settings.model_cache_mb,
+    provider: settings.provider,
     drainGraceMs: settings.drain_grace_ms,
     drill: settings.drill
   }

@@ -6,6 +6,7 @@ import { availableParallelism, homedir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { NAME_CHARS_MAX, NODE_LEASES_MAX, TIERS, text, UNIT_KINDS } from '#contracts'
+import { PROVIDERS } from '#mesh-node/exec'
 import { DRILLS } from '../agent/drill.ts'
 
 const whole = (min: number, max: number) => z.int().min(min).max(max)
@@ -29,6 +30,7 @@ export const NodeSettings = z.strictObject({
   queue: whole(1, NODE_LEASES_MAX),
   memory_mb: whole(128, 1_000_000),
   model_cache_mb: whole(16, 100_000_000),
+  provider: z.enum(PROVIDERS),
   drain_grace_ms: whole(0, 600_000),
   log_level: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']),
   drill: z.enum(DRILLS).nullable()
@@ -104,6 +106,11 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     syntax: 'number',
     summary: 'disk for models and data; the longest unused go first'
   },
+  provider: {
+    flag: '--provider <name>',
+    syntax: 'text',
+    summary: `what runs the models: ${PROVIDERS.join(', ')}; see GPU in the README`
+  },
   drain_grace_ms: {
     flag: '--drain-grace-ms <n>',
     syntax: 'number',
@@ -137,6 +144,7 @@ export const defaults = (): Omit<NodeSettings, 'mesh'> => ({
   queue: 16,
   memory_mb: Math.max(512, Math.floor(totalmem() / 2 ** 21)),
   model_cache_mb: 10_240,
+  provider: 'cpu',
   drain_grace_ms: 10_000,
   log_level: 'info',
   drill: null

@@ -14,3 +14,4 @@ export type {
   Signature
 } from './engine.ts'
 export { ExecutorPool, type ExecutorPoolOptions } from './executor-pool.ts'
+export { PROVIDERS, type Provider } from './protocol.ts'

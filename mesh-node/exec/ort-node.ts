@@ -4,6 +4,7 @@
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { OPTIMISATION_LEVEL } from './backend-class.ts'
+import type { Provider } from './protocol.ts'
 import {
   type OrtSession,
   type Runtime,
@@ -13,7 +14,7 @@ import {
 } from './runners/runtime.ts'
 
 interface OrtNodeOptions {
-  readonly provider: 'cpu' | 'webgpu' | 'cuda'
+  readonly provider: Provider
   readonly threads: number
 }
 

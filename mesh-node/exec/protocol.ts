@@ -15,7 +15,8 @@ export type WireInput =
     }
   | { readonly kind: 'encoded'; readonly path: string }
 
-export type Provider = 'cpu' | 'webgpu' | 'cuda'
+export const PROVIDERS = ['cpu', 'webgpu', 'cuda'] as const
+export type Provider = (typeof PROVIDERS)[number]
 
 export type ChildRequest =
   | {
