@@ -32,12 +32,17 @@ export function writeHead(
   major: Major,
   argument: number
 ): number {
-  const length = headLength(argument)
   const first = major << 5
-  if (length === 1) {
+  if (argument < 24) {
     target[offset] = first | argument
     return offset + 1
   }
+  if (argument < 0x100) {
+    target[offset] = first | 24
+    target[offset + 1] = argument
+    return offset + 2
+  }
+  const length = headLength(argument)
   target[offset] = first | (24 + Math.log2(length - 1))
   let rest = argument
   for (let at = offset + length - 1; at > offset; at--) {

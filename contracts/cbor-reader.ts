@@ -7,12 +7,14 @@
 
 import { HALF_NAN, halfBits, isSingle, numberOfHalf } from './cbor-float.ts'
 import { MAJOR } from './cbor-head.ts'
+import { KeyTexts } from './cbor-keys.ts'
 import { MeshError } from './errors.ts'
 import { CBOR_DEPTH_MAX } from './limits.ts'
 
 const TWO_32 = 0x1_0000_0000
-/** Beyond this, `TextDecoder` beats the loop. */
-const LOOP_BYTES_MAX = 64
+/** Beyond this, `TextDecoder` beats the loop, which makes one string per character. */
+const LOOP_BYTES_MAX = 12
+const keys = new KeyTexts()
 /** Text as the RFC wants it: invalid UTF-8 is refused and a leading U+FEFF is kept. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -164,7 +166,16 @@ export class CborReader {
   #key(): string {
     const first = this.#need(1)
     if (first >> 5 !== MAJOR.text) throw this.#malformed('a key that is not text')
-    return this.#text(this.#length(first & 31))
+    const length = this.#length(first & 31)
+    const start = this.#at
+    const known = keys.find(this.#bytes, start, length)
+    if (known !== undefined) {
+      this.#at += length
+      return known
+    }
+    const text = this.#text(length)
+    keys.keep(this.#bytes, start, text)
+    return text
   }
 
   /** Bytewise order of two encoded keys, the second ending where the reader stands. */

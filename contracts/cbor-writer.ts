@@ -7,8 +7,8 @@
 
 import { halfBits, isSingle } from './cbor-float.ts'
 import { headLength, MAJOR, type Major, writeHead } from './cbor-head.ts'
+import { KeyOrders } from './cbor-keys.ts'
 import { MeshError } from './errors.ts'
-import { compareBytes } from './hex.ts'
 import { CBOR_DEPTH_MAX } from './limits.ts'
 
 /** Holds nearly every message; a larger document makes the buffer grow for itself alone. */
@@ -20,8 +20,7 @@ const LOOP_CHARACTERS_MAX = 64
 const TWO_53 = 1n << 53n
 const TWO_64 = 1n << 64n
 const utf8 = new TextEncoder()
-// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked
-const ASCII = /^[\x00-\x7f]*$/
+const orders = new KeyOrders()
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -79,11 +78,11 @@ export class CborWriter {
   }
 
   #map(fields: Fields, depth: number): void {
-    const keys = sortedKeys(Object.keys(fields))
+    const keys = orders.orderOf(Object.keys(fields))
     this.#head(MAJOR.map, keys.length)
-    for (const key of keys) {
-      this.#text(key)
-      this.#value(fields[key], depth)
+    for (const { text, bytes } of keys) {
+      this.#short(bytes)
+      this.#value(fields[text], depth)
     }
   }
 
@@ -168,6 +167,14 @@ export class CborWriter {
     this.#length += bytes.length
   }
 
+  /** As `#append`, for a few bytes: a call of `set` costs more than the loop. */
+  #short(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    const start = this.#length
+    for (let i = 0; i < bytes.length; i++) this.#bytes[start + i] = bytes[i] ?? 0
+    this.#length = start + bytes.length
+  }
+
   #reserve(more: number): void {
     const needed = this.#length + more
     if (needed > this.#bytes.length) this.#resize(Math.max(needed, 2 * this.#bytes.length))
@@ -184,17 +191,6 @@ export class CborWriter {
 function isPlainObject(value: object): value is Fields {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
-}
-
-/** Bytewise order of the encoded keys: the shorter in UTF-8 first, then byte by byte. */
-function sortedKeys(keys: string[]): string[] {
-  if (!keys.every((key) => ASCII.test(key))) {
-    return keys
-      .map((key) => ({ key, bytes: utf8.encode(key) }))
-      .sort((a, b) => a.bytes.length - b.bytes.length || compareBytes(a.bytes, b.bytes))
-      .map(({ key }) => key)
-  }
-  return keys.sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
 }
 
 function refused(reason: string): MeshError {

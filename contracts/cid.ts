@@ -9,7 +9,6 @@
 import { base32 } from 'multiformats/bases/base32'
 import { sha256 } from '#contracts/platform'
 import { MeshError } from './errors.ts'
-import { equalBytes } from './hex.ts'
 
 declare const brand: unique symbol
 /** Text of a CID that `parseCid` has seen or a function here has made. */
@@ -21,8 +20,15 @@ const CODEC_DAG_CBOR = 0x71
 const SHA2_256 = 0x12
 const DIGEST_BYTES = 32
 const HEAD_BYTES = 4
-/** 'b' and 36 bytes in base32 without padding. */
+/**
+ * 'b' and 36 bytes in base32 without padding: version, codec, hash and length fill the first 32 bits,
+ * and of the 290 bits that 58 characters hold the last two must be zero.
+ */
+const CID = /^baf[ky]rei[a-h][a-z2-7]{50}[aeimquy4]$/
 const CID_CHARACTERS = 59
+const ALPHABET = new TextEncoder().encode('abcdefghijklmnopqrstuvwxyz234567')
+const MULTIBASE_BASE32 = 0x62
+const ascii = new TextDecoder()
 
 /** The id of a blob: a model, a tensor, a file. */
 export function cidOfBytes(bytes: Uint8Array): Cid {
@@ -43,27 +49,26 @@ export function cidOfBlobDigest(digest: Uint8Array): Cid {
 }
 
 export function parseCid(text: string): Cid {
-  if (bytesOfCid(text) === undefined) {
+  if (!CID.test(text)) {
     throw new MeshError('contracts.cid_malformed', { text: text.slice(0, 80) })
   }
   return text as Cid
 }
 
 export function isCid(text: string): text is Cid {
-  return bytesOfCid(text) !== undefined
+  return CID.test(text)
 }
 
 export function cidDigest(cid: Cid): Uint8Array {
-  const bytes = bytesOfCid(cid)
-  if (bytes === undefined)
-    throw new MeshError('contracts.cid_malformed', { text: cid.slice(0, 80) })
-  return bytes.slice(HEAD_BYTES)
+  return base32.decode(parseCid(cid)).slice(HEAD_BYTES)
 }
 
 /** Whether the bytes are the content that the id names. */
 export function cidMatches(cid: Cid, bytes: Uint8Array): boolean {
-  return equalBytes(cidDigest(cid), sha256(bytes))
+  return cidOfDigest(codecOf(parseCid(cid)), sha256(bytes)) === cid
 }
+
+const codecOf = (cid: Cid): number => (cid[3] === 'k' ? CODEC_RAW : CODEC_DAG_CBOR)
 
 function cidOfDigest(codec: number, digest: Uint8Array): Cid {
   const bytes = new Uint8Array(HEAD_BYTES + DIGEST_BYTES)
@@ -72,21 +77,24 @@ function cidOfDigest(codec: number, digest: Uint8Array): Cid {
   bytes[2] = SHA2_256
   bytes[3] = DIGEST_BYTES
   bytes.set(digest, HEAD_BYTES)
-  return base32.encode(bytes) as string as Cid
+  return encoded(bytes) as Cid
 }
 
-/** The 36 bytes, or undefined for anything but the one spelling of a CID that we use. */
-function bytesOfCid(text: string): Uint8Array | undefined {
-  if (text.length !== CID_CHARACTERS) return undefined
-  let bytes: Uint8Array
-  try {
-    bytes = base32.decode(text)
-  } catch {
-    return undefined
+/** Base32 with its multibase letter; the library's encoder takes several times as long. */
+function encoded(bytes: Uint8Array): string {
+  const characters = new Uint8Array(CID_CHARACTERS)
+  characters[0] = MULTIBASE_BASE32
+  let at = 1
+  let waiting = 0
+  let bits = 0
+  for (const byte of bytes) {
+    waiting = ((waiting << 8) | byte) & 0xfff
+    bits += 8
+    while (bits >= 5) {
+      bits -= 5
+      characters[at++] = ALPHABET[(waiting >> bits) & 31] ?? 0
+    }
   }
-  const [version, codec, hash, digestBytes] = bytes
-  if (bytes.length !== HEAD_BYTES + DIGEST_BYTES || version !== VERSION_1) return undefined
-  if (codec !== CODEC_RAW && codec !== CODEC_DAG_CBOR) return undefined
-  if (hash !== SHA2_256 || digestBytes !== DIGEST_BYTES) return undefined
-  return base32.encode(bytes) === text ? bytes : undefined
+  characters[at] = ALPHABET[(waiting << (5 - bits)) & 31] ?? 0
+  return ascii.decode(characters)
 }

@@ -3,12 +3,17 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { encode as cborgEncode, rfc8949EncodeOptions } from 'cborg'
 import fc from 'fast-check'
+import { base32 } from 'multiformats/bases/base32'
 import { base58btc } from 'multiformats/bases/base58'
+import { CID } from 'multiformats/cid'
+import { create } from 'multiformats/hashes/digest'
 import {
   batchProver,
   bytesToHex,
   cidMatches,
+  cidOfBlobDigest,
   cidOfBytes,
+  cidOfDocument,
   consistencyProof,
   decodeCanonical,
   encodeBatch,
@@ -16,6 +21,7 @@ import {
   encodeItem,
   hexToBytes,
   inclusionProof,
+  isCid,
   MeshError,
   merkleRoot,
   openBatch,
@@ -71,6 +77,44 @@ function outcome<T>(run: () => T): T | MeshError {
     throw error
   }
 }
+
+/** Digest, version, codec, hash and length of a content id of ours, read by another library. */
+function isOurs(text: string): boolean {
+  try {
+    const { version, code, multihash } = CID.parse(text, base32)
+    if (version !== 1 || (code !== 0x55 && code !== 0x71)) return false
+    if (multihash.code !== 0x12 || multihash.size !== 32) return false
+    return CID.create(1, code, create(0x12, multihash.digest)).toString() === text
+  } catch {
+    return false
+  }
+}
+
+describe('content ids, for all texts', () => {
+  const digest = fc.uint8Array({ minLength: 32, maxLength: 32 })
+  const base32Character = fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz2345670189A')
+
+  it('are written as multiformats writes them', () => {
+    fc.assert(
+      fc.property(digest, (bytes) => {
+        equal(cidOfBlobDigest(bytes), CID.createV1(0x55, create(0x12, bytes)).toString())
+      })
+    )
+  })
+
+  it('are taken exactly where multiformats reads version, codec, hash and length of ours', () => {
+    const near = fc
+      .tuple(fc.uint8Array(), fc.boolean(), fc.nat(58), base32Character)
+      .map(([bytes, isBlob, at, character]) => {
+        const cid: string = isBlob ? cidOfBytes(bytes) : cidOfDocument(bytes)
+        return `${cid.slice(0, at)}${character}${cid.slice(at + 1)}`
+      })
+    fc.assert(
+      fc.property(near, (candidate) => equal(isCid(candidate), isOurs(candidate))),
+      { numRuns: 5_000 }
+    )
+  })
+})
 
 describe('canonical CBOR, for all values', () => {
   it('gives every value back, and the same bytes from what it gave', () => {

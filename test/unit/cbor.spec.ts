@@ -204,6 +204,22 @@ describe('canonical CBOR', () => {
     deepEqual(Object.keys(back), ['', 'b', 'zz', 'é', '\ufb01', '\u{1f600}'])
   })
 
+  it('writes and reads the same after more keys than it remembers', () => {
+    const fields = { b: 1, aa: 2, a: 3, 'a key of more than thirty-two characters': 4 }
+    const before = encodeCanonical(fields)
+    for (let number = 0; number < 10_000; number++) {
+      const other = { [`key ${number}`]: 1, [`k${number}`]: 2 }
+      deepEqual(decodeCanonical(encodeCanonical(other), { bytesMax: 100 }), other)
+    }
+    deepEqual(encodeCanonical(fields), before)
+    deepEqual(Object.keys(decodeCanonical(before, { bytesMax: 100 }) ?? {}), [
+      'a',
+      'b',
+      'aa',
+      'a key of more than thirty-two characters'
+    ])
+  })
+
   it('gives back byte strings that share no memory with the input', () => {
     const bytes = hexToBytes('4301ff03')
     const value = decodeCanonical(bytes, { bytesMax })
