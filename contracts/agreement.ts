@@ -1,5 +1,5 @@
 /**
- * When two results of one unit say the same (DESIGN 7). Levels, cheapest first: `exact`,
+ * When two results of one unit say the same. Levels, cheapest first: `exact`,
  * `class_exact`, `label`, `numeric`. Compares values only: who ran them, and what follows from a
  * difference, is decided by verification and trust.
  */
@@ -124,7 +124,7 @@ function sameStructure(
 }
 
 /**
- * |a − b| ≤ atol + rtol · max|b| over the whole tensor: never purely relative (DESIGN 14). The
+ * |a − b| ≤ atol + rtol · max|b| over the whole tensor: never purely relative. The
  * maximum is over finite numbers; NaN and the infinities agree with themselves alone.
  */
 function closeNumbers(rule: Numeric, left: ArrayLike<number>, right: ArrayLike<number>): boolean {

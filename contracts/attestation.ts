@@ -1,5 +1,5 @@
 /**
- * Attestation, version 1: a node says what it ran, on what, and what came out (DESIGN 7). A node's
+ * Attestation, version 1: a node says what it ran, on what, and what came out. A node's
  * attestations travel as one signed batch; each can be shown alone with its inclusion path (`Receipt`).
  * Says nothing about whether the result is right or what it earns.
  */

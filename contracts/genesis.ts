@@ -1,5 +1,5 @@
 /**
- * Genesis: the signed document a mesh begins with (DESIGN 10.8). The mesh id is the hash of the
+ * Genesis: the signed document a mesh begins with. The mesh id is the hash of the
  * signed bytes, so joining by id is joining exactly these rules.
  */
 import { z } from 'zod'
@@ -20,9 +20,9 @@ const BEFORE_ANY_MESH = null
 const GENESIS_BYTES_MAX = 64 * 1024
 
 export const PriceSchedule = z.strictObject({
-  /** Micro-credits per compute-second by node class; `*` for the rest. DESIGN 10.6: 500. */
+  /** Micro-credits per compute-second by node class; `*` for the rest. */
   compute_micro_per_s: record(text(NAME_CHARS_MAX), uint()),
-  /** Micro-credits per 1,000 tokens. DESIGN 10.6: 2,000. */
+  /** Micro-credits per 1,000 tokens. */
   tokens_micro_per_1000: uint()
 })
 export type PriceSchedule = z.infer<typeof PriceSchedule>
@@ -84,7 +84,7 @@ export function openGenesis(
 
 const meshIdOf = (bytes: Uint8Array): MeshId => parseMeshId(bytesToHex(sha256(bytes)))
 
-/** DESIGN 10.6. */
+/** What a mesh asks where its genesis is made without other prices. */
 export const DEFAULT_PRICES: PriceSchedule = {
   compute_micro_per_s: { '*': 500 },
   tokens_micro_per_1000: 2000

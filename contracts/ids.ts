@@ -15,7 +15,7 @@ export type SessionId = Id<'SessionId'>
 export type LeaseId = Id<'LeaseId'>
 /** 64 lowercase hex digits: SHA-256 of the signed genesis document. */
 export type MeshId = Id<'MeshId'>
-/** 64 lowercase hex digits: SHA-256 of public key and incarnation (DESIGN 10.1). */
+/** 64 lowercase hex digits: SHA-256 of public key and incarnation. */
 export type LogId = Id<'LogId'>
 
 const SESSION_ID = /^s[0-9a-f]{32}$/

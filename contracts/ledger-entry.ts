@@ -1,6 +1,6 @@
 /**
  * Ledger entries, version 1: the hash-chained records of an author's log and the signed head that
- * covers them (DESIGN 10.1). What entries mean for money and trust is decided by the fold.
+ * covers them. What entries mean for money and trust is decided by the fold.
  */
 import { z } from 'zod'
 import { sha256 } from '#contracts/platform'
@@ -125,7 +125,7 @@ export const ENTRY_BODIES = {
       .min(1)
       .max(MESSAGE_ITEMS_MAX)
   }),
-  /** A declared edge was taken: `to` is run for `from` (DESIGN 3.8). */
+  /** A declared edge was taken: `to` is run for `from`. */
   'units.escalated': z.strictObject({
     session: sessionId,
     items: z
@@ -255,7 +255,7 @@ const refusedEntry = (
   found: Omit<RefusedEntry, 'kind' | 'claimed' | 'reason'>
 ): RefusedEntry => ({ kind: 'refused', claimed, reason, ...found })
 
-/** log = H(public key ‖ incarnation): a store that was lost starts a new one (DESIGN 10.1). */
+/** log = H(public key ‖ incarnation): a store that was lost starts a new one. */
 export function logIdOf(author: PeerId, incarnation: Uint8Array): LogId {
   return parseLogId(bytesToHex(sha256(concatBytes(publicKeyFromPeerId(author), incarnation))))
 }

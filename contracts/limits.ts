@@ -6,7 +6,7 @@
 const KIB = 1024
 const MIB = 1024 * KIB
 
-// Graphs (DESIGN 4): a graph is a document somebody typed or a program wrote.
+// Graphs: a graph is a document somebody typed or a program wrote.
 /** A graph's text; the largest workflow trace we know of is 3 MB. */
 export const GRAPH_BYTES_MAX = 8 * MIB
 /** Tasks as written, before fan-out. */
@@ -43,7 +43,7 @@ export const TENSOR_RANK_MAX = 16
 export const INPUT_BYTES_MAX = 256 * MIB
 
 // Wire.
-/** One gossip message (DESIGN 3.3); larger batches travel by hash. */
+/** One gossip message; larger batches travel by hash. */
 export const GOSSIP_BYTES_MAX = 64 * KIB
 /** One frame on a work stream: a batch of leases or results with small blobs beside them. */
 export const FRAME_BYTES_MAX = 4 * MIB
@@ -73,7 +73,7 @@ export const BATCH_ITEMS_MAX = 4_096
 export const VERIFIER_KEYS_MAX = 16_384
 /** One WorkUnit as canonical bytes. */
 export const WORK_UNIT_BYTES_MAX = 32 * KIB
-/** One attestation with its signature (DESIGN 15). */
+/** One attestation with its signature. */
 export const ATTESTATION_BYTES_MAX = 2 * KIB
 /** Inputs that one unit may name. */
 export const UNIT_INPUTS_MAX = 64

@@ -1,5 +1,5 @@
 /**
- * The mapping between Task IR and WorkUnits (DESIGN 5): the single source, which
+ * The mapping between Task IR and WorkUnits: the single source, which
  * `spec/kora_krako_interface.md` repeats for people and a test compares.
  */
 import type { Tier } from './model-manifest.ts'

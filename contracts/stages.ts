@@ -1,5 +1,5 @@
 /**
- * KORA's stages and the events that Krako emits for each (DESIGN 5). Krako adds none of its own.
+ * KORA's stages and the events that Krako emits for each. Krako adds none of its own.
  * `spec/stage_taxonomy.md` repeats the table for people; a test compares them.
  */
 import type { EventType } from './events.ts'

@@ -1,6 +1,6 @@
 /**
  * The states that sessions, executions and nodes pass through, and the only ways between them
- * (DESIGN 4). An illegal transition is our own mistake: it asserts.
+ *. An illegal transition is our own mistake: it asserts.
  */
 import { assert } from './errors.ts'
 

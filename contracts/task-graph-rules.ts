@@ -1,5 +1,5 @@
 /**
- * The rules of a TaskGraph that its shape cannot state (DESIGN 4): ids, dependencies, cycles, depth,
+ * The rules of a TaskGraph that its shape cannot state: ids, dependencies, cycles, depth,
  * units, budgets, and what each type of task must and must not name. Lists every fault with its place;
  * mends nothing. Linear in the graph, and never recursive.
  */

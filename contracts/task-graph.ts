@@ -1,5 +1,5 @@
 /**
- * Task IR and TaskGraph: what KORA is asked to do (DESIGN 4). Shapes only. Rules that span tasks
+ * Task IR and TaskGraph: what KORA is asked to do. Shapes only. Rules that span tasks
  * (ids, dependencies, cycles, depth, budgets) are in `task-graph-rules.ts`; text is read in `control`.
  */
 import { z } from 'zod'

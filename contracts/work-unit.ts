@@ -1,5 +1,5 @@
 /**
- * WorkUnit: the one thing Krako runs (DESIGN 4). Its id is the content id of its canonical bytes, so
+ * WorkUnit: the one thing Krako runs. Its id is the content id of its canonical bytes, so
  * a unit cannot be changed without becoming another. Says what must hold, never where it runs.
  */
 import { z } from 'zod'

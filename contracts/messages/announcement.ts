@@ -1,7 +1,7 @@
 /**
  * Work announcement, version 1: gossiped by a gateway when units are ready. It names what is wanted
  * and who may bid; the units ride along where they fit, else they are fetched by hash. A node bids
- * when its rendezvous draw is under the threshold, which widens with time (DESIGN 3.4).
+ * when its rendezvous draw is under the threshold, which widens with time.
  */
 import { z } from 'zod'
 import { sha256 } from '#contracts/platform'

@@ -1,6 +1,6 @@
 /**
  * Commitments, version 1: the hash of output and node id, sent before the result itself, so that no
- * node can copy what another found (DESIGN 7).
+ * node can copy what another found.
  */
 import { z } from 'zod'
 import { sha256 } from '#contracts/platform'

@@ -1,5 +1,5 @@
 /**
- * The default that DESIGN 4 gives a task's schema: an object takes the properties it names and no
+ * The default that the rules of graphs give a task's schema: an object takes the properties it names and no
  * others, unless the schema says otherwise. Left alone is every subschema that is combined with
  * another one, since there the default would change what the author wrote.
  */

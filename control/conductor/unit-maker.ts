@@ -1,5 +1,5 @@
 /**
- * From a task and its inputs to WorkUnits, by the mapping table (DESIGN 5): kind, budget, retries,
+ * From a task and its inputs to WorkUnits, by the mapping table: kind, budget, retries,
  * constraints, verification, escalation edges, and the key under which the result may be cached.
  * Deterministic: the same graph, session and inputs give the same unit ids. Runs nothing.
  */
@@ -26,7 +26,7 @@ import {
 import type { ModelTable, RegisteredModel } from '../registry/model-table.ts'
 import { strictSchema } from './strict-schema.ts'
 
-/** First wait before a retry (DESIGN 9); the fabric doubles it. */
+/** First wait before a retry; the fabric doubles it. */
 const BACKOFF_MS = 500
 
 /** A confidence that the judge asks for: below it, the declared edge is taken. */

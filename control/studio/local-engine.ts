@@ -30,7 +30,7 @@ import { runOnce, type UnitFiles } from './run-once.ts'
 
 /** What a unit's executions name as their node. */
 const LOCAL_NODE = 'local'
-/** Backoff grows to this and no further (DESIGN 9). */
+/** Backoff grows to this and no further. */
 const BACKOFF_MS_MAX = 30_000
 
 export interface LocalEnginePorts {

@@ -1,5 +1,5 @@
 /**
- * The fold: from the sequencer's log to balances, sessions and trust (DESIGN 10.6, 10.7). Total: any
+ * The fold: from the sequencer's log to balances, sessions and trust. Total: any
  * entry either applies or leaves a recorded refusal, and nothing throws but our own mistakes.
  * Reads no clock, store or key, and takes the order of entries as given: the sequencer's log is it.
  */

@@ -1,5 +1,5 @@
 /**
- * What one accepted attempt costs (DESIGN 10.6), in integers of micro-credits, half-even. Compute is
+ * What one accepted attempt costs, in integers of micro-credits, half-even. Compute is
  * billed at the model's calibrated cost for the input's size, never above what the node claims;
  * a model without a calibrated cost bills no compute, because a node's own clock never sets a price.
  */

@@ -1,7 +1,7 @@
 /**
  * What the ledger says of nodes: state, health, outcomes and a score in thousandths, all integers.
  * Every change of a score leaves a reason that the node can read. Nothing here bans anybody or
- * places work: the scheduler reads scores and works without them (DESIGN 8).
+ * places work: the scheduler reads scores and works without them.
  */
 import {
   assert,

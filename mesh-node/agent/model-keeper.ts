@@ -1,6 +1,6 @@
 /**
  * The models that this node works with: manifests by content id, files held in the store while they
- * are in use, and the check that a model gives its golden outputs here (DESIGN 7). One check at a time.
+ * are in use, and the check that a model gives its golden outputs here. One check at a time.
  */
 import { type Cid, decodeManifest, MeshError, type ModelManifest, type PeerId } from '#contracts'
 import { conformance } from '#mesh-node/exec'

@@ -1,6 +1,6 @@
 /**
  * May this backend earn with this model? It must reproduce the model's golden outputs within the
- * model's calibrated bounds (DESIGN 7). Failing that makes a node ineligible for the model, and says
+ * model's calibrated bounds. Failing that makes a node ineligible for the model, and says
  * nothing about its honesty: runtimes have wrong kernels.
  */
 import {

@@ -1,6 +1,6 @@
 /**
  * Announcements as they go out: with their units where they fit one gossip message, else with the id
- * of a blob that holds the encoded list of them (DESIGN 3.3).
+ * of a blob that holds the encoded list of them.
  */
 import {
   type AnnouncementMessage,

@@ -37,7 +37,7 @@ const RESULTS: Record<GossipVerdict, TopicValidatorResult> = {
 
 const topicName = (mesh: MeshId, topic: Topic): string => `/kora/1/${mesh}/${topic}`
 
-/** How gossipsub is set up for a mesh: degrees of DESIGN 12, bounds of `limits.ts`. */
+/** How gossipsub is set up for a mesh: its degrees, and bounds of `limits.ts`. */
 export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {
   return {
     globalSignaturePolicy: StrictNoSign,

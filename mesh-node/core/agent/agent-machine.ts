@@ -1,6 +1,6 @@
 /**
  * The node agent: bids for announced work, claims what it can run, takes leases within its limits,
- * and answers each with exactly one result, failure or release (DESIGN 3.4 to 3.7). Decides, never
+ * and answers each with exactly one result, failure or release. Decides, never
  * acts: time arrives in inputs, a driver performs the effects. It runs no ended lease, and no lease twice.
  */
 import { assert, assertNever } from '#contracts'

@@ -1,5 +1,5 @@
 /**
- * Announcements that wait for this node's turn to bid (DESIGN 3.4): each is due when the widening
+ * Announcements that wait for this node's turn to bid: each is due when the widening
  * threshold has passed the node's rendezvous draw. Remembers what was asked; does not bid.
  */
 import {

@@ -1,5 +1,5 @@
 /**
- * Which models this node may run (DESIGN 7): a model is ready after its golden vectors came out right
+ * Which models this node may run: a model is ready after its golden vectors came out right
  * here. A refusal makes the node ineligible for that model, with its reason, and nothing more.
  */
 import { AGENT_MODELS_MAX, type Cid, type PeerId } from '#contracts'

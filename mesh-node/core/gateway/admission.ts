@@ -1,5 +1,5 @@
 /**
- * Admission modes (DESIGN 9): OPEN, THROTTLED (all but p0 and p1 wait), CRITICAL (all but p0 and p1
+ * Admission modes: OPEN, THROTTLED (all but p0 and p1 wait), CRITICAL (all but p0 and p1
  * are rejected). A graph is admitted once, in the mode of that moment: its later units keep what it
  * was promised, so a large graph is never cut off half way by its own length.
  */

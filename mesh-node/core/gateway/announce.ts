@@ -1,5 +1,5 @@
 /**
- * Announcements (DESIGN 3.3, 3.4): units that standing claims could not place are made known, a
+ * Announcements: units that standing claims could not place are made known, a
  * sample of them beside the number that wait, under a threshold that lets about as many nodes bid as
  * are wanted. A mesh whose claims suffice is never asked.
  */

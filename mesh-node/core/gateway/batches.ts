@@ -1,5 +1,5 @@
 /**
- * Batches that were announced, and who may bid for them when (DESIGN 3.4). The threshold is chosen so
+ * Batches that were announced, and who may bid for them when. The threshold is chosen so
  * that a batch draws about BIDS_WANTED bids however many nodes listen; how many do is learnt from the
  * nodes that are known and from the bids that came.
  */

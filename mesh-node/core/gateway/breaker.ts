@@ -1,5 +1,5 @@
 /**
- * The breaker of one node (DESIGN 9): opens on a high share of failures or a burst of timeouts, lets
+ * The breaker of one node: opens on a high share of failures or a burst of timeouts, lets
  * single probes through after a while, and closes after a row of successes. Counts in seconds of the
  * given clock; a vanished node is the registry's affair, not the breaker's.
  */

@@ -1,5 +1,5 @@
 /**
- * What a session and its tenant may still spend (DESIGN 4, 10.6). Money is reserved before a lease
+ * What a session and its tenant may still spend. Money is reserved before a lease
  * is granted and posted or returned when it ends; nothing here ever raises a budget.
  */
 import { assert } from '#contracts'

@@ -1,5 +1,5 @@
 /**
- * Claims (DESIGN 3.4): a node's offers to run units of some kinds and models, for one batch or until
+ * Claims: a node's offers to run units of some kinds and models, for one batch or until
  * withdrawn. A bid is taken only from a node whose turn it is. Grants nothing.
  */
 import { type ClaimMessage, MeshError, NODE_CLAIMS_MAX, type WithdrawMessage } from '#contracts'

@@ -1,5 +1,5 @@
 /**
- * Which node may run a unit, as rules with names (DESIGN 3.5): the scheduler filters by them and
+ * Which node may run a unit, as rules with names: the scheduler filters by them and
  * `explain` prints the first that refuses. Judges one node against one unit; compares nobody.
  */
 import { SUBSTRATE_OF_KIND, type WorkUnit } from '#contracts'
@@ -171,6 +171,6 @@ export function claimFor(unit: WorkUnit, node: NodeRecord): ClaimRecord | null {
   return best
 }
 
-/** A score that is old counts half (DESIGN 8). */
+/** A score that is old counts half. */
 export const healthNow = ({ health, healthAtMs }: NodeRecord, nowMs: number): number =>
   nowMs - healthAtMs > HEALTH_STALE_MS ? health / 2 : health

@@ -1,5 +1,5 @@
 /**
- * Declared ways out (DESIGN 3.8): which edge a trigger activates, and the step along it. Krako adds
+ * Declared ways out: which edge a trigger activates, and the step along it. Krako adds
  * no edge, takes none twice, and takes none that nobody declared.
  */
 import { assert, type EscalationTrigger, type UnitEdge } from '#contracts'

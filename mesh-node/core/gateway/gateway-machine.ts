@@ -1,6 +1,6 @@
 /**
  * The gateway of a mesh: sessions and their units, the nodes that serve them, and everything between
- * the submission of a unit and its one outcome (DESIGN 3.3 to 3.8, 8, 9). Decides, never acts: time
+ * the submission of a unit and its one outcome. Decides, never acts: time
  * arrives in inputs, a driver performs the effects strictly in order. Adds no work of its own.
  */
 import { assertNever, MeshError, type PeerId, type SessionId, type UnitId } from '#contracts'

@@ -1,9 +1,9 @@
 /**
- * The numbers of DESIGN 3, 8 and 9 by which the gateway decides. Bounds on what strangers can grow
+ * The numbers by which the gateway decides. Bounds on what strangers can grow
  * stand in `contracts/limits.ts`; here is taste and timing, each with its reason.
  */
 
-// Scores (DESIGN 9). They add up to one.
+// Scores. They add up to one.
 export const WEIGHT_CAPACITY = 0.35
 export const WEIGHT_IDLE = 0.3
 export const WEIGHT_TRUST = 0.25
@@ -16,7 +16,7 @@ export const TRUST_UNKNOWN = 0.5
 export const STREAK_MAX = 5
 export const STREAK_MARGIN = 0.03
 
-// Node health (DESIGN 8), as shares of one.
+// Node health, as shares of one.
 export const HEALTH_START = 0.5
 export const HEALTH_STEP = { healthy: 0.01, degraded: -0.05, down: -0.2 } as const
 export const HEALTH_EWMA = 0.2
@@ -37,7 +37,7 @@ export const RECOVERY_GRACE_MS = 15_000
 /** Nodes, admission and starving classes are looked at this often. */
 export const HOUSEKEEPING_MS = 500
 
-// Bids (DESIGN 3.4).
+// Bids.
 /** Bids that a batch should draw, whether 10 nodes listen or 10,000. */
 export const BIDS_WANTED = 10
 export const WIDEN_MS = 250
@@ -48,7 +48,7 @@ export const ANNOUNCE_AGAIN_MS = 5_000
 /** Units that one announcement carries; `wants` counts all that wait. */
 export const ANNOUNCE_UNITS_MAX = 64
 
-// Retry (DESIGN 9).
+// Retry.
 export const RETRY_BACKOFF_MS_MAX = 30_000
 export const RETRY_JITTER = 0.2
 export const RETRY_TOKENS = 40
@@ -57,7 +57,7 @@ export const ATTEMPTS_MAX = 5
 export const ATTEMPTS_MAX_CONGESTED = 3
 export const CONGESTED_QUEUE = 800
 
-// Breaker per node (DESIGN 9).
+// Breaker per node.
 export const BREAKER_WINDOW_S = 60
 export const BREAKER_ATTEMPTS_MIN = 60
 export const BREAKER_FAILURE_SHARE = 0.5
@@ -67,7 +67,7 @@ export const BREAKER_OPEN_MS = 30_000
 export const BREAKER_PROBE_MS = 5_000
 export const BREAKER_SUCCESSES = 5
 
-// Admission (DESIGN 9).
+// Admission.
 export const ADMISSION_EVALUATION_MS = 1_000
 export const ADMISSION_THROTTLED_QUEUE = 900
 export const ADMISSION_CRITICAL_QUEUE = 1_000

@@ -1,5 +1,5 @@
 /**
- * The node registry (DESIGN 8): who is there, in which state, how healthy. A node that says hello
+ * The node registry: who is there, in which state, how healthy. A node that says hello
  * again keeps the leases it still holds; one that is silent too long loses them, and its units go
  * elsewhere. Trust is read from the ledger's fold, never computed here.
  */

@@ -1,5 +1,5 @@
 /**
- * Going on after a restart (DESIGN: recovery is running again over history). What the ledger knows of
+ * Going on after a restart: recovery is running again over history. What the ledger knows of
  * a submitted unit is taken as done: accepted results answer at once, open leases stand until they
  * end, numbers of attempts go on. Nothing is run or billed twice; nothing is written again.
  */

@@ -1,5 +1,5 @@
 /**
- * What follows a failed attempt (DESIGN 9): another one after a pause that doubles, as long as the
+ * What follows a failed attempt: another one after a pause that doubles, as long as the
  * unit, its session and its tenant have tries left; else the end, or a declared way out. The pause's
  * jitter comes from the hash of unit and attempt, so a replay pauses as long.
  */

@@ -1,5 +1,5 @@
 /**
- * How good a node is for a unit (DESIGN 9): a weighted sum of capacity, idleness, trust and region,
+ * How good a node is for a unit: a weighted sum of capacity, idleness, trust and region,
  * equal for equal inputs. Ranks nodes that may run the unit; whether they may is `eligibility.ts`.
  */
 import type { WorkUnit } from '#contracts'

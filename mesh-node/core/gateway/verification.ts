@@ -1,5 +1,5 @@
 /**
- * Verification (DESIGN 3.8, 7): when results are revealed, when they are judged, and what the
+ * Verification: when results are revealed, when they are judged, and what the
  * judgements and groups mean for the unit. KORA judges and compares outputs; who is accepted,
  * refused, asked once more or escalated is decided here.
  */
