@@ -25,10 +25,6 @@ const HEAD_BYTES = 4
  * and of the 290 bits that 58 characters hold the last two must be zero.
  */
 const CID = /^baf[ky]rei[a-h][a-z2-7]{50}[aeimquy4]$/
-const CID_CHARACTERS = 59
-const ALPHABET = new TextEncoder().encode('abcdefghijklmnopqrstuvwxyz234567')
-const MULTIBASE_BASE32 = 0x62
-const ascii = new TextDecoder()
 
 /** The id of a blob: a model, a tensor, a file. */
 export function cidOfBytes(bytes: Uint8Array): Cid {
@@ -77,24 +73,5 @@ function cidOfDigest(codec: number, digest: Uint8Array): Cid {
   bytes[2] = SHA2_256
   bytes[3] = DIGEST_BYTES
   bytes.set(digest, HEAD_BYTES)
-  return encoded(bytes) as Cid
-}
-
-/** Base32 with its multibase letter; the library's encoder takes several times as long. */
-function encoded(bytes: Uint8Array): string {
-  const characters = new Uint8Array(CID_CHARACTERS)
-  characters[0] = MULTIBASE_BASE32
-  let at = 1
-  let waiting = 0
-  let bits = 0
-  for (const byte of bytes) {
-    waiting = ((waiting << 8) | byte) & 0xfff
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      characters[at++] = ALPHABET[(waiting >> bits) & 31] ?? 0
-    }
-  }
-  characters[at] = ALPHABET[(waiting << (5 - bits)) & 31] ?? 0
-  return ascii.decode(characters)
+  return base32.encode(bytes) as string as Cid
 }
