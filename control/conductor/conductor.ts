@@ -261,6 +261,8 @@ export class Conductor {
     const breach = this.#budget.commit(made.unit.worst)
     if (breach !== null) {
       const failure = overBudget(breach)
+      this.#emit(this.#telemetry.queued(part.unit, run.task, this.#nowMs))
+      this.#emit(this.#telemetry.breached(part.unit, this.#nowMs, failure))
       this.#stage(run, part.index, 'BUDGET_BREACH', 'failed')
       this.#endPart(run, part, { status: 'failed', failure })
       this.#stop(failure)

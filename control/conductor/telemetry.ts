@@ -56,6 +56,16 @@ export class Telemetry {
     })
   }
 
+  /** A unit that the session's budget has no room for: it goes to no fabric. */
+  breached(unit: UnitId, nowMs: number, failure: Failure): EventDraft {
+    return this.#draft('workunit.failed', unit, nowMs, {
+      node: KORA_NODE,
+      reason: 'BUDGET_BREACH',
+      stop_reason: failure.stopReason,
+      failure_class: failure.failureClass
+    })
+  }
+
   #draft(type: EventType, unit: UnitId, nowMs: number, data: EventData): EventDraft {
     return {
       type,

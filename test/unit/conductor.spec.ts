@@ -168,10 +168,18 @@ describe('the conductor', () => {
         max_model_calls: 2
       }
     })
-    const { conclusion, submitted } = conduct(graph, { inputs: { list: [1, 2, 3] } })
+    const { conclusion, effects, submitted } = conduct(graph, { inputs: { list: [1, 2, 3] } })
     equal(conclusion.stopReason, 'budget_exhausted')
     ok(submitted.length <= 2)
     ok(conclusion.stages.some(({ stage }) => stage === 'BUDGET_BREACH'))
+    const told = effects.flatMap((effect) => (effect.type === 'event' ? effect.event : []))
+    const breach = told.find(({ data }) => data['reason'] === 'BUDGET_BREACH')
+    equal(breach?.type, 'workunit.failed')
+    ok(
+      told.some(
+        (event) => event.type === 'workunit.queued' && event.work_unit_id === breach?.work_unit_id
+      )
+    )
   })
 
   it('refuses a fan-out of more units than a session may have', () => {
