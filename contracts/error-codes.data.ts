@@ -158,6 +158,14 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Check that the folder exists, is yours and can be written; or name another with --data.'
   },
+  'control.genesis_lost': {
+    retry: 'never',
+    hint: 'Put genesis.cbor back from a copy: every node of the mesh keeps one in its data folder.'
+  },
+  'control.key_lost': {
+    retry: 'never',
+    hint: 'Put the named file back from a copy; without it only a new mesh in another folder can go on.'
+  },
   'control.mesh_exists': {
     retry: 'never',
     hint: 'This folder has a mesh already: use it, or name another folder with --data.'
@@ -372,7 +380,7 @@ export const ERROR_CODES = {
   },
   'ledger.store_corrupted': {
     retry: 'never',
-    hint: 'Run `kora ledger verify`; move the store away and start again to sync it anew from peers.'
+    hint: 'Put the store back from a copy. A node, but no control node, may move it away instead: peers fill it anew.'
   },
   'ledger.store_failed': {
     retry: 'later',

@@ -37,9 +37,24 @@ export function findGenesis(
   const kept = readIfThere(genesisFile(dataDir))
   const named = name.kind === 'file' ? openGenesis(readFile(name.path), verifier) : null
   const expected = name.kind === 'id' ? name.id : named?.id
-  if (kept !== null) return openGenesis(kept, verifier, expected)
+  if (kept !== null) return keptGenesis(dataDir, verifier, { kept, expected })
   if (named !== null) keepGenesis(dataDir, named)
   return named
+}
+
+/** Changed on the disk: the mesh's peers, or the file it came from, have it whole. */
+function keptGenesis(
+  dataDir: string,
+  verifier: Verifier,
+  { kept, expected }: { readonly kept: Uint8Array; readonly expected: MeshId | undefined }
+): SignedGenesis {
+  try {
+    return openGenesis(kept, verifier, expected)
+  } catch (cause) {
+    if (!(cause instanceof MeshError) || cause.code === 'genesis.other_mesh') throw cause
+    const facts = { path: genesisFile(dataDir), reason: cause.code }
+    throw new MeshError('store.corrupted', facts, { cause })
+  }
 }
 
 export function keepGenesis(dataDir: string, { bytes }: SignedGenesis): void {

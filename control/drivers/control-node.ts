@@ -44,7 +44,7 @@ import type { RecordedControl } from './recorded-control.ts'
 import { replayFolder } from './replay-driver.ts'
 import type { SessionFeed } from './session-feed.ts'
 import { keepSubmission, loadSubmission } from './submission-store.ts'
-import { freshRequestId, SYSTEM_CLOCK } from './system-clock.ts'
+import { freshRequestId, StoppableClock } from './system-clock.ts'
 
 /** What a control node is made of; `openControlNode` puts it together. */
 export interface ControlParts {
@@ -110,6 +110,7 @@ interface Job {
 export class ControlNode implements ControlService {
   readonly #parts: ControlParts
   readonly #running = new Map<SessionId, Running>()
+  readonly #clock = new StoppableClock()
   /** Why sessions have no result, for whoever asks after they ended. */
   readonly #broken = new Map<SessionId, Error>()
 
@@ -308,6 +309,7 @@ export class ControlNode implements ControlService {
 
   /** Lets go of everything. Sessions that still run are taken up by the next start. */
   async close(): Promise<void> {
+    this.#clock.stop()
     await this.#parts.close()
   }
 
@@ -349,7 +351,7 @@ export class ControlNode implements ControlService {
       handle: (handler, args) => runHandler(handler, args),
       models: registry,
       judge,
-      clock: SYSTEM_CLOCK,
+      clock: this.#clock,
       freshId: freshRequestId
     }
   }

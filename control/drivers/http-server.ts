@@ -129,10 +129,13 @@ function ledgerRoutes(app: Hono, service: ControlService): void {
   )
 }
 
-/** Progress as it comes, then `ended`; a client that goes away ends its own stream only. */
+/**
+ * Progress as it comes, then `ended`, at once where nothing of the session runs here; a client that
+ * goes away ends its own stream only.
+ */
 function follow(context: Context, feed: SessionFeed, session: SessionId): Response {
   return streamSSE(context, async (stream) => {
-    for await (const progress of feed.follow(session)) {
+    for await (const progress of feed.knows(session) ? feed.follow(session) : []) {
       if (stream.aborted) return
       await stream.writeSSE({ event: 'progress', data: JSON.stringify(progress) })
     }

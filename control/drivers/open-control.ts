@@ -75,7 +75,7 @@ export async function openControl(
       })
       opened.push(() => nodes.stop())
     }
-    return { node, failed, close }
+    return { node, failed, close: () => node.close() }
   } catch (error) {
     await close()
     throw error

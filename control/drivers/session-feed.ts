@@ -36,6 +36,10 @@ export class SessionFeed {
     wake(channel)
   }
 
+  knows(session: SessionId): boolean {
+    return this.#channels.has(session)
+  }
+
   latest(session: SessionId): SessionProgress | null {
     return this.#channels.get(session)?.latest ?? null
   }

@@ -52,23 +52,19 @@ export class ModelRegistry implements ModelTable {
 
   /** Keeps a described model: its files are copied, and a model of the same name gives way. */
   async add(described: DescribedModel): Promise<RegisteredModel> {
-    const { manifest, cid, manifestBytes } = described
+    const { manifest, cid } = described
     if (builtinModels().some((builtin) => builtin.manifest.name === manifest.name))
       throw new MeshError('model.name_taken', { name: manifest.name })
     const before = this.#models.get(manifest.name)
     const temporary = join(this.#dir, `.${cid}.${process.pid}`)
-    await mkdir(temporary, { recursive: true })
-    for (const file of manifest.files) {
-      const from = described.files[file.name]
-      if (from === undefined) throw new MeshError('model.file_missing', { file: file.name })
-      await copyFile(from, join(temporary, file.cid))
-      if (!cidMatches(file.cid, await readFile(join(temporary, file.cid))))
-        throw new MeshError('blob.mismatch', { cid: file.cid, file: file.name })
+    try {
+      await writeEntry(temporary, described)
+      await rm(join(this.#dir, cid), { recursive: true, force: true })
+      await rename(temporary, join(this.#dir, cid))
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true })
+      throw error
     }
-    for (const blob of described.blobs) await writeFile(join(temporary, blob.cid), blob.bytes)
-    await writeFile(join(temporary, MANIFEST), manifestBytes)
-    await rm(join(this.#dir, cid), { recursive: true, force: true })
-    await rename(temporary, join(this.#dir, cid))
     const model = await readEntry(join(this.#dir, cid), cid)
     this.#register(model)
     if (before !== undefined && before.cid !== cid) {
@@ -84,6 +80,19 @@ export class ModelRegistry implements ModelTable {
   }
 }
 
+async function writeEntry(folder: string, described: DescribedModel): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  for (const file of described.manifest.files) {
+    const from = described.files[file.name]
+    if (from === undefined) throw new MeshError('model.file_missing', { file: file.name })
+    await copyFile(from, join(folder, file.cid))
+    if (!cidMatches(file.cid, await readFile(join(folder, file.cid))))
+      throw new MeshError('blob.mismatch', { cid: file.cid, file: file.name })
+  }
+  for (const blob of described.blobs) await writeFile(join(folder, blob.cid), blob.bytes)
+  await writeFile(join(folder, MANIFEST), described.manifestBytes)
+}
+
 async function readEntry(folder: string, cid: string): Promise<RegisteredModel> {
   let manifestBytes: Uint8Array
   try {
@@ -91,9 +100,10 @@ async function readEntry(folder: string, cid: string): Promise<RegisteredModel> 
   } catch (error) {
     throw new MeshError('model.registry_corrupted', { folder }, { cause: error })
   }
-  const manifest = decodeManifest(manifestBytes)
   const own: Cid = cidOfDocument(manifestBytes)
+  // bytes of another id are not worth reading
   if (own !== cid) throw new MeshError('model.registry_corrupted', { folder, holds: own })
+  const manifest = decodeManifest(manifestBytes)
   return {
     manifest,
     cid: own,

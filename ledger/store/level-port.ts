@@ -2,7 +2,7 @@
  * The part of `abstract-level` that the ledger uses: `classic-level` in Node, `browser-level` in a
  * tab, `memory-level` in tests. Opens a store and names what keeps it shut; knows no key layout.
  */
-import { MeshError } from '#contracts'
+import { type ErrorCode, MeshError } from '#contracts'
 
 export interface LevelPut {
   readonly type: 'put'
@@ -46,7 +46,15 @@ export const BINARY: Encodings = { keyEncoding: 'view', valueEncoding: 'view' }
  */
 const heldHere = new Set<string>()
 
-/** Opens the store; throws ledger.store_locked or ledger.store_corrupted where it cannot be. */
+/** LevelDB names what the system refused in words alone. */
+const DISK_REFUSES = /No space left|Disk quota|Read-only file system|Permission denied/i
+
+function refusalOf({ code, message }: { code: string; message: string }): ErrorCode {
+  if (code === 'LEVEL_LOCKED') return 'ledger.store_locked'
+  return DISK_REFUSES.test(message) ? 'ledger.store_failed' : 'ledger.store_corrupted'
+}
+
+/** Opens the store; throws ledger.store_locked, .store_failed or .store_corrupted where it cannot be. */
 export async function openLevel(level: LevelPort): Promise<void> {
   const { location } = level
   if (location !== undefined && heldHere.has(location)) {
@@ -60,10 +68,13 @@ export async function openLevel(level: LevelPort): Promise<void> {
   } catch (cause) {
     if (location !== undefined) heldHere.delete(location)
     const reason = reasonOf(cause)
-    const locked = reason.code === 'LEVEL_LOCKED'
     throw new MeshError(
-      locked ? 'ledger.store_locked' : 'ledger.store_corrupted',
-      { code: reason.code, reason: reason.message },
+      refusalOf(reason),
+      {
+        ...(location === undefined ? {} : { location }),
+        code: reason.code,
+        reason: reason.message
+      },
       { cause }
     )
   }

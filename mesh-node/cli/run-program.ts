@@ -44,7 +44,10 @@ export async function runProgram(
 ): Promise<number> {
   const abort = new AbortController()
   const release = onInterrupt(abort)
-  process.stdout.on('error', onBrokenPipe)
+  // stays: a pipe breaks when the last write fails, which may be after the program has run
+  if (!process.stdout.listeners('error').includes(onBrokenPipe)) {
+    process.stdout.on('error', onBrokenPipe)
+  }
   let outcome: Exit = 'ok'
   const program = build({ io, signal: abort.signal }, (exit) => {
     outcome = exit
@@ -56,7 +59,6 @@ export async function runProgram(
     outcome = showFailure(error, { io, json: argv.includes('--json') })
   } finally {
     release()
-    process.stdout.off('error', onBrokenPipe)
   }
   const interrupted = abort.signal.aborted && outcome !== 'ok'
   return EXIT[interrupted ? 'interrupted' : outcome]
@@ -81,8 +83,29 @@ function descendants(command: Command): Command[] {
   return command.commands.flatMap((inner) => [inner, ...descendants(inner)])
 }
 
-function showFailure(error: unknown, { io, json }: { io: Io; json: boolean }): Exit {
-  if (error instanceof CommanderError) return showUsage(error, { io, json })
+/** What the system refused is nobody's defect, wherever it was asked. */
+function typedFailure(error: unknown): unknown {
+  if (error instanceof MeshError || !(error instanceof Error) || !('code' in error)) return error
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : ''
+  switch (error.code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new MeshError('store.disk_full', { path, reason: error.message }, { cause: error })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOTDIR':
+    case 'EISDIR':
+      return new MeshError('store.unwritable', { path, reason: error.message }, { cause: error })
+    default:
+      return error
+  }
+}
+
+function showFailure(thrown: unknown, { io, json }: { io: Io; json: boolean }): Exit {
+  if (thrown instanceof CommanderError) return showUsage(thrown, { io, json })
+  const error = typedFailure(thrown)
   const report = reportFailure(error)
   if (json) io.err(JSON.stringify({ error: report }))
   else for (const line of failureLines(report)) io.err(line)
