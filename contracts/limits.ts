@@ -21,7 +21,7 @@ export const SESSION_OPEN_UNITS_MAX = 768
 export const YAML_ALIASES_MAX = 100
 /** One JSON Schema as canonical bytes: it rides in every unit of its task. */
 export const SCHEMA_BYTES_MAX = 16 * KIB
-/** Time that one schema may take to compile, or to judge one value; hostile patterns take for ever. */
+/** Processor time for one schema to compile, or to judge one value; hostile patterns take for ever. */
 export const SCHEMA_RUN_MS_MAX = 250
 /** Compiled schemas kept, some 20 KiB each: as many as the tasks of large graphs have. */
 export const SCHEMAS_COMPILED_MAX = 256
