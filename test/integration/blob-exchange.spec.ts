@@ -68,7 +68,7 @@ describe('the blob exchange', () => {
     const lies: PeerId[] = []
     const exchange = new BlobExchange(
       { network, store, onLie: (peer) => lies.push(peer) },
-      { stallMs: 400 }
+      { stallMs: 1_500 }
     )
     return { network, store, exchange, lies } satisfies Side
   }

@@ -23,8 +23,8 @@ const BIN = fileURLToPath(new URL('../../bin', import.meta.url))
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 /** Prints where it runs, then waits for a signal or for the word to end. */
 const PROGRAM = `
-console.log(JSON.stringify({ pid: process.pid, node: process.versions.node, argv: process.argv.slice(2) }))
 process.once('SIGTERM', () => { console.log('stopped'); process.exit(7) })
+console.log(JSON.stringify({ pid: process.pid, node: process.versions.node, argv: process.argv.slice(2) }))
 if (process.argv[2] === 'wait') setInterval(() => {}, 1000)
 else process.exitCode = 5
 `
