@@ -158,13 +158,15 @@ describe('the blob exchange', () => {
     const client = await side(3, [], store)
     for (const { address } of [first, second]) await client.network.dial(address)
     const reached = new Map<PeerId, number[]>()
+    let killed: Promise<void> | undefined
     const size = await client.exchange.fetch(cid, {
       from: [parsePeerId(first.peer), parsePeerId(second.peer)],
       onProgress: ({ bytes: at, peer }) => {
         reached.set(peer, [...(reached.get(peer) ?? []).slice(0, 1), at])
-        if (peer === first.peer && at > 40 * MIB) void slow.kill()
+        if (peer === first.peer && at > 40 * MIB) killed ??= slow.kill()
       }
     })
+    await killed
     equal(size, bytes.length)
     const start = reached.get(parsePeerId(second.peer))?.[0] ?? 0
     ok(start > 40 * MIB, `the second peer sent from ${start}`)

@@ -152,7 +152,7 @@ export interface NodeOptions {
 export type LeaseOffer = GrantMessage['leases'][number]
 
 export const rightAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`right ${unit}`))
-export const wrongAnswer = (unit: UnitId, liar: string): Cid =>
+const wrongAnswer = (unit: UnitId, liar: string): Cid =>
   cidOfBytes(utf8.encode(`wrong ${liar} ${unit}`))
 const unsureAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`unsure ${unit}`))
 export const malformedAnswer = (unit: UnitId): Cid => cidOfBytes(utf8.encode(`malformed ${unit}`))
