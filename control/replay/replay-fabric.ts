@@ -22,8 +22,13 @@ export interface ReplayFabricPorts {
   readonly blobs: Blobs
   readonly judge: Judge
   readonly emit: (signal: FabricSignal) => void
-  /** A unit that the session did not live to see the end of. */
-  readonly onUnended: () => void
+  /**
+   * A unit that the session did not live to see the end of. True: nothing from outside ended it, so
+   * the answer waits until the conductor itself calls the session off, as it did then.
+   */
+  readonly onUnended: () => boolean
+  /** Calls back once after a pause; the function given back calls it off. */
+  readonly afterPause: (fire: () => void) => () => void
 }
 
 type Answer = Pick<
@@ -40,10 +45,20 @@ const CANCELLED: Answer = {
   verification: 'unverified'
 }
 
+/**
+ * Pauses without a submission or an answer after which a log does not say why its units were
+ * cancelled. More than one: a handler that runs long lets a timer fire before its task goes on.
+ */
+const QUIET_PAUSES = 2
+
 export class ReplayFabric implements Fabric {
   readonly #ports: ReplayFabricPorts
   readonly #asked = new Set<UnitId>()
   readonly #notes: string[] = []
+  /** Outcomes that wait for the session to be called off; null: it was. */
+  #held: UnitOutcome[] | null = []
+  #answering = 0
+  #callOff: () => void = () => {}
 
   constructor(ports: ReplayFabricPorts) {
     this.#ports = ports
@@ -63,13 +78,22 @@ export class ReplayFabric implements Fabric {
 
   submit(session: SessionId, units: readonly UnitSubmission[]): void {
     void this.#answerAll(session, units)
+    this.#wait(QUIET_PAUSES)
   }
 
-  cancel(): void {}
+  cancel(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    this.#callOff()
+    for (const outcome of held) this.#ports.emit({ type: 'outcome', outcome })
+  }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#callOff()
+  }
 
   async #answerAll(session: SessionId, units: readonly UnitSubmission[]): Promise<void> {
+    this.#answering += 1
     for (const submission of units) {
       const { id } = submission.unit
       const recorded = this.#ports.history.units.get(id)
@@ -78,20 +102,31 @@ export class ReplayFabric implements Fabric {
       const finalUnitId = taken.at(-1)?.to ?? id
       for (const unit of [id, ...taken.map(({ to }) => to)]) this.#asked.add(unit)
       const answer = await this.#answer(submission, finalUnitId)
-      this.#ports.emit({
-        type: 'outcome',
-        outcome: {
-          session,
-          unitId: id,
-          finalUnitId,
-          escalations,
-          ...answer,
-          usage: null,
-          costMicro: 0,
-          executions: []
-        }
-      })
+      const rest = { usage: null, costMicro: 0, executions: [] }
+      this.#tell({ session, unitId: id, finalUnitId, escalations, ...answer, ...rest })
     }
+    this.#answering -= 1
+  }
+
+  #tell(outcome: UnitOutcome): void {
+    const waits = outcome.status === 'cancelled' && this.#ports.onUnended()
+    if (!waits || this.#held === null) {
+      this.#ports.emit({ type: 'outcome', outcome })
+      return
+    }
+    this.#held.push(outcome)
+    this.#wait(QUIET_PAUSES)
+  }
+
+  /** For the conductor to call the session off; where it has no reason to, the held are told. */
+  #wait(pauses: number): void {
+    if (this.#held === null || this.#held.length === 0) return
+    this.#callOff()
+    this.#callOff = this.#ports.afterPause(() => {
+      if (this.#answering > 0) this.#wait(QUIET_PAUSES)
+      else if (pauses > 1) this.#wait(pauses - 1)
+      else this.cancel()
+    })
   }
 
   async #answer({ unit, edges }: UnitSubmission, finalUnitId: UnitId): Promise<Answer> {
@@ -110,10 +145,7 @@ export class ReplayFabric implements Fabric {
     const accepted = final?.accepted.find(({ canonical }) => canonical)
     if (accepted !== undefined) return this.#success(packed, accepted)
     const ended = final?.ended ?? first?.ended ?? null
-    if (ended === null || ended.status === 'cancelled') {
-      this.#ports.onUnended()
-      return CANCELLED
-    }
+    if (ended === null || ended.status === 'cancelled') return CANCELLED
     const { status, stopReason, failureClass, code } = ended
     const error = { code, detail: 'as recorded' }
     return { ...CANCELLED, status, stopReason, failureClass, error }

@@ -49,6 +49,8 @@ const FROM_OUTSIDE: ReadonlySet<StopReason> = new Set([
   'budget_exhausted',
   'admission_rejected'
 ])
+/** How long a replay that is quiet waits before it takes a log for incomplete. */
+const PAUSE_MS = 1_000
 /** A state has 100,000 units at most, at some 200 bytes each. */
 const STATE_BYTES_MAX = 64 * 1024 * 1024
 
@@ -81,7 +83,9 @@ export async function replaySession(
           emit,
           onUnended: () => {
             if (FROM_OUTSIDE.has(closed.stopReason)) stop.abort()
-          }
+            return !FROM_OUTSIDE.has(closed.stopReason) && closed.stopReason !== 'success'
+          },
+          afterPause: (fire) => ports.clock.after(PAUSE_MS, fire)
         })
         return fabric
       }

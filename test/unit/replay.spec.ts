@@ -146,6 +146,16 @@ function historyOf(result: SessionResult): SessionHistory {
           code: 'executor.crashed'
         }
       })
+    else if (status === 'cancelled')
+      units.set(id, {
+        ...none,
+        ended: {
+          status: 'cancelled',
+          stopReason: 'cancelled',
+          failureClass: null,
+          code: 'unit.cancelled'
+        }
+      })
   }
   const closed = { stopReason: result.stop_reason, stateHash: result.state_hash }
   return { session: result.session, units, closed }
@@ -205,11 +215,14 @@ describe('replay', () => {
     }
   })
 
-  const run = (behaviour: (index: number) => 'good' | 'failed' | 'held' = () => 'good') => {
+  const run = (
+    behaviour: (index: number) => 'good' | 'failed' | 'held' = () => 'good',
+    isImpatient = true
+  ) => {
     const stop = new AbortController()
     const fabric: SessionPorts['fabric'] = (emit) => {
       const made = new EchoFabric(blobs, emit, behaviour)
-      made.onHeld = () => stop.abort()
+      made.onHeld = () => (isImpatient ? stop.abort() : undefined)
       return made
     }
     return runSession({ graph: GRAPH, inputs: {}, signal: stop.signal }, { ...ports, fabric })
@@ -229,6 +242,13 @@ describe('replay', () => {
       equal(report.equal, true)
     })
   }
+
+  it('takes a unit that was cancelled because a later one failed for no failure of its own', async () => {
+    const result = await run((index) => (index === 2 ? 'failed' : 'held'), false)
+    equal(result.stop_reason, 'retry_exhausted')
+    const report = await replay(historyOf(result))
+    equal(report.difference, null)
+  })
 
   it('names the unit of which the log knows nothing', async () => {
     const history = historyOf(await run())
