@@ -75,6 +75,13 @@ describe('invariant 2: a budget never increases', function () {
     ok(record.events.some(({ type }) => type === 'workunit.retried'))
   })
 
+  it('ends a session whose fan-out is longer than its budget, before a unit is over it', () => {
+    const { document, events, submissions } = run.sessions.get('over-budget') ?? {}
+    equal(document?.stop_reason, 'budget_exhausted')
+    ok(events?.some(({ data }) => data['reason'] === 'BUDGET_BREACH'))
+    ok((submissions?.length ?? 0) <= 2)
+  })
+
   it('holds whatever nodes do', () => {
     holdsInRandomRuns(budgetFaults)
   })

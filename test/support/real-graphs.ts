@@ -50,7 +50,7 @@ export const MODELS = [
   { name: 'slow', tier: 'small', bytes: loopingModel() }
 ] as const
 
-export const BUDGET = { max_tokens: 0, max_time_ms: 30_000, max_cost_micro: 10, max_retries: 1 }
+const BUDGET = { max_tokens: 0, max_time_ms: 30_000, max_cost_micro: 10, max_retries: 1 }
 
 function graphOf(
   graph_id: string,
@@ -160,6 +160,15 @@ export const FAILS_FAST = graphOf('fails-fast', [
   { id: 'picky', ...pickyTask, budget: { ...BUDGET, max_retries: 0 }, fanout: each, input: onRow }
 ])
 
+/** A fan-out that turns out to be longer than the session's calls: its budget is breached. */
+export const OVER_BUDGET = graphOf(
+  'over-budget',
+  [{ id: 'picky', ...pickyTask, fanout: each, input: onRow }],
+  {
+    budgets: { max_tokens: 0, max_latency_ms: 240_000, max_cost_micro: 2_000, max_model_calls: 2 }
+  }
+)
+
 /** Units of some tenths of a second each: there is time to cancel, and to lose a node. */
 export const slowGraph = (graph_id: string): TaskGraphInput =>
   graphOf(
@@ -205,4 +214,4 @@ export const slowGraph = (graph_id: string): TaskGraphInput =>
   )
 
 /** Seen to be graphs before anything is started. */
-for (const graph of [TRIALS, FAILS_FAST, slowGraph('slow')]) parseGraph(graph)
+for (const graph of [TRIALS, FAILS_FAST, OVER_BUDGET, slowGraph('slow')]) parseGraph(graph)

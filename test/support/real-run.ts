@@ -2,7 +2,8 @@
  * One run of a whole mesh for all invariant tests: a control node and four nodes in this process,
  * over real libp2p, real ledgers on disk and real models in executor processes. A recording is
  * transcribed, twice; units fail, escalate, are refused, are lied about; one session fails fast, one
- * is cancelled, and one loses a node. Run once per process of mocha; what it left is kept in memory.
+ * breaches its budget, one is cancelled, and one loses a node. Run once per process of mocha; what it
+ * left is kept in memory.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -41,7 +42,7 @@ import { valueFaults } from '../../control/verify/judge.ts'
 import { keyFile } from '../../mesh-node/node-files.ts'
 import { attestedIn, logLines, type RunRecord } from './invariants/run-record.ts'
 import { LOOPBACK, until } from './mesh-hosts.ts'
-import { FAILS_FAST, MODELS, slowGraph, TRIALS } from './real-graphs.ts'
+import { FAILS_FAST, MODELS, OVER_BUDGET, slowGraph, TRIALS } from './real-graphs.ts'
 import { RunWatch } from './watch-run.ts'
 
 const EXAMPLE = new URL('../../examples/transcribe/graph.yaml', import.meta.url)
@@ -62,6 +63,7 @@ const LIAR = 3
 export type RealSessionName =
   | 'trials'
   | 'fails-fast'
+  | 'over-budget'
   | 'cancelled'
   | 'transcribe'
   | 'transcribe-again'
@@ -215,6 +217,8 @@ async function startNodes(
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 const ROWS = json([[0], [1], [7], [2]])
+/** Of which no cache has a result. */
+const OTHER_ROWS = json([[-1], [-2], [-3]])
 const starts = (count: number): Uint8Array => json(Array.from({ length: count }, (_, row) => row))
 
 async function askAll(
@@ -238,6 +242,7 @@ async function askAll(
   const audio = new Uint8Array(readFileSync(RECORDING))
   await ask('trials', TRIALS, { rows: ROWS })
   await ask('fails-fast', FAILS_FAST, { rows: ROWS })
+  await ask('over-budget', OVER_BUDGET, { rows: OTHER_ROWS })
   await ask('transcribe', transcribe, { audio })
   await ask('transcribe-again', transcribe, { audio })
   const cancelled = { rows: starts(24), turns: json([100_000]) }
