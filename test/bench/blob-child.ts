@@ -3,6 +3,7 @@
  * a bare libp2p host with the same stack that echoes and sends raw bytes when asked.
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import type { Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -35,16 +36,21 @@ await bare.handle('/echo/1', (stream) => {
 })
 /** Sends as many bytes as the request's four bytes say. */
 await bare.handle('/bulk/1', (stream) => {
-  stream.addEventListener('message', async ({ data }) => {
+  stream.addEventListener('message', ({ data }) => {
     const bytes = data.subarray()
-    let left = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
-    for (; left > 0; left -= CHUNK.length) {
-      if (!stream.send(CHUNK)) {
-        await new Promise((resolve) => stream.addEventListener('drain', resolve, { once: true }))
-      }
-    }
+    const wanted = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+    pour(stream, wanted).catch((error) => stream.abort(error))
   })
 })
+
+async function pour(stream: Stream, bytes: number): Promise<void> {
+  for (let left = bytes; left > 0; left -= CHUNK.length) {
+    if (!stream.send(CHUNK)) {
+      await new Promise((resolve) => stream.addEventListener('drain', resolve, { once: true }))
+    }
+  }
+}
+
 process.send?.({ mesh: network.addresses()[0], bare: bare.getMultiaddrs()[0]?.toString() })
 process.on('message', () => {
   const { user, system } = process.cpuUsage()
