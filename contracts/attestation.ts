@@ -6,8 +6,9 @@
 import { z } from 'zod'
 import { openProvenItem } from './batch.ts'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
+import { isCid } from './cid.ts'
 import { MeshError } from './errors.ts'
-import type { MeshId } from './ids.ts'
+import { isLeaseId, isUnitId, type MeshId } from './ids.ts'
 import {
   ATTESTATION_BYTES_MAX,
   NAME_CHARS_MAX,
@@ -15,7 +16,17 @@ import {
   VERIFIER_KEYS_MAX
 } from './limits.ts'
 import { cid } from './model-manifest.ts'
-import { bytes, bytes32, leaseId, readShape, text, uint, unitId } from './shape.ts'
+import {
+  isAmount,
+  isBytes,
+  isBytes32,
+  isFields,
+  isListOf,
+  isText,
+  isUint,
+  readQuickly
+} from './quick.ts'
+import { bytes, bytes32, leaseId, text, uint, unitId } from './shape.ts'
 import { isPeerId, type PeerId, type Verifier } from './signing.ts'
 
 export const ATTESTATION_TYP = 'application/vnd.kora.attestation.v1+cbor'
@@ -75,8 +86,60 @@ export const Attestation = z.strictObject({
 })
 export type Attestation = z.infer<typeof Attestation>
 
+const isCidText = (value: unknown): boolean => typeof value === 'string' && isCid(value)
+
+function isBackend(value: unknown): boolean {
+  return (
+    isFields(value, 4) &&
+    isText(value['runtime'], NAME_CHARS_MAX) &&
+    isText(value['version'], NAME_CHARS_MAX) &&
+    isText(value['provider'], NAME_CHARS_MAX) &&
+    isText(value['device_class'], NAME_CHARS_MAX)
+  )
+}
+
+function isUsage(value: unknown): boolean {
+  return (
+    isFields(value, 5) &&
+    isAmount(value['cpu_ms']) &&
+    isAmount(value['gpu_ms']) &&
+    isAmount(value['wall_ms']) &&
+    isUint(value['tokens_in']) &&
+    isUint(value['tokens_out'])
+  )
+}
+
+/** Surely an attestation without the optional fields, as nearly all are. */
+export function isSurelyAttestation(value: unknown): boolean {
+  return (
+    isFields(value, 12) &&
+    value['v'] === 1 &&
+    isUnitIdText(value['work_unit_id']) &&
+    isUint(value['attempt']) &&
+    isLeaseIdText(value['lease_id']) &&
+    isPeerIdText(value['node']) &&
+    (value['model_cid'] === null || isCidText(value['model_cid'])) &&
+    isListOf(value['input_cids'], UNIT_INPUTS_MAX, isCidText) &&
+    isCidText(value['output_cid']) &&
+    isBackend(value['backend']) &&
+    isUsage(value['usage']) &&
+    isUint(value['started_ms']) &&
+    isUint(value['finished_ms'])
+  )
+}
+
+export const isUnitIdText = (value: unknown): boolean =>
+  typeof value === 'string' && isUnitId(value)
+export const isLeaseIdText = (value: unknown): boolean =>
+  typeof value === 'string' && isLeaseId(value)
+export const isPeerIdText = (value: unknown): boolean =>
+  typeof value === 'string' && isKnownOrGood(value)
+
+const readAttestation = (value: unknown): Attestation =>
+  readQuickly(Attestation, isSurelyAttestation, value, 'attestation.malformed')
+
 export const encodeAttestation = (attestation: Attestation): Uint8Array =>
-  encodeCanonical(readShape(Attestation, attestation, 'attestation.malformed'))
+  encodeCanonical(readAttestation(attestation))
 
 /** What was read from these very bytes: gateway, judge and ledger each open the same attestation. */
 const opened = new WeakMap<Uint8Array, Attestation>()
@@ -84,11 +147,7 @@ const opened = new WeakMap<Uint8Array, Attestation>()
 export function decodeAttestation(raw: Uint8Array): Attestation {
   const known = opened.get(raw)
   if (known !== undefined) return known
-  const attestation = readShape(
-    Attestation,
-    decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }),
-    'attestation.malformed'
-  )
+  const attestation = readAttestation(decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }))
   opened.set(raw, attestation)
   return attestation
 }
@@ -108,6 +167,16 @@ export const Receipt = z.strictObject({
   head: bytes(BATCH_HEAD_BYTES_MAX)
 })
 export type Receipt = z.infer<typeof Receipt>
+
+export function isSurelyReceipt(value: unknown): boolean {
+  return (
+    isFields(value, 4) &&
+    isBytes(value['item'], ATTESTATION_BYTES_MAX) &&
+    isUint(value['index']) &&
+    isListOf(value['path'], 32, isBytes32) &&
+    isBytes(value['head'], BATCH_HEAD_BYTES_MAX)
+  )
+}
 
 /** Checks signature, path and shape; returns what was attested. Needs no network and no ledger. */
 export function openReceipt(

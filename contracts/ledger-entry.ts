@@ -12,6 +12,7 @@ import { type LogId, type MeshId, parseLogId } from './ids.ts'
 import { LEDGER_ENTRY_BYTES_MAX, MESSAGE_ITEMS_MAX, NAME_CHARS_MAX } from './limits.ts'
 import { AckMessage } from './messages/ack.ts'
 import { cid } from './model-manifest.ts'
+import { isSurelyBody } from './quick-entries.ts'
 import {
   bytes,
   bytes32,
@@ -236,6 +237,7 @@ export function readEntry(raw: Uint8Array): PlacedEntry {
   const place = { log: parseLogId(rest.log), seq: rest.seq, prev: rest.prev }
   const found = { ...place, hash: sha256(raw), bytes: raw }
   if (!isEntryKind(kind)) return refusedEntry(kind, 'kind_unknown', found)
+  if (isSurelyBody(kind, body)) return { kind, body, ...found } as LedgerEntry
   const parsed = ENTRY_BODIES[kind].safeParse(body)
   if (!parsed.success) return refusedEntry(kind, 'body_malformed', found)
   return { kind, body: parsed.data, ...found } as LedgerEntry

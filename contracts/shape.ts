@@ -114,7 +114,7 @@ export const leaseId = z.custom<LeaseId>(
 const hasPrototypeKey = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')
 
-function isJson(value: unknown, depth = 0): boolean {
+export function isJson(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return true
   if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value !== 'object' || !isPlain(value) || hasPrototypeKey(value)) return false

@@ -32,7 +32,7 @@ export const PRIORITIES = ['p0', 'p1', 'p2', 'p3'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
 /** Names in graphs: they become file names, metric labels and columns. */
-const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+export const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 export const taskId = z
   .string()
   .regex(TASK_ID, 'a letter or digit, then letters, digits, ".", "_" or "-"; 128 at most')

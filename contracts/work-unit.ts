@@ -4,12 +4,33 @@
  */
 import { z } from 'zod'
 import { decodeCanonical, encodeCanonical } from './cbor.ts'
-import { type Cid, cidOfDocument } from './cid.ts'
-import { parseUnitId, type UnitId } from './ids.ts'
+import { type Cid, cidOfDocument, isCid } from './cid.ts'
+import { isSessionId, parseUnitId, type UnitId } from './ids.ts'
 import { NAME_CHARS_MAX, TENSOR_RANK_MAX, UNIT_INPUTS_MAX, WORK_UNIT_BYTES_MAX } from './limits.ts'
 import { cid, dtype } from './model-manifest.ts'
-import { readShape, sessionId, text, uint, unitId } from './shape.ts'
-import { JsonSchema, PRIORITIES, PRIVACY, taskId, Verification } from './task-graph.ts'
+import {
+  isCount,
+  isFields,
+  isListOf,
+  isOneOf,
+  isText,
+  isTextOrNull,
+  isUint,
+  readQuickly
+} from './quick.ts'
+import { isJson, sessionId, text, uint, unitId } from './shape.ts'
+import {
+  JsonSchema,
+  PRIORITIES,
+  PRIVACY,
+  TASK_ID,
+  taskId,
+  VERIFICATION_MODES,
+  Verification
+} from './task-graph.ts'
+import { isDtype } from './value.ts'
+
+const DAY_MS = 86_400_000
 
 export const WORK_UNIT_TYP = 'application/vnd.kora.work-unit.v1+cbor'
 
@@ -80,9 +101,85 @@ export interface PackedUnit {
   readonly bytes: Uint8Array
 }
 
+/** Surely a unit, if one of those that most are: no dependencies, results that agree exactly. */
+export function isSurelyWorkUnit(value: unknown): boolean {
+  return (
+    isFields(value, 19) &&
+    value['v'] === 1 &&
+    isTaskIdText(value['graph_id']) &&
+    typeof value['execution_session_id'] === 'string' &&
+    isSessionId(value['execution_session_id']) &&
+    isText(value['tenant_id'], NAME_CHARS_MAX) &&
+    isTaskIdText(value['task_id']) &&
+    isUint(value['index']) &&
+    isOneOf(value['kind'], UNIT_KINDS) &&
+    isListOf(value['dependencies'], 0, () => false) &&
+    isSurelyModel(value['model']) &&
+    isListOf(value['inputs'], UNIT_INPUTS_MAX, isSurelyInput) &&
+    isSurelySchema(value['output_schema']) &&
+    isSurelyConstraints(value['constraints']) &&
+    isSurelyBudget(value['budget']) &&
+    isSurelyRetries(value['retries']) &&
+    isSurelyTimeouts(value['timeouts']) &&
+    typeof value['idempotent'] === 'boolean' &&
+    typeof value['critical'] === 'boolean' &&
+    isSurelyVerification(value['verification']) &&
+    isOneOf(value['priority'], PRIORITIES)
+  )
+}
+
+const isTaskIdText = (value: unknown): boolean => typeof value === 'string' && TASK_ID.test(value)
+const isCidText = (value: unknown): boolean => typeof value === 'string' && isCid(value)
+const isSurelySchema = (value: unknown): boolean =>
+  typeof value === 'boolean' ||
+  (typeof value === 'object' && value !== null && !Array.isArray(value) && isJson(value))
+
+const isSurelyModel = (value: unknown): boolean =>
+  isFields(value, 2) &&
+  (value['cid'] === null || isCidText(value['cid'])) &&
+  isTextOrNull(value['handler'], NAME_CHARS_MAX)
+
+const isSurelyInput = (value: unknown): boolean =>
+  isFields(value, 4) &&
+  isText(value['name'], NAME_CHARS_MAX) &&
+  isCidText(value['cid']) &&
+  (value['dtype'] === 'value' || isDtype(value['dtype'])) &&
+  isListOf(value['shape'], TENSOR_RANK_MAX, (size) => isUint(size))
+
+const isSurelyConstraints = (value: unknown): boolean =>
+  isFields(value, 6) &&
+  isOneOf(value['privacy'], PRIVACY) &&
+  typeof value['trusted_node_required'] === 'boolean' &&
+  isTextOrNull(value['region'], NAME_CHARS_MAX) &&
+  isUint(value['min_memory_mb'], 1_000_000) &&
+  isListOf(value['accelerators'], 8, (name) => isText(name, NAME_CHARS_MAX)) &&
+  isUint(value['latency_ms'], DAY_MS)
+
+const isSurelyBudget = (value: unknown): boolean =>
+  isFields(value, 3) &&
+  isUint(value['max_tokens']) &&
+  isCount(value['max_time_ms'], DAY_MS) &&
+  isUint(value['max_cost_micro'])
+
+const isSurelyRetries = (value: unknown): boolean =>
+  isFields(value, 2) && isCount(value['max_attempts'], 21) && isUint(value['backoff_ms'], 30_000)
+
+const isSurelyTimeouts = (value: unknown): boolean =>
+  isFields(value, 2) && isCount(value['dispatch_ms'], DAY_MS) && isCount(value['run_ms'], DAY_MS)
+
+const isSurelyVerification = (value: unknown): boolean =>
+  isFields(value, 3) &&
+  isOneOf(value['mode'], VERIFICATION_MODES) &&
+  isCount(value['replicas'], 7) &&
+  isFields(value['agreement'], 1) &&
+  value['agreement']['level'] === 'exact'
+
+const readUnit = (value: unknown): WorkUnit =>
+  readQuickly(WorkUnit, isSurelyWorkUnit, value, 'unit.malformed')
+
 /** Encodes a unit made here. */
 export function packUnit(unit: WorkUnit): PackedUnit {
-  const bytes = encodeCanonical(readShape(WorkUnit, unit, 'unit.malformed'))
+  const bytes = encodeCanonical(readUnit(unit))
   return { id: idOf(bytes), unit, bytes }
 }
 
@@ -98,7 +195,7 @@ export function packAlike(unit: WorkUnit): PackedUnit {
 /** Reads a unit from outside; its id is computed, never believed. */
 export function openUnit(bytes: Uint8Array): PackedUnit {
   const plain = decodeCanonical(bytes, { bytesMax: WORK_UNIT_BYTES_MAX })
-  return { id: idOf(bytes), unit: readShape(WorkUnit, plain, 'unit.malformed'), bytes }
+  return { id: idOf(bytes), unit: readUnit(plain), bytes }
 }
 
 const idOf = (bytes: Uint8Array): UnitId => parseUnitId(cidOfDocument(bytes))
