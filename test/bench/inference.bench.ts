@@ -102,7 +102,9 @@ await bare(children, 0)
 const rounds: { mesh: Took; bare: Took }[] = []
 for (let round = 1; round <= ROUNDS; round++) {
   const first = round * LINES
-  rounds.push({ mesh: await throughMesh(mesh, first), bare: await bare(children, first) })
+  const ours = await throughMesh(mesh, first)
+  await mesh.idle()
+  rounds.push({ mesh: ours, bare: await bare(children, first) })
 }
 const rival = `ONNX Runtime in a loop, ${PROCESSES} processes`
 recordResult({

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   assert,
   bytesToHex,
@@ -23,6 +24,11 @@ import { genesisFile } from '../../control/drivers/mesh-folder.ts'
 import { type OpenControl, openControl } from '../../control/drivers/open-control.ts'
 import { spec } from '../support/gateway-mesh.ts'
 import { cpuMs } from './cpu-time.ts'
+
+/** Under a tenth of a core in half a second is heartbeats; a mesh that is never idle is measured as it is. */
+const IDLE_LOOK_MS = 500
+const IDLE_SHARE = 0.1
+const IDLE_WAIT_MS_MAX = 20_000
 
 export interface LocalMeshOptions {
   readonly nodes: number
@@ -68,6 +74,18 @@ export class LocalMesh implements AsyncDisposable {
   /** Of the control node and all nodes. */
   cpuMs(): number | null {
     return cpuMs(this.#nodes.nodes.map(({ pid }) => pid))
+  }
+
+  /** Waits until the nodes have caught up with the ledger and nothing works any more. */
+  async idle(): Promise<void> {
+    const deadlineMs = performance.now() + IDLE_WAIT_MS_MAX
+    let before = this.cpuMs()
+    while (before !== null && performance.now() < deadlineMs) {
+      await wait(IDLE_LOOK_MS)
+      const now = this.cpuMs()
+      if (now === null || now - before < IDLE_LOOK_MS * IDLE_SHARE) return
+      before = now
+    }
   }
 
   session(): Promise<MeshSession> {

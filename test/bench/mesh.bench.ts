@@ -81,9 +81,11 @@ interface Round {
 
 async function round(mesh: LocalMesh): Promise<Round> {
   const ours = await graph(mesh, UNITS)
+  await mesh.idle()
   const session = await mesh.session()
   const tookMs = await singlesMs(session, SINGLES)
   await session.close()
+  await mesh.idle()
   const options = { ...BULLMQ_FULL, jobs: isQuick ? 200 : 5_000, rounds: 1, stores: STORES }
   const report = await measureBullmq({ ...options, roundTrips: SINGLES })
   if ('missing' in report) console.log(`no rival: ${report.missing}`)
