@@ -7,7 +7,6 @@ import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -28,6 +27,7 @@ import { Gossip, gossipOptions } from './gossip.ts'
 import { KeptPeers } from './kept-peers.ts'
 import { LinkBook } from './link-book.ts'
 import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler } from './ports.ts'
+import { noiseInWholeWrites } from './whole-writes.ts'
 
 /** Time for one dial, handshake included. */
 const DIAL_MS = 8_000
@@ -188,7 +188,7 @@ async function createHost({ seed, mesh, listen, announce, limits }: NetworkOptio
       announce: (announce ?? []).map((address) => readAddress(address).toString())
     },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noiseInWholeWrites()],
     streamMuxers: [yamux()],
     connectionGater: {
       denyInboundEncryptedConnection: refuseOthers,
