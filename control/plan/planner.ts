@@ -103,8 +103,15 @@ export function planGraph(graph: TaskGraph, options: PlanOptions): Plan {
   }
 }
 
-/** Refuses with every number where the worst case is over a budget. */
+/** Zero where only the run will tell. */
+const knownUnits = ({ units }: PlannedTask): number => (typeof units === 'number' ? units : 0)
+
+/** Refuses more units than a graph may have, and with every number a worst case over a budget. */
 export function checkBudget(plan: Plan): void {
+  const units = plan.tasks.reduce((sum, one) => sum + knownUnits(one), 0)
+  if (units > GRAPH_UNITS_MAX) {
+    throw new MeshError('graph.too_many_units', { units, unitsMax: GRAPH_UNITS_MAX })
+  }
   const over = plan.budgets.filter(({ fits }) => !fits)
   if (over.length === 0) return
   const facts = Object.fromEntries(

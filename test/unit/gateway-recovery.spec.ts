@@ -152,6 +152,23 @@ describe('gateway: after a restart', () => {
     mesh.audit()
   })
 
+  it('gives a lease of before elsewhere at once where its node was back first and did not name it', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, { manner: 'silent' })
+    const unit = unitOf('a', { timeouts: { dispatch_ms: 600_000, run_ms: 600_000 } })
+    before.submit(unit)
+    const mesh = restarted(before)
+    mesh.addNode(0)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    ok(mesh.drain(2_000))
+    equal(mesh.outcomes.get(unit.id)?.status, 'success')
+    equal(mesh.items('units.voided')[0]?.reason, 'expired')
+    equal(mesh.items('units.reserved')[0]?.attempt, 2)
+    mesh.audit()
+  })
+
   it('goes on after an escalation and takes no edge again', () => {
     const unit = modelUnit('small')
     const other = modelUnit('large')

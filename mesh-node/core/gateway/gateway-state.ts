@@ -187,6 +187,8 @@ export interface NodeRecord {
   nodeClass: string
   backendClass: string
   connected: boolean
+  /** Leases that it named in its last hello; null before its first. */
+  holding: ReadonlySet<string> | null
   /** Lost if nothing is heard of it until then. */
   lostAtMs: number
   health: number

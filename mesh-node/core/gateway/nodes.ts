@@ -49,6 +49,7 @@ export function nodeOf(world: World, id: PeerId): NodeRecord {
     nodeClass: 'cpu',
     backendClass: '',
     connected: false,
+    holding: null,
     lostAtMs: world.nowMs + RECOVERY_GRACE_MS,
     health: HEALTH_START,
     healthRaw: HEALTH_START,
@@ -82,7 +83,8 @@ export function onHello(world: World, { node: id, body, standing }: InputOf<'hel
   node.connected = true
   node.claims.clear()
   seen(world, node)
-  keepHeld(world, node, new Set(body.holding))
+  node.holding = new Set(body.holding)
+  keepHeld(world, node, node.holding)
   const kept = body.holding.filter((lease) => {
     const known = world.leases.get(lease)
     if (known === undefined) return world.mayPark
@@ -139,7 +141,8 @@ function keepHeld(world: World, node: NodeRecord, holding: ReadonlySet<string>):
   }
 }
 
-function loseLease(world: World, lease: LeaseRecord): void {
+/** The node does not have it any more, and says so itself or by its silence. */
+export function loseLease(world: World, lease: LeaseRecord): void {
   voidLease(world, lease, { reason: 'expired', fault: 'none', code: 'unit.lost', tell: null })
   attemptLost(world, lease, 'lost')
 }

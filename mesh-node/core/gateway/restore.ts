@@ -18,7 +18,7 @@ import { takeEdge } from './escalation.ts'
 import { RECOVERY_GRACE_MS } from './gateway-policy.ts'
 import type { LeaseRecord, RootRecord, UnitRecord } from './gateway-state.ts'
 import { addLease, newLease } from './lease-life.ts'
-import { nodeOf } from './nodes.ts'
+import { loseLease, nodeOf } from './nodes.ts'
 import { onCommit, takeResult } from './results.ts'
 import { closeUnit, endRoot, type UnitEnding } from './unit-end.ts'
 import { makeReady, replicasOf, sayQueued } from './unit-start.ts'
@@ -157,11 +157,15 @@ function restoreLeases(
   const leases = outstanding.map((open) => restoreLease(world, unit, open))
   const missing = replicasOf(unit) - leases.length
   if (missing > 0) world.wait(unit, missing, 'again')
-  for (const { id } of leases) {
-    const parked = world.parked.take(id)
-    if (parked === undefined) continue
+  for (const lease of leases) {
+    const parked = world.parked.take(lease.id)
+    if (parked === undefined) {
+      // a node that was back before its units were, and did not name the lease
+      if (lease.node.holding?.has(lease.id) === false) loseLease(world, lease)
+      continue
+    }
     const { node, commitment, result } = parked
-    if (commitment !== null) onCommit(world, node, { lease_id: id, commitment })
+    if (commitment !== null) onCommit(world, node, { lease_id: lease.id, commitment })
     if (result !== null) takeResult(world, node, result)
   }
 }
