@@ -2,6 +2,7 @@
  * ONNX Runtime for Node behind the runners' port. Loaded in executor children alone: a run blocks
  * its thread, and a native fault takes its process along.
  */
+import './no-telemetry.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { OPTIMISATION_LEVEL } from './backend-class.ts'
 import type { Provider } from './protocol.ts'

@@ -2,7 +2,8 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, encodeValue, MeshError, type Tensor } from '#contracts'
 import { ExecutorPool } from '#mesh-node/exec'
@@ -49,6 +50,25 @@ describe('executors', function () {
   afterEach(async () => {
     await pool.close()
     folder.remove()
+  })
+
+  it('report to nobody: the runtime writes none of the files that it reports from', async () => {
+    const script = [
+      `import { nodeRuntime } from ${JSON.stringify(new URL('../../mesh-node/exec/ort-node.ts', import.meta.url))}`,
+      `import { readFileSync } from 'node:fs'`,
+      `const runtime = nodeRuntime({ provider: 'cpu', threads: 1 })`,
+      `await runtime.createSession(readFileSync(process.argv[1]))`
+    ].join('\n')
+    const model = folder.write('double.onnx', doublingModel())
+    const temporary = join(folder.path, 'temporary')
+    mkdirSync(temporary)
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, model], {
+      env: { PATH: process.env['PATH'], TMPDIR: temporary },
+      stdio: ['ignore', 'ignore', 'inherit']
+    })
+    const [code] = await once(child, 'exit')
+    equal(code, 0)
+    deepEqual(readdirSync(temporary), [])
   })
 
   /** The next run after any failure works. */
