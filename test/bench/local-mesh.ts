@@ -25,7 +25,7 @@ import { type OpenControl, openControl } from '../../control/drivers/open-contro
 import { spec } from '../support/gateway-mesh.ts'
 import { cpuMs } from './cpu-time.ts'
 
-/** Under a tenth of a core in half a second is heartbeats; a mesh that is never idle is measured as it is. */
+/** Under a tenth of a core in half a second is heartbeats; a mesh never idle is measured as it is. */
 const IDLE_LOOK_MS = 500
 const IDLE_SHARE = 0.1
 const IDLE_WAIT_MS_MAX = 20_000
@@ -48,6 +48,10 @@ export class LocalMesh implements AsyncDisposable {
 
   static async open({ nodes: count, flags }: LocalMeshOptions): Promise<LocalMesh> {
     const folder = mkdtempSync(join(tmpdir(), 'bench-mesh-'))
+    // a signal ends a process without its disposers; the nodes end with their channel to this process
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+    process.once('SIGINT', () => process.exit(130))
+    process.once('SIGTERM', () => process.exit(143))
     await using undo = new AsyncDisposableStack()
     undo.defer(() => rmSync(folder, { recursive: true, force: true }))
     const listen = ['/ip4/127.0.0.1/tcp/0']
