@@ -15,6 +15,8 @@ export class LiveProgress {
   #shown = false
   #lastMs = Number.NEGATIVE_INFINITY
   #lastLine = ''
+  /** The newest line that came too soon after another. */
+  #held: NodeJS.Timeout | null = null
 
   constructor(io: Io, nowMs: () => number) {
     this.#io = io
@@ -28,15 +30,26 @@ export class LiveProgress {
       this.#lastLine = line
       process.stderr.write(`\r\x1b[K${line.slice(0, this.#io.columns - 1)}`)
       this.#shown = true
-    } else if (this.#nowMs() - this.#lastMs >= QUIET_MS) {
-      this.#lastLine = line
-      this.#lastMs = this.#nowMs()
-      this.#io.err(line)
+    } else this.#say(line)
+  }
+
+  #say(line: string): void {
+    if (this.#held !== null) clearTimeout(this.#held)
+    this.#held = null
+    const waitMs = QUIET_MS - (this.#nowMs() - this.#lastMs)
+    if (waitMs > 0) {
+      this.#held = setTimeout(() => this.#say(line), waitMs)
+      return
     }
+    this.#lastLine = line
+    this.#lastMs = this.#nowMs()
+    this.#io.err(line)
   }
 
   /** Leaves the terminal on a fresh line. */
   end(): void {
+    if (this.#held !== null) clearTimeout(this.#held)
+    this.#held = null
     if (this.#shown) process.stderr.write('\r\x1b[K')
     this.#shown = false
   }

@@ -43,6 +43,7 @@ import { EventLog } from './event-log.ts'
 import type { RecordedControl } from './recorded-control.ts'
 import { replayFolder } from './replay-driver.ts'
 import type { SessionFeed } from './session-feed.ts'
+import type { SignalBoard } from './signal-board.ts'
 import { keepSubmission, loadSubmission } from './submission-store.ts'
 import { freshRequestId, StoppableClock } from './system-clock.ts'
 
@@ -60,35 +61,6 @@ export interface ControlParts {
   readonly feed: SessionFeed
   readonly signals: SignalBoard
   readonly close: () => Promise<void>
-}
-
-/** Which session hears which signals of the one gateway. */
-export class SignalBoard {
-  readonly #listeners = new Map<string, (signal: FabricSignal) => void>()
-
-  hear(session: SessionId, listener: (signal: FabricSignal) => void): void {
-    this.#listeners.set(session, listener)
-  }
-
-  forget(session: SessionId): void {
-    this.#listeners.delete(session)
-  }
-
-  readonly post = (signal: FabricSignal): void => {
-    const session = sessionOf(signal)
-    if (session !== null) this.#listeners.get(session)?.(signal)
-  }
-}
-
-function sessionOf(signal: FabricSignal): string | null {
-  switch (signal.type) {
-    case 'event':
-      return signal.event.execution_session_id
-    case 'outcome':
-      return signal.outcome.session
-    case 'session-refused':
-      return signal.session
-  }
 }
 
 /** As many as late watchers find in the feed. */
@@ -175,8 +147,8 @@ export class ControlNode implements ControlService {
       this.#running.delete(session)
       this.#parts.feed.end(session)
     })
-    // whoever asks for the result gets the error; nobody may ask
-    ended.catch((error: unknown) => this.#keepBroken(session, error))
+    // nobody may ask for the result
+    ended.catch(() => {})
     this.#running.set(session, { graph: job.graph, abort, ended })
     return session
   }
@@ -194,10 +166,16 @@ export class ControlNode implements ControlService {
           stopReason === null || (stopReason === 'success' && !recorded.has(session))
       )
     const resumed: SessionId[] = []
-    for (const { graphCid, inputsCid, requestId } of open) {
+    for (const { session, graphCid, inputsCid, requestId } of open) {
       const cids = { graphCid: parseCid(graphCid), inputsCid: parseCid(inputsCid) }
-      const { graph, inputs } = await loadSubmission(this.#parts.blobs, cids)
-      resumed.push(await this.start({ graph, inputs, requestId, useCache: true }))
+      try {
+        const { graph, inputs } = await loadSubmission(this.#parts.blobs, cids)
+        resumed.push(await this.start({ graph, inputs, requestId, useCache: true }))
+      } catch (error) {
+        // one whose blobs are gone holds up no other
+        if (!(error instanceof MeshError)) throw error
+        this.#keepBroken(session, error)
+      }
     }
     return resumed
   }
@@ -314,8 +292,7 @@ export class ControlNode implements ControlService {
   }
 
   #keepBroken(session: SessionId, error: unknown): void {
-    const oldest = this.#broken.keys().next().value
-    if (oldest !== undefined && this.#broken.size >= BROKEN_MAX) this.#broken.delete(oldest)
+    if (this.#broken.size >= BROKEN_MAX) this.#broken.clear()
     this.#broken.set(session, error instanceof Error ? error : new Error(String(error)))
   }
 
@@ -336,6 +313,9 @@ export class ControlNode implements ControlService {
         this.#sessionPorts(session, job.useCache)
       )
       return this.#document(result)
+    } catch (error) {
+      this.#keepBroken(session, error)
+      throw error
     } finally {
       signals.forget(session)
       events.flush()

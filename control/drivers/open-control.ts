@@ -29,12 +29,13 @@ import { DiskResultCache } from '../cache/result-cache.ts'
 import type { RegisteredModel } from '../models/builtin.ts'
 import { ModelRegistry } from '../registry/model-registry.ts'
 import { SessionJudge } from '../verify/judge.ts'
-import { blobsFolder, ControlNode, SignalBoard } from './control-node.ts'
+import { blobsFolder, ControlNode } from './control-node.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
 import { startLocalNodes } from './local-nodes.ts'
 import { genesisFile, type MeshFolder, meshNamed, openOrCreateMeshFolder } from './mesh-folder.ts'
 import { RecordedControl } from './recorded-control.ts'
 import { SessionFeed } from './session-feed.ts'
+import { SignalBoard } from './signal-board.ts'
 
 export interface ControlOptions {
   readonly data: string

@@ -1,5 +1,4 @@
 /** `kora models list | add`: the models that graphs may name. */
-import { readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Exit, MeshError, readShape, type Tier, type Value, type ValueMap } from '#contracts'
@@ -10,7 +9,7 @@ import type { RegisteredModel } from '../../models/builtin.ts'
 import { describeOnnx } from '../../models/describe-onnx.ts'
 import { ModelRegistry } from '../../registry/model-registry.ts'
 import { shortId } from '../render.ts'
-import { readBounded } from './submission.ts'
+import { checkReadable, readBounded } from './submission.ts'
 
 export interface ModelsFlags {
   readonly data: string
@@ -57,6 +56,7 @@ export async function modelsList(
 
 export async function modelsAdd(flags: AddFlags, { io }: CommandContext): Promise<Exit> {
   const path = resolve(flags.file)
+  checkReadable(path)
   const registry = await ModelRegistry.open(join(flags.data, 'models'))
   const engine = new ExecutorPool({ inputRoots: [dirname(path)], slots: 1 })
   try {
@@ -108,7 +108,7 @@ function goldenInputs(path: string): ValueMap {
   const files = readShape(GoldenFile, parsed(text, path), 'input.malformed')
   const inputs: Record<string, Value> = {}
   for (const [name, file] of Object.entries(files)) {
-    const bytes = new Uint8Array(readFileSync(join(dirname(path), file)))
+    const bytes = readBounded(join(dirname(path), file), GOLDEN_BYTES_MAX)
     const loaded = runHandler('tensor.load', { file: bytes, format: formatOf(file) })
     inputs[name] = loaded
   }

@@ -1,5 +1,5 @@
 /** Reads what a command line submits: the graph's text and the inputs that it declares. */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import {
   GRAPH_BYTES_MAX,
   INPUT_BYTES_MAX,
@@ -38,6 +38,16 @@ function inputOf(graph: TaskGraph, name: string, given: string): Uint8Array {
   }
   if (declared.kind === 'json' && !existsSync(given)) return new TextEncoder().encode(given)
   return readBounded(given, INPUT_BYTES_MAX)
+}
+
+/** Refuses a path where no file is that this user may read. */
+export function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new MeshError('input.unreadable', { file: path, reason }, { cause })
+  }
 }
 
 /** A file's bytes; its size is looked at first. */
