@@ -66,7 +66,8 @@ export async function openControl(
   try {
     const mesh = openOrCreateMeshFolder(options.data, Date.now())
     checkMesh(mesh.genesis, options.mesh)
-    const node = await assemble(mesh, options, { opened, say, close, fatal })
+    const trusted = new Set<string>(mesh.genesis.genesis.zones['trusted'] ?? [])
+    const node = await assemble(mesh, options, { opened, say, close, fatal, trusted })
     if (options.localNodes > 0) {
       const nodes = await startLocalNodes({
         count: options.localNodes,
@@ -75,6 +76,8 @@ export async function openControl(
         dataRoot: join(mesh.folder, 'nodes')
       })
       opened.push(() => nodes.stop())
+      // processes of this operator on this machine: what is `local_only` may run there
+      for (const { peerId } of nodes.nodes) trusted.add(peerId)
     }
     return { node, failed, close: () => node.close() }
   } catch (error) {
@@ -89,12 +92,13 @@ interface Opening {
   readonly close: () => Promise<void>
   /** A defect found where nobody waits for an answer. */
   readonly fatal: (error: unknown) => void
+  readonly trusted: ReadonlySet<string>
 }
 
 async function assemble(
   mesh: MeshFolder,
   { listen, bootstrap }: ControlOptions,
-  { opened, say, close, fatal }: Opening
+  { opened, say, close, fatal, trusted }: Opening
 ): Promise<ControlNode> {
   const { folder, genesis, signer } = mesh
   const ledger = await openLedgerFolder(mesh)
@@ -112,7 +116,7 @@ async function assemble(
     {
       mesh: genesis.id,
       log: parseLogId(genesis.genesis.sequencer_log),
-      trusted: new Set(genesis.genesis.zones['trusted'] ?? []),
+      trusted,
       price: gatewayPrice(ledger),
       tenantLeasesMax: null
     },
