@@ -21,6 +21,7 @@ export type {
 export { drawIncarnation, openKeyFile } from './keys/key-file.ts'
 export { NodeVerifier, nodeSigner, nodeVerifier } from './keys/node-signer.ts'
 export { type LedgerLinksPorts, linkLedger } from './ledger-links.ts'
+export { checkLevelLogs } from './level-log.ts'
 export {
   BlobExchange,
   type BlobExchangeOptions,

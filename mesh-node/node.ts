@@ -29,6 +29,7 @@ import type { AgentReport } from './agent/ports.ts'
 import { drawIncarnation, openKeyFile } from './keys/key-file.ts'
 import { nodeSigner, nodeVerifier } from './keys/node-signer.ts'
 import { linkLedger } from './ledger-links.ts'
+import { checkLevelLogs } from './level-log.ts'
 import { BlobExchange } from './net/blob-exchange.ts'
 import { createNetwork, type NetworkLogger } from './net/libp2p-network.ts'
 import type { MeshNetwork } from './net/ports.ts'
@@ -299,6 +300,7 @@ async function openLedger(
   genesis: SignedGenesis,
   signer: Signer
 ): Promise<Ledger> {
+  checkLevelLogs(ledgerDir(dataDir))
   const level = new ClassicLevel<Uint8Array, Uint8Array>(ledgerDir(dataDir), {
     keyEncoding: 'view',
     valueEncoding: 'view'

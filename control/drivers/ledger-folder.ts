@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { Ledger } from '#ledger'
-import { nodeVerifier } from '#mesh-node'
+import { checkLevelLogs, nodeVerifier } from '#mesh-node'
 import { forgetIncarnation, incarnationOf, ledgerFolder, type MeshFolder } from './mesh-folder.ts'
 
 /** Throws what `Ledger.open` throws: locked by a running control node, corrupted, of another mesh, lost. */
@@ -14,6 +14,7 @@ export async function openLedgerFolder(mesh: MeshFolder): Promise<Ledger> {
   const { folder, genesis, signer } = mesh
   // before LevelDB makes an empty store where one was
   if (!existsSync(join(ledgerFolder(folder), 'CURRENT'))) incarnationOf(mesh)
+  checkLevelLogs(ledgerFolder(folder))
   const ledger = await Ledger.open({
     level: new ClassicLevel<Uint8Array, Uint8Array>(ledgerFolder(folder), {
       keyEncoding: 'view',
