@@ -16,7 +16,7 @@ import {
 } from '#contracts'
 import { GatewayDriver, type RunningNode } from '#mesh-node'
 import { ExecutorPool } from '#mesh-node/exec'
-import { SignalBoard } from '../../control/drivers/control-node.ts'
+import { SignalBoard } from '../../control/drivers/signal-board.ts'
 import { ModelKeeper } from '../../mesh-node/agent/model-keeper.ts'
 import { UnitRunner } from '../../mesh-node/agent/unit-runner.ts'
 import { WorkBench } from '../../mesh-node/agent/work-bench.ts'
