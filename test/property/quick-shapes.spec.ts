@@ -124,7 +124,7 @@ const junk = fc.oneof(
     ...['', 'x', 'x'.repeat(128), 'x'.repeat(129), node, blob, packed.id, lease, session],
     ...[[], {}, [0], [null], [blob], [undefined], new Array(1), undefined, 1n, new Date(0)],
     ...[new Uint8Array(0), new Uint8Array(32), new Uint8Array(4_096), new Map()],
-    ...['accepted', 'small_model', 'p0', 'quorum', 'float16', 'value', Object.create(null)],
+    ...['accepted', 'small_model', 'p0', 'quorum', 'float16', 'value'],
     ...[JSON.parse('{"__proto__":1}'), { level: 'exact' }, { level: 'numeric', rtol: 0, atol: 1 }]
   ),
   fc.anything()
@@ -150,7 +150,8 @@ describe('quick checks of shapes', () => {
           if (!isSurely(value)) return
           const { success, data } = parse(value)
           equal(success, true)
-          deepEqual(data, value)
+          // a null prototype is lost on the way through zod, and never comes out of canonical CBOR
+          deepEqual(structuredClone(data), structuredClone(value))
         }),
         { numRuns: 5_000 }
       )
