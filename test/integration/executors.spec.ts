@@ -259,6 +259,7 @@ describe('executors', function () {
   })
 
   it('ends with its parent, even in a run that never ends', async function () {
+    // whether the child is gone is read from /proc, which only Linux has
     if (!existsSync('/proc/self/stat')) return this.skip()
     const request = tensorRequest(folder, 'endless', endlessModel(), {})
     const script = fileURLToPath(new URL('../support/endless-parent.ts', import.meta.url))

@@ -118,6 +118,7 @@ function changed(value: unknown, path: readonly (string | number)[], how: Change
   return copy
 }
 
+/** Without null prototypes: canonical CBOR never gives one, and zod does not keep it. */
 const junk = fc.oneof(
   fc.constantFrom<unknown>(
     ...[null, true, 0, -0, -1, 1, 1.5, 22, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY],
@@ -150,8 +151,7 @@ describe('quick checks of shapes', () => {
           if (!isSurely(value)) return
           const { success, data } = parse(value)
           equal(success, true)
-          // a null prototype is lost on the way through zod, and never comes out of canonical CBOR
-          deepEqual(structuredClone(data), structuredClone(value))
+          deepEqual(data, value)
         }),
         { numRuns: 5_000 }
       )
