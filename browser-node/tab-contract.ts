@@ -1,0 +1,188 @@
+/**
+ * What the page knows of the tab's node, and the node of the page: one view to draw, one set of
+ * commands, plain data throughout. The node never touches the document; the page holds no protocol
+ * state and computes no money.
+ */
+import type { Cid, LeaseId, PeerId, UnitId } from '#contracts'
+
+/** Where the tab stands. `waiting` joins and has no unit; `blocked` cannot work here, `detail` says why. */
+export const TAB_PHASES = [
+  'consent',
+  'joining',
+  'waiting',
+  'working',
+  'paused',
+  'finishing',
+  'blocked',
+  'elsewhere'
+] as const
+export type TabPhase = (typeof TAB_PHASES)[number]
+
+/** Why the tab does not take work although it was started. Each but `owner` is lifted by override(). */
+export const HOLD_RULES = [
+  'owner',
+  'battery',
+  'metered',
+  'schedule',
+  'unit_limit',
+  'download_cap',
+  'offline',
+  'hidden'
+] as const
+export type HoldRule = (typeof HOLD_RULES)[number]
+
+export interface Hold {
+  readonly rule: HoldRule
+  /** When the hold ends by itself, where that is known. */
+  readonly untilMs: number | null
+}
+
+/** Minutes of the local day; `from` after `to` runs over midnight. */
+export interface DailyHours {
+  readonly fromMin: number
+  readonly toMin: number
+}
+
+/** What the owner of the machine allows. Kept from visit to visit. */
+export interface TabLimits {
+  /** Share of the time in which units may run, per cent, 10 to 100. */
+  readonly intensityPercent: number
+  readonly cpu: boolean
+  readonly gpu: boolean
+  readonly memoryMb: number
+  /** Bytes fetched in one calendar day, MiB. */
+  readonly downloadMbPerDay: number
+  /** Models and blobs kept in this browser, MiB. */
+  readonly cacheMb: number
+  readonly pauseOnBattery: boolean
+  readonly pauseOnMetered: boolean
+  readonly schedule: DailyHours | null
+  /** Pause by itself after so many units; null: go on. */
+  readonly stopAfterUnits: number | null
+}
+
+export interface BackendView {
+  readonly provider: 'wasm' | 'webgpu'
+  readonly state: 'ready' | 'unavailable' | 'off' | 'checking'
+  /** Adapter or threads where ready; else why not. */
+  readonly detail: string
+}
+
+export interface ModelView {
+  readonly cid: Cid
+  readonly name: string
+  readonly bytes: number
+  /** Bytes here so far; equal to `bytes` where it is all here. */
+  readonly bytesHeld: number
+  readonly state: 'fetching' | 'checking' | 'ready' | 'refused'
+  /** The provider that passed the golden vectors on this device; null before that. */
+  readonly provider: 'wasm' | 'webgpu' | null
+  /** Why a provider, or the whole model, was refused; empty where none was. */
+  readonly reason: string
+}
+
+export interface CurrentUnit {
+  readonly lease: LeaseId
+  readonly unit: UnitId
+  readonly task: string
+  readonly tenant: string
+  readonly purpose: string
+  readonly model: string | null
+  readonly provider: 'wasm' | 'webgpu' | null
+  /** From 0 to 1; null where the runner does not tell. */
+  readonly progress: number | null
+  readonly startedMs: number
+}
+
+/** One finished unit; `credit` follows it through the ledger. */
+export interface UnitLine {
+  readonly unit: UnitId
+  readonly lease: LeaseId
+  readonly task: string
+  readonly model: string | null
+  readonly endedMs: number
+  readonly ranMs: number
+  readonly state: 'in_verification' | 'escrow' | 'cleared' | 'rejected' | 'lost'
+  readonly creditMicro: number
+  /** Why it was rejected or lost; empty otherwise. */
+  readonly reason: string
+  readonly hasReceipt: boolean
+}
+
+export interface TrustView {
+  readonly scorePermille: number
+  readonly state: string
+  /** The score at which something changes, and what changes there; null at the top. */
+  readonly next: { readonly scorePermille: number; readonly what: string } | null
+  readonly changes: readonly {
+    readonly atMs: number
+    readonly deltaPermille: number
+    readonly reason: string
+  }[]
+}
+
+/** A minute of work, for the plot. */
+export interface HistoryPoint {
+  readonly atMs: number
+  readonly units: number
+  readonly creditMicro: number
+  readonly downBytes: number
+  readonly upBytes: number
+}
+
+export interface TabView {
+  readonly phase: TabPhase
+  /** The sentence's key and facts behind the phase: why idle, what blocks. See strings.ts. */
+  readonly detail: { readonly key: string; readonly facts: Readonly<Record<string, string>> } | null
+  readonly holds: readonly Hold[]
+  readonly mesh: { readonly id: string; readonly name: string; readonly operator: string }
+  readonly peerId: PeerId | null
+  readonly peers: number
+  /** How the tab reaches the mesh now, e.g. `webrtc-direct`. */
+  readonly transports: readonly string[]
+  readonly backends: readonly BackendView[]
+  readonly models: readonly ModelView[]
+  readonly current: readonly CurrentUnit[]
+  readonly counts: {
+    readonly done: number
+    readonly rejected: number
+    readonly waiting: number
+    readonly lost: number
+  }
+  /** Units per minute after the first of each model; null before that. */
+  readonly unitsPerMinute: number | null
+  readonly traffic: {
+    readonly downBytes: number
+    readonly upBytes: number
+    readonly downToday: number
+  }
+  readonly creditMicro: {
+    readonly inVerification: number
+    readonly escrow: number
+    readonly cleared: number
+  }
+  readonly lines: readonly UnitLine[]
+  readonly trust: TrustView | null
+  readonly history: readonly HistoryPoint[]
+  readonly limits: TabLimits
+  readonly cacheBytes: number
+}
+
+export interface DonateTab {
+  view(): TabView
+  /** Calls back after each change, at most once a frame; gives a way to end it. */
+  subscribe(listener: (view: TabView) => void): () => void
+  /** The owner's consent: joins the mesh and takes work. */
+  start(): Promise<void>
+  /** No work within 250 ms: running units are handed back. The connection stays. */
+  pause(): Promise<void>
+  /** Finishes what runs, takes nothing new, then pauses. */
+  finishThenPause(): void
+  /** Lifts this hold until it would begin anew. */
+  override(rule: HoldRule): void
+  setLimits(change: Partial<TabLimits>): Promise<void>
+  /** The signed receipt of an accepted unit, as a file; throws `receipt.*` where there is none. */
+  receipt(unit: UnitId): Promise<Uint8Array>
+  /** Leaves the mesh and closes what it holds. */
+  close(): Promise<void>
+}
