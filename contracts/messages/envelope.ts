@@ -44,14 +44,23 @@ export type FrameKind = keyof typeof FRAMES
 export type FrameOf<K extends FrameKind> = z.infer<(typeof FRAMES)[K]['shape']>
 /** A message with its kind, as machines take and give them. */
 export type Frame = { [K in FrameKind]: { readonly kind: K; readonly body: FrameOf<K> } }[FrameKind]
+const NODE_FRAME_KINDS = [
+  'hello',
+  'claim',
+  'withdraw',
+  'commit',
+  'result',
+  'failure',
+  'release',
+  'heartbeat'
+] as const satisfies readonly FrameKind[]
 /** Frames that a node sends, and those that a gateway sends. */
-export type NodeFrame = Extract<
-  Frame,
-  {
-    kind: 'hello' | 'claim' | 'withdraw' | 'commit' | 'result' | 'failure' | 'release' | 'heartbeat'
-  }
->
+export type NodeFrame = Extract<Frame, { kind: (typeof NODE_FRAME_KINDS)[number] }>
 export type GatewayFrame = Exclude<Frame, NodeFrame>
+
+const FROM_NODES: ReadonlySet<FrameKind> = new Set(NODE_FRAME_KINDS)
+export const isNodeFrame = (frame: Frame): frame is NodeFrame => FROM_NODES.has(frame.kind)
+export const isGatewayFrame = (frame: Frame): frame is GatewayFrame => !FROM_NODES.has(frame.kind)
 
 const KIND_OF_BYTE = new Map<number, FrameKind>(
   Object.entries(FRAMES).map(([kind, entry]) => [entry.byte, kind as FrameKind])

@@ -7,7 +7,9 @@ import {
   type AnnouncementMessage,
   assertNever,
   type GatewayFrame,
+  isGatewayFrame,
   MeshError,
+  type NodeFrame,
   openUnit,
   type PeerId
 } from '#contracts'
@@ -18,12 +20,13 @@ import {
   type AgentStatus,
   type UnreadableOffer
 } from '#mesh-node/core'
+import { FrameLines } from '../net/frame-lines.ts'
 import { AnnouncementDoor } from './announcement-door.ts'
 import type { AgentDriverOptions, Feed, Untimed } from './driver-options.ts'
+import { openWorkLink } from './open-work-link.ts'
 import type { AgentPorts } from './ports.ts'
 import { ResultSender } from './result-sender.ts'
 import { WorkBench } from './work-bench.ts'
-import { WorkLinks } from './work-links.ts'
 
 /** How often free memory is looked at. */
 const MEASURE_MS = 5_000
@@ -35,7 +38,7 @@ export class AgentDriver {
   readonly #options: AgentDriverOptions
   readonly #ports: AgentPorts
   readonly #machine: AgentMachine
-  readonly #links: WorkLinks
+  readonly #links: FrameLines<GatewayFrame, NodeFrame>
   readonly #results: ResultSender
   readonly #bench: WorkBench
   readonly #drained = Promise.withResolvers<void>()
@@ -53,9 +56,10 @@ export class AgentDriver {
     this.#results = new ResultSender({ mesh: options.mesh, signer: ports.signer })
     const feed: Feed = (input) => this.#feed(input)
     this.#bench = new WorkBench(options, ports, { results: this.#results, feed })
-    this.#links = new WorkLinks({
+    this.#links = new FrameLines({
       ...ports,
       mesh: options.mesh,
+      takes: isGatewayFrame,
       onFrame: (gateway, frame) => this.#receive(gateway, frame),
       onRefused: (gateway, error) => ports.report({ type: 'frame-refused', gateway, error }),
       onClosed: (gateway) => {
@@ -224,7 +228,7 @@ export class AgentDriver {
 
   async #dial({ gateway, addresses }: EffectOf<'dial'>): Promise<void> {
     try {
-      await this.#links.open(gateway, addresses)
+      this.#links.attach(await openWorkLink(this.#ports.network, { gateway, addresses }))
     } catch (error) {
       if (!(error instanceof MeshError)) throw error
       this.#feed({ type: 'unlinked', gateway })

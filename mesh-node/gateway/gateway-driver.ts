@@ -10,7 +10,9 @@ import {
   type Cid,
   cidOfBytes,
   type Fabric,
+  type GatewayFrame,
   INLINE_BLOB_BYTES_MAX,
+  isNodeFrame,
   MeshError,
   type MeshId,
   type NodeFrame,
@@ -32,9 +34,9 @@ import {
   type NodeStanding,
   type UnitExplanation
 } from '#mesh-node/core'
+import { FrameLines } from '../net/frame-lines.ts'
 import { packAnnouncement } from './announcements.ts'
 import { InputQueue } from './input-queue.ts'
-import { NodeLinks } from './node-links.ts'
 import { OutputJudge } from './output-judge.ts'
 import type { GatewayPorts } from './ports.ts'
 
@@ -55,7 +57,7 @@ export class GatewayDriver implements Fabric {
   readonly #options: GatewayDriverOptions
   readonly #ports: GatewayPorts
   readonly #machine: GatewayMachine
-  readonly #links: NodeLinks
+  readonly #links: FrameLines<NodeFrame, GatewayFrame>
   readonly #judge: OutputJudge
   readonly #queue = new InputQueue()
   readonly #sessions = new Set<SessionId>()
@@ -71,9 +73,10 @@ export class GatewayDriver implements Fabric {
     this.#ports = ports
     this.#machine = new GatewayMachine({ ...options, gateway: ports.signer.peerId })
     this.#judge = new OutputJudge(ports)
-    this.#links = new NodeLinks({
+    this.#links = new FrameLines({
       ...ports,
       mesh: options.mesh,
+      takes: isNodeFrame,
       onFrame: (node, frame) => this.#receive(node, frame),
       onRefused: (node, { code, facts }) => ports.report({ type: 'refused', node, code, facts }),
       onClosed: (node) => {
@@ -89,7 +92,7 @@ export class GatewayDriver implements Fabric {
     this.#ports.network.onLink('work', (link) => {
       if (this.#isStopped) return
       this.#ports.report({ type: 'node', node: link.peer, phase: 'linked' })
-      this.#links.accept(link)
+      this.#links.attach(link)
     })
     this.#refreshTrust()
   }

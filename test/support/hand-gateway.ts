@@ -12,6 +12,7 @@ import {
   type FrameOf,
   type GatewayFrame,
   INLINE_BLOB_BYTES_MAX,
+  isNodeFrame,
   type LeaseId,
   leaseIdOf,
   logIdOf,
@@ -188,7 +189,7 @@ export class HandGateway {
     link.onFrame((bytes) => {
       const context = { mesh: this.genesis.id, verifier: nodeVerifier, from: link.peer }
       const frame: Frame = openFrame(bytes, context)
-      if (isFromNode(frame)) this.#hear(frame)
+      if (isNodeFrame(frame)) this.#hear(frame)
     })
   }
 
@@ -201,8 +202,6 @@ export class HandGateway {
   }
 }
 
-const FROM_GATEWAY: readonly string[] = ['welcome', 'grant', 'reveal', 'revoke', 'ack']
-const isFromNode = (frame: Frame): frame is NodeFrame => !FROM_GATEWAY.includes(frame.kind)
 const isKind = <K extends NodeFrame['kind']>(
   frame: NodeFrame,
   kind: K
