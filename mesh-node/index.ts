@@ -29,12 +29,8 @@ export {
   type FetchOptions
 } from './net/blob-exchange.ts'
 export type { FetchProgress } from './net/blob-fetch.ts'
-export {
-  createNetwork,
-  type NetworkLimits,
-  type NetworkLogger,
-  type NetworkOptions
-} from './net/libp2p-network.ts'
+export type { NetworkLimits, NetworkLogger, NetworkOptions } from './net/network.ts'
+export { createNetwork } from './net/node-network.ts'
 export {
   type GossipVerdict,
   LINK_PROTOCOLS,

@@ -32,7 +32,7 @@ export class FrameReader {
       this.#parts.push(bytes)
       this.#partsBytes += bytes.length
       if (this.#partsBytes < this.#needed) return
-      rest = Buffer.concat(this.#parts, this.#partsBytes)
+      rest = joinBytes(this.#parts, this.#partsBytes)
       this.#parts = []
       this.#partsBytes = 0
     }
@@ -71,24 +71,42 @@ const COPY_BYTES_MAX = 32 * 1024
 export function joinFrames(frames: readonly OutgoingFrame[]): Uint8ArrayList {
   const joined = new Uint8ArrayList()
   let small: Uint8Array[] = []
+  let smallBytes = 0
+  const addSmall = (part: Uint8Array) => {
+    small.push(part)
+    smallBytes += part.length
+  }
   const add = (part: Uint8Array) => {
     if (part.length <= COPY_BYTES_MAX) {
-      small.push(part)
+      addSmall(part)
       return
     }
-    joined.append(Buffer.concat(small), part)
+    joined.append(joinBytes(small, smallBytes), part)
     small = []
+    smallBytes = 0
   }
   for (const { head, body } of frames) {
-    const length = Buffer.allocUnsafe(FRAME_HEAD_BYTES)
-    length.writeUInt32BE(head.length + (body?.length ?? 0))
-    small.push(length)
+    addSmall(frameHead(head.length + (body?.length ?? 0)))
     add(head)
     if (body !== null) add(body)
   }
-  if (small.length > 0) joined.append(Buffer.concat(small))
+  if (small.length > 0) joined.append(joinBytes(small, smallBytes))
   return joined
 }
+
+/** Not by arguments: a peer decides how many parts there are. */
+function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+const frameHead = (length: number): Uint8Array =>
+  Uint8Array.of(length >>> 24, length >>> 16, length >>> 8, length)
 
 const readHead = (bytes: Uint8Array, at: number): number =>
   (((bytes[at] ?? 0) << 24) |

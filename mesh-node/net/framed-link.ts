@@ -15,6 +15,7 @@ import {
 } from '#contracts'
 import { FrameReader, joinFrames, type OutgoingFrame } from './frame-reader.ts'
 import type { Link, LinkKind } from './ports.ts'
+import { atTurnEnd, type Planned } from './turns.ts'
 
 /** Bytes gathered before a write goes out at once: the peer answers each write with a window update. */
 const WRITE_BYTES = 256 * 1024
@@ -28,7 +29,7 @@ export class FramedLink implements Link {
   readonly #reader = new FrameReader()
   #waiting: OutgoingFrame[] = []
   #waitingBytes = 0
-  #flushPlanned: NodeJS.Immediate | null = null
+  #flushPlanned: Planned | null = null
   #listener: ((frame: Uint8Array) => void) | null = null
   #closeListeners: ((fault: MeshError | null) => void)[] = []
   #drains: PromiseWithResolvers<void>[] = []
@@ -64,7 +65,7 @@ export class FramedLink implements Link {
       return false
     }
     if (this.#waitingBytes >= WRITE_BYTES) this.#flush()
-    else this.#flushPlanned ??= setImmediate(() => this.#flush())
+    else this.#flushPlanned ??= atTurnEnd(() => this.#flush())
     return !this.#full()
   }
 
@@ -109,7 +110,7 @@ export class FramedLink implements Link {
   }
 
   #flush(): void {
-    if (this.#flushPlanned !== null) clearImmediate(this.#flushPlanned)
+    this.#flushPlanned?.cancel()
     this.#flushPlanned = null
     if (this.#waiting.length === 0 || this.#closed) return
     const message = joinFrames(this.#waiting)
@@ -180,7 +181,7 @@ export class FramedLink implements Link {
     this.#fault ??= fault
     this.#waiting = []
     this.#waitingBytes = 0
-    if (this.#flushPlanned !== null) clearImmediate(this.#flushPlanned)
+    this.#flushPlanned?.cancel()
     this.#rejectDrains()
     const listeners = this.#closeListeners
     this.#closeListeners = []

@@ -102,7 +102,7 @@ export class Gossip {
     } catch (error) {
       if (error instanceof MeshError) return TopicValidatorResult.Reject
       // Our own mistake: gossipsub would swallow it, so it is thrown where nobody catches.
-      setImmediate(() => {
+      queueMicrotask(() => {
         throw error
       })
       return TopicValidatorResult.Ignore

@@ -18,7 +18,7 @@ interface Kept {
   readonly address: string
   peer: PeerId | null
   pauseMs: number
-  timer: NodeJS.Timeout | null
+  timer: ReturnType<typeof setTimeout> | null
   dialing: boolean
 }
 

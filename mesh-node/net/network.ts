@@ -1,17 +1,16 @@
 /**
- * The product's MeshNetwork: one libp2p host (TCP, Noise, yamux, identify, ping, gossipsub) whose key
- * is the node's Ed25519 key. Keeps connections to the bootstrap addresses; finds no other peers by
- * itself, runs no relay, and talks to Ed25519 peers alone. No libp2p type leaves this folder.
+ * The product's MeshNetwork: one libp2p host (Noise, yamux, identify, ping, gossipsub) over whichever
+ * transports it is given, in Node or in a page; its key is the node's Ed25519 key. Keeps connections
+ * to the bootstrap addresses; finds no other peers by itself, and talks to Ed25519 peers alone.
  */
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import {
   CONNECTIONS_MAX,
   CONNECTIONS_PENDING_MAX,
@@ -23,6 +22,7 @@ import {
   parsePeerId,
   SEED_BYTES
 } from '#contracts'
+import { isLocalAddress, listenError, readAddress } from './addresses.ts'
 import { Gossip, gossipOptions } from './gossip.ts'
 import { KeptPeers } from './kept-peers.ts'
 import { LinkBook } from './link-book.ts'
@@ -53,7 +53,7 @@ export interface NetworkOptions {
   /** The 32-byte Ed25519 private key. */
   readonly seed: Uint8Array
   readonly mesh: MeshId
-  /** TCP multiaddrs; port 0 takes a free one; empty: dials only. */
+  /** Multiaddrs of the transports at hand; port 0 takes a free one; empty: dials only. */
   readonly listen: readonly string[]
   /** Addresses that others reach this host by, where they differ from those it listens on. */
   readonly announce?: readonly string[]
@@ -63,18 +63,30 @@ export interface NetworkOptions {
   readonly logger?: NetworkLogger
 }
 
+/** What differs between a process and a page. */
+export interface NetworkParts {
+  readonly transports: NonNullable<Libp2pOptions['transports']>
+  /** Further libp2p services, as a relay. */
+  readonly services?: NonNullable<Libp2pOptions['services']>
+  /** Who and what is refused besides peers without an Ed25519 key. */
+  readonly gater?: ConnectionGater
+}
+
 type Host = Libp2p<{ pubsub: GossipSub }>
 
 /**
  * Starts a host. Resolves when it listens and each bootstrap address was tried once; an unreachable
  * one does not fail the start. Throws `net.address_malformed`, `net.port_in_use`, `net.listen_failed`.
  */
-export async function createNetwork(options: NetworkOptions): Promise<MeshNetwork> {
+export async function openNetwork(
+  options: NetworkOptions,
+  parts: NetworkParts
+): Promise<MeshNetwork> {
   if (options.seed.length !== SEED_BYTES) {
     throw new MeshError('contracts.key_malformed', { bytes: options.seed.length })
   }
   const bootstrap = (options.bootstrap ?? []).map(readAddress)
-  const host = await createHost(options)
+  const host = await createHost(options, parts)
   const network = new Libp2pNetwork(host, options)
   try {
     await network.start(bootstrap)
@@ -83,6 +95,16 @@ export async function createNetwork(options: NetworkOptions): Promise<MeshNetwor
     throw listenError(error)
   }
   return network
+}
+
+/**
+ * What a page's host may dial: addresses of the local network only where its way into the mesh is
+ * one, so that no stranger's address list makes a donor's browser knock at the machines around it.
+ * Plain WebSockets are allowed: what goes over them is encrypted.
+ */
+export function gaterFor(bootstrap: readonly string[]): ConnectionGater {
+  const isLocalMesh = bootstrap.map(readAddress).some(isLocalAddress)
+  return { denyDialMultiaddr: (address) => !isLocalMesh && isLocalAddress(address) }
 }
 
 class Libp2pNetwork implements MeshNetwork {
@@ -177,7 +199,10 @@ class Libp2pNetwork implements MeshNetwork {
   }
 }
 
-async function createHost({ seed, mesh, listen, announce, limits }: NetworkOptions): Promise<Host> {
+async function createHost(
+  { seed, mesh, listen, announce, limits }: NetworkOptions,
+  { transports, services, gater }: NetworkParts
+): Promise<Host> {
   const bounds = { ...DEFAULT_LIMITS, ...limits }
   const refuseOthers = (peer: { toString(): string }) => !isPeerId(peer.toString())
   return createLibp2p({
@@ -187,10 +212,11 @@ async function createHost({ seed, mesh, listen, announce, limits }: NetworkOptio
       listen: listen.map((address) => readAddress(address).toString()),
       announce: (announce ?? []).map((address) => readAddress(address).toString())
     },
-    transports: [tcp()],
+    transports,
     connectionEncrypters: [noiseInWholeWrites()],
     streamMuxers: [yamux()],
     connectionGater: {
+      ...gater,
       denyInboundEncryptedConnection: refuseOthers,
       denyOutboundEncryptedConnection: refuseOthers
     },
@@ -199,31 +225,11 @@ async function createHost({ seed, mesh, listen, announce, limits }: NetworkOptio
       inboundConnectionThreshold: bounds.connectionsPerSecondMax,
       maxIncomingPendingConnections: bounds.connectionsPendingMax
     },
-    services: { identify: identify(), ping: ping(), pubsub: gossipsub(gossipOptions(mesh)) }
+    services: {
+      ...services,
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipsub(gossipOptions(mesh))
+    }
   })
-}
-
-/** Parses a multiaddr that TCP can listen on or dial. */
-function readAddress(address: string): Multiaddr {
-  try {
-    const parsed = multiaddr(address)
-    if (parsed.getComponents().some(({ name }) => name === 'tcp')) return parsed
-  } catch (cause) {
-    throw new MeshError('net.address_malformed', { address: address.slice(0, 200) }, { cause })
-  }
-  throw new MeshError('net.address_malformed', { address: address.slice(0, 200), missing: 'tcp' })
-}
-
-/** libp2p names each failed address on a line of its own in one message. */
-function listenError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof MeshError) return error
-  const lines = error.message.split('\n').map((line) => line.trim())
-  const inUse = lines.find((line) => line.includes('EADDRINUSE'))
-  if (inUse !== undefined) {
-    const address = inUse.split(': ', 1)[0] ?? ''
-    return new MeshError('net.port_in_use', { address }, { cause: error })
-  }
-  if (error.name !== 'UnsupportedListenAddressesError') return error
-  const failed = lines.find((line) => line.startsWith('/')) ?? ''
-  return new MeshError('net.listen_failed', { reason: failed.slice(0, 200) }, { cause: error })
 }
