@@ -7,8 +7,13 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { type Doors, faultsOf, reachFaults } from './support/architecture-rules.ts'
-import { REACHES } from './support/import-table.ts'
+import {
+  type Doors,
+  faultsOf,
+  nodeGlobalFaults,
+  reachFaults
+} from './support/architecture-rules.ts'
+import { IN_A_TAB, REACHES } from './support/import-table.ts'
 import type { SourceFile } from './support/source-model.ts'
 
 const ROOT = new URL('../', import.meta.url)
@@ -48,6 +53,10 @@ describe('the architecture', () => {
 
   it('keeps Node, the network and the ledger out of what must run without them', () => {
     deepEqual(print(reachFaults(files, doors, REACHES)), [])
+  })
+
+  it('reads no global of Node in what a tab loads', () => {
+    deepEqual(print(nodeGlobalFaults(files, doors, IN_A_TAB)), [])
   })
 })
 
@@ -262,6 +271,35 @@ describe('a planted leak', () => {
     const [fault] = reachFaults(made, doors, REACHES)
     equal(fault?.rule, 'reach')
     ok(fault.what.startsWith('mesh-node/core/index.ts -> mesh-node/core/a.ts -> ledger/index.ts'))
+  })
+})
+
+describe('Node loaded by a tab', () => {
+  for (const loads of ["import 'node:fs'", "import '@libp2p/tcp'", "import '#mesh-node/store'"]) {
+    it(`is caught: ${loads}`, () => {
+      const made = [
+        { path: 'mesh-node/portable.ts', text: "export { a } from './agent/a.ts'" },
+        { path: 'mesh-node/agent/a.ts', text: `${loads}\nexport const a = 1` },
+        { path: 'mesh-node/store/index.ts', text: "import 'node:fs/promises'" }
+      ]
+      const [fault] = reachFaults(made, doors, REACHES)
+      deepEqual(
+        { rule: fault?.rule, path: fault?.path },
+        { rule: 'reach', path: 'mesh-node/portable.ts' }
+      )
+    })
+  }
+
+  it('is caught: a global of Node in a driver that a tab runs too', () => {
+    const made = [
+      { path: 'mesh-node/portable.ts', text: "export { a } from './net/a.ts'" },
+      { path: 'mesh-node/net/a.ts', text: 'export const a = Buffer.alloc(1)' }
+    ]
+    const faults = nodeGlobalFaults(made, doors, IN_A_TAB)
+    deepEqual(
+      faults.map(({ rule, path }) => ({ rule, path })),
+      [{ rule: 'node-globals', path: 'mesh-node/net/a.ts' }]
+    )
   })
 })
 

@@ -1,10 +1,19 @@
 /**
- * SHA-256 where there is no Node: the same function as `node.ts`, synchronous and in pure
+ * SHA-256 where there is no Node: the same functions as `node.ts`, synchronous and in pure
  * code. `crypto.subtle` is left out because it is asynchronous and machines are not.
  */
 
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
+import type { Sha256 } from './sha256.ts'
 
 export function sha256(bytes: Uint8Array): Uint8Array {
   return nobleSha256(bytes)
+}
+
+export function openSha256(): Sha256 {
+  const running = nobleSha256.create()
+  return {
+    update: (bytes) => void running.update(bytes),
+    digest: () => running.clone().digest()
+  }
 }

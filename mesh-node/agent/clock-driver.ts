@@ -1,4 +1,8 @@
-/** The clock of this machine, as the agent takes it. Timers do not keep the process alive. */
+/**
+ * The clock of this machine, as the agent takes it, in Node and in a page. Timers do not keep a
+ * process alive.
+ */
+import { letGo, type Timer } from '../net/let-go.ts'
 import type { AgentClock } from './ports.ts'
 
 /** `setTimeout` counts in 31 bits; a later time is waited for in parts. */
@@ -7,11 +11,11 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1
 export const systemClock: AgentClock = {
   nowMs: () => Date.now(),
   setTimer(atMs, fire) {
-    let timer: NodeJS.Timeout
+    let timer: Timer
     const wait = (): void => {
       const leftMs = Math.max(0, atMs - Date.now())
       timer = setTimeout(leftMs > TIMEOUT_MS_MAX ? wait : fire, Math.min(leftMs, TIMEOUT_MS_MAX))
-      timer.unref()
+      letGo(timer)
     }
     wait()
     return () => clearTimeout(timer)

@@ -3,8 +3,8 @@
  * are in use, and the check that a model gives its golden outputs here. One check at a time.
  */
 import { type Cid, decodeManifest, MeshError, type ModelManifest, type PeerId } from '#contracts'
-import { conformance } from '#mesh-node/exec'
 import type { HeldBlob } from '#mesh-node/store'
+import { conformance } from '../exec/conformance.ts'
 import type { AgentPorts } from './ports.ts'
 
 /** Models whose files are held at once: more than the executors keep warm. */

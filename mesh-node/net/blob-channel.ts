@@ -4,6 +4,7 @@
  */
 import { assertNever, BLOB_WINDOW_CHUNKS, type Cid, MeshError } from '#contracts'
 import { type BlobFrame, decodeBlobFrame, encodeBlobFrame, type Refusal } from './blob-frames.ts'
+import { letGo, type Timer } from './let-go.ts'
 import type { Link } from './ports.ts'
 
 const REFUSAL_CODES = {
@@ -43,7 +44,7 @@ export class BlobChannel {
   readonly #link: Link
   readonly #transfers = new Map<number, Transfer>()
   #nextId = 0
-  #watch: NodeJS.Timeout | null = null
+  #watch: Timer | null = null
   #closed: MeshError | null = null
 
   constructor(link: Link) {
@@ -75,7 +76,10 @@ export class BlobChannel {
       silentSweeps: 0
     }
     this.#transfers.set(id, transfer)
-    this.#watch ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    if (this.#watch === null) {
+      this.#watch = setInterval(() => this.#sweep(), SWEEP_MS)
+      letGo(this.#watch)
+    }
     const cancel = () => this.#fail(id, request.signal.reason)
     request.signal.addEventListener('abort', cancel)
     const { cid, offset } = request

@@ -7,8 +7,14 @@
  * (or from before a restart) nobody is proved wrong by the hash alone: then the blob is fetched again
  * from one peer at a time, and afterwards each part is compared with the right bytes.
  */
-import { createHash } from 'node:crypto'
-import { BLOB_CHUNK_BYTES, type Cid, equalBytes, MeshError, type PeerId } from '#contracts'
+import {
+  BLOB_CHUNK_BYTES,
+  type Cid,
+  equalBytes,
+  MeshError,
+  openSha256,
+  type PeerId
+} from '#contracts'
 import type { BlobReader, BlobStore, BlobWriter } from '#mesh-node/store'
 import type { BlobChannel } from './blob-channel.ts'
 import { BlobSink } from './blob-sink.ts'
@@ -218,7 +224,7 @@ const isOurs = ({ code }: MeshError): boolean =>
   code === 'store.disk_full' || code === 'store.full' || code === 'store.unwritable'
 
 async function digestPart(reader: BlobReader, from: number, to: number): Promise<Uint8Array> {
-  const hash = createHash('sha256')
+  const hash = openSha256()
   for (let at = from; at < to; at += BLOB_CHUNK_BYTES) {
     hash.update(await reader.read(at, Math.min(BLOB_CHUNK_BYTES, to - at)))
   }

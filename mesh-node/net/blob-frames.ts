@@ -35,13 +35,13 @@ export function encodeBlobFrame(frame: BlobFrame): Uint8Array {
   switch (frame.type) {
     case 'request': {
       const bytes = head(frame, 8 + CID_CHARS)
-      bytes.writeBigUInt64BE(BigInt(frame.offset), HEAD_BYTES)
-      bytes.write(frame.cid, HEAD_BYTES + 8, 'latin1')
+      viewOf(bytes).setBigUint64(HEAD_BYTES, BigInt(frame.offset))
+      bytes.set(new TextEncoder().encode(frame.cid), HEAD_BYTES + 8)
       return bytes
     }
     case 'header': {
       const bytes = head(frame, 8)
-      bytes.writeBigUInt64BE(BigInt(frame.size), HEAD_BYTES)
+      viewOf(bytes).setBigUint64(HEAD_BYTES, BigInt(frame.size))
       return bytes
     }
     case 'chunk': {
@@ -51,7 +51,7 @@ export function encodeBlobFrame(frame: BlobFrame): Uint8Array {
     }
     case 'credit': {
       const bytes = head(frame, 2)
-      bytes.writeUInt16BE(frame.chunks, HEAD_BYTES)
+      viewOf(bytes).setUint16(HEAD_BYTES, frame.chunks)
       return bytes
     }
     case 'refusal': {
@@ -69,11 +69,11 @@ export const chunkHead = (id: number, bytes: Uint8Array): Uint8Array =>
   head({ type: 'chunk', id, bytes }, 0)
 
 export function decodeBlobFrame(raw: Uint8Array): BlobFrame {
-  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-  if (bytes.length < HEAD_BYTES) throw malformed('shorter than a frame', bytes.length)
-  const id = bytes.readUInt32BE(1)
-  const rest = bytes.length - HEAD_BYTES
-  const kind = bytes.readUInt8(0)
+  if (raw.length < HEAD_BYTES) throw malformed('shorter than a frame', raw.length)
+  const bytes = viewOf(raw)
+  const id = bytes.getUint32(1)
+  const rest = raw.length - HEAD_BYTES
+  const kind = raw[0] ?? 0
   switch (kind) {
     case KINDS.request:
       expect(rest === 8 + CID_CHARS, 'request', rest)
@@ -81,7 +81,7 @@ export function decodeBlobFrame(raw: Uint8Array): BlobFrame {
         type: 'request',
         id,
         offset: readSize(bytes),
-        cid: parseCid(bytes.toString('latin1', HEAD_BYTES + 8))
+        cid: parseCid(readText(raw.subarray(HEAD_BYTES + 8)))
       }
     case KINDS.header:
       expect(rest === 8, 'header', rest)
@@ -91,9 +91,9 @@ export function decodeBlobFrame(raw: Uint8Array): BlobFrame {
       return { type: 'chunk', id, bytes: raw.subarray(HEAD_BYTES) }
     case KINDS.credit:
       expect(rest === 2, 'credit', rest)
-      return { type: 'credit', id, chunks: bytes.readUInt16BE(HEAD_BYTES) }
+      return { type: 'credit', id, chunks: bytes.getUint16(HEAD_BYTES) }
     case KINDS.refusal: {
-      const reason = REFUSALS[bytes[HEAD_BYTES] ?? REFUSALS.length]
+      const reason = REFUSALS[raw[HEAD_BYTES] ?? REFUSALS.length]
       if (rest !== 1 || reason === undefined) throw malformed('refusal', rest)
       return { type: 'refusal', id, reason }
     }
@@ -105,16 +105,22 @@ export function decodeBlobFrame(raw: Uint8Array): BlobFrame {
   }
 }
 
-function head({ type, id }: BlobFrame, rest: number): Buffer {
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES + rest)
+function head({ type, id }: BlobFrame, rest: number): Uint8Array {
+  const bytes = new Uint8Array(HEAD_BYTES + rest)
   bytes[0] = KINDS[type]
-  bytes.writeUInt32BE(id, 1)
+  viewOf(bytes).setUint32(1, id)
   return bytes
 }
 
-function readSize(bytes: Buffer): number {
-  const size = bytes.readBigUInt64BE(HEAD_BYTES)
-  if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('size', bytes.length)
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView =>
+  new DataView(buffer, byteOffset, byteLength)
+
+/** One byte, one character: what is no id of a blob stays none. */
+const readText = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+
+function readSize(bytes: DataView): number {
+  const size = bytes.getBigUint64(HEAD_BYTES)
+  if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('size', bytes.byteLength)
   return Number(size)
 }
 

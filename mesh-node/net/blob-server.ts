@@ -18,6 +18,7 @@ import {
   encodeBlobFrame,
   type Refusal
 } from './blob-frames.ts'
+import { letGo, type Timer } from './let-go.ts'
 import type { Link } from './ports.ts'
 
 /** A reader that takes nothing for so long gives its place to others. */
@@ -38,7 +39,7 @@ interface Serve {
   credit: number
   pumping: boolean
   ended: boolean
-  idle: NodeJS.Timeout | null
+  idle: Timer | null
 }
 
 export class BlobServer {
@@ -159,7 +160,8 @@ export class BlobServer {
     }
     if (serve.offset >= reader.size) this.#end(serves, serve)
     else if (!serve.ended) {
-      serve.idle = setTimeout(() => this.#refuse(link, serves, serve, 'failed'), IDLE_MS).unref()
+      serve.idle = setTimeout(() => this.#refuse(link, serves, serve, 'failed'), IDLE_MS)
+      letGo(serve.idle)
     }
   }
 

@@ -33,6 +33,13 @@ export interface BlobWriter {
   discard(): Promise<void>
 }
 
+/** A blob that is used as a file: it stays where it is until released. */
+export interface HeldBlob {
+  readonly path: string
+  readonly size: number
+  release(): void
+}
+
 export interface BlobStore extends Blobs {
   /** Stores bytes under their raw id, or under `cid` if they hash to it (`blob.mismatch` if not). */
   put(bytes: Uint8Array, cid?: Cid): Promise<Cid>

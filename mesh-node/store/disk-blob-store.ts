@@ -21,7 +21,7 @@ import {
 import { bytesReader, copyFile, digestFile, fileReader } from './blob-file.ts'
 import { guardSize, idFor } from './blob-id.ts'
 import { BlobIndex } from './blob-index.ts'
-import type { BlobReader, BlobStore, BlobWriter } from './blob-store.ts'
+import type { BlobReader, BlobStore, BlobWriter, HeldBlob } from './blob-store.ts'
 import { PartialBlob, type PartialEnd } from './partial-blob.ts'
 import { SmallBlobs } from './small-blobs.ts'
 import { diskError, type StoreFiles, StoreFolder } from './store-folder.ts'
@@ -43,13 +43,6 @@ export interface DiskBlobStoreOptions {
 
 export interface DiskBlobStorePorts {
   readonly files?: StoreFiles
-}
-
-/** A blob that is used as a file: it stays where it is until released. */
-export interface HeldBlob {
-  readonly path: string
-  readonly size: number
-  release(): void
 }
 
 export type BlobState = 'sound' | 'missing' | 'corrupted'

@@ -58,7 +58,7 @@ const DRIVERS: readonly RegExp[] = [
   /^control\/(cli|drivers|models)\//,
   /^ledger\/store\//,
   /^contracts\/platform\//,
-  /^browser-node\/(net|page|worker)\//,
+  /^browser-node\/(build|embed|net|page|verify|worker)\//,
   /^(bin|scripts|test)\//,
   /\/([a-z-]+-)?driver\.ts$/,
   /\/main\.ts$/
@@ -69,6 +69,7 @@ const MACHINES = /^(mesh-node\/core|ledger\/fold)\//
 /** Globals that exist on one platform alone. */
 const PORTABLE = /^(contracts|ledger|mesh-node\/core)\//
 const PLATFORM_GLOBALS = new Set(['process', 'Buffer', '__dirname', 'window', 'document'])
+const NODE_GLOBALS = new Set(['process', 'Buffer', '__dirname', '__filename'])
 
 const TYP = /^application\/vnd\.kora\.[a-z0-9-]+\.v[0-9]+\+[a-z]+$/
 const UNFINISHED =
@@ -211,6 +212,21 @@ export function reachFaults(
       return [{ rule: 'reach', path: from, line: 1, what }]
     })
   })
+}
+
+/** Globals of Node alone, in whatever these modules load: a page has none of them. */
+export function nodeGlobalFaults(
+  files: readonly SourceFile[],
+  doors: Doors,
+  entries: readonly string[]
+): readonly Fault[] {
+  const sources = new Map(files.map((file) => [file.path, readSource(file)]))
+  const loaded = new Set(entries.flatMap((entry) => [...loadedFrom(entry, sources, doors).keys()]))
+  return [...loaded].flatMap((path) =>
+    (sources.get(path)?.reads ?? []).flatMap(({ name, line }) =>
+      NODE_GLOBALS.has(name) ? [{ rule: 'node-globals', path, line, what: name }] : []
+    )
+  )
 }
 
 /** Every module that loading `entry` loads, each with the chain of modules that leads to it. */

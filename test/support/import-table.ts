@@ -21,6 +21,8 @@ interface Zone {
 
 const CONTRACTS = ['#contracts', '#contracts/platform']
 const MESH_NODE = ['#mesh-node', '#mesh-node/core', '#mesh-node/exec', '#mesh-node/store']
+/** Those of a node's doors that a browser may pass. */
+const PORTABLE = ['#mesh-node/core', '#mesh-node/portable', '#mesh-node/runners']
 const LEDGER = ['#ledger', '#ledger/store']
 
 /** Whatever speaks to a network. */
@@ -42,8 +44,15 @@ const ZONES: readonly Zone[] = [
     refusedPackages: NETWORK_PACKAGES
   }),
   zone('mesh-node/store/', CONTRACTS, { node: true, refusedPackages: NETWORK_PACKAGES }),
-  zone('browser-node/', [...CONTRACTS, '#ledger', '#mesh-node/core'], {}),
+  zone('browser-node/build/', CONTRACTS, { relative: ['browser-node/'], node: true }),
+  zone('browser-node/', [...CONTRACTS, ...LEDGER, ...PORTABLE], {
+    refusedPackages: ['onnxruntime-node', 'classic-level', 'pino', 'commander']
+  }),
   zone('control/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control'], { node: true }),
+  zone('control/drivers/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#browser-node/build'], {
+    relative: ['control/'],
+    node: true
+  }),
   zone('control/cli/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#mesh-node/cli', '#control'], {
     relative: ['control/'],
     node: true
@@ -83,6 +92,13 @@ const MESH = [
   'mesh-node/node.ts'
 ]
 
+/** Where what a page loads begins. */
+export const IN_A_TAB: readonly string[] = [
+  'mesh-node/portable.ts',
+  'mesh-node/exec/runners/index.ts',
+  'browser-node/tab/main.ts'
+]
+
 export const REACHES: readonly Reach[] = [
   {
     from: 'contracts/index.ts',
@@ -93,6 +109,21 @@ export const REACHES: readonly Reach[] = [
     from: 'mesh-node/core/index.ts',
     never: ['node:', ...PORTABLE_REFUSES],
     why: 'the machines run in a browser and in the simulator'
+  },
+  {
+    from: 'mesh-node/portable.ts',
+    never: ['node:', ...NATIVE_PACKAGES, '@libp2p/tcp', 'llama-tokenizer-js'],
+    why: 'the drivers of a node run in a browser, and its first load carries no tokenizer'
+  },
+  {
+    from: 'mesh-node/exec/runners/index.ts',
+    never: ['node:', ...PORTABLE_REFUSES],
+    why: 'the runners run in a browser'
+  },
+  {
+    from: 'browser-node/tab/main.ts',
+    never: ['node:', ...NATIVE_PACKAGES, '@libp2p/tcp', 'llama-tokenizer-js'],
+    why: 'a tab is a page: what it loads runs in a browser'
   },
   {
     from: 'mesh-node/exec/index.ts',

@@ -84,7 +84,8 @@ const NAME_FIELDS: ReadonlySet<string> = new Set([
 export function readSource(file: SourceFile): SourceModel {
   const text = file.text.startsWith('#!') ? `//${file.text.slice(2)}` : file.text
   // the empty statement in front tells where the parser starts to count
-  const module: unknown = parseSync(`;${text}`, { syntax: 'typescript', target: 'es2024' })
+  const tsx = file.path.endsWith('.tsx')
+  const module: unknown = parseSync(`;${text}`, { syntax: 'typescript', tsx, target: 'es2024' })
   if (!isNode(module)) throw new Error(`${file.path} gave no syntax tree`)
   const facts: Collected = {
     imports: [],

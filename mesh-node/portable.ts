@@ -1,0 +1,46 @@
+/**
+ * The door to what of a node is not bound to Node: drivers over ports, for a tab as for a process.
+ * Nothing below it loads `node:*` or speaks of Node's globals.
+ */
+export { AgentDriver } from './agent/agent-driver.ts'
+export { systemClock } from './agent/clock-driver.ts'
+export type { AgentDriverOptions } from './agent/driver-options.ts'
+export type {
+  AgentBlobs,
+  AgentClock,
+  AgentLedger,
+  AgentPorts,
+  AgentReport
+} from './agent/ports.ts'
+export { type Conformance, type ConformanceRequest, conformance } from './exec/conformance.ts'
+export type {
+  EngineStats,
+  ExecutionEngine,
+  ExecutionLimits,
+  ExecutionRequest,
+  ExecutionResult,
+  InputRef,
+  Signature
+} from './exec/engine.ts'
+export { type LedgerLinksPorts, linkLedger } from './ledger-links.ts'
+export {
+  BlobExchange,
+  type BlobExchangeOptions,
+  type BlobExchangePorts,
+  type FetchOptions
+} from './net/blob-exchange.ts'
+export type { FetchProgress } from './net/blob-fetch.ts'
+export {
+  type GossipVerdict,
+  LINK_PROTOCOLS,
+  type Link,
+  type LinkKind,
+  type MeshNetwork,
+  TOPICS,
+  type Topic,
+  type TopicHandler
+} from './net/ports.ts'
+export { guardSize, idFor } from './store/blob-id.ts'
+export { BlobIndex } from './store/blob-index.ts'
+export type { BlobReader, BlobStore, BlobWriter, HeldBlob } from './store/blob-store.ts'
+export { SmallBlobs } from './store/small-blobs.ts'
