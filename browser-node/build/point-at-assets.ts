@@ -1,0 +1,56 @@
+/**
+ * Turns addresses in the sources into addresses of the bundle.
+ *
+ * `new URL('./worker.ts', import.meta.url)` comes to name the bundled worker, and
+ * `new URL('./runtime/', import.meta.url)` the folder with ONNX Runtime's files: esbuild leaves
+ * both as they stand. An address that it cannot place is an error, never a dead link.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Plugin } from 'esbuild'
+
+export interface Assets {
+  /** From a worker's source to its file in the bundle. */
+  readonly workers: ReadonlyMap<string, string>
+  /** The folder of ONNX Runtime's files in the bundle. */
+  readonly runtime: string
+}
+
+const ADDRESS = /new URL\(\s*(['"])(\.\.?\/[^'"]+)\1,\s*import\.meta\.url\s*\)/g
+const RUNTIME = './runtime/'
+/** The scripts of the build and its own addresses belong to Node. */
+const SOURCES = /(browser-node|test[\\/]browser)[\\/].*\.tsx?$/
+const BUILD_SCRIPTS = /browser-node[\\/]build[\\/]/
+
+/** Every module that some other module of the tab names by address. */
+export function workerSources(paths: readonly string[]): readonly string[] {
+  const found = paths
+    .filter((path) => SOURCES.test(path) && !BUILD_SCRIPTS.test(path))
+    .flatMap((path) => {
+      const addresses = [...readFileSync(path, 'utf8').matchAll(ADDRESS)]
+      return addresses.flatMap(([, , address = '']) =>
+        /\.tsx?$/.test(address) ? [join(dirname(path), address)] : []
+      )
+    })
+  return [...new Set(found)]
+}
+
+export function pointAtAssets({ workers, runtime }: Assets): Plugin {
+  const placed = (source: string, address: string): string => {
+    const target = address === RUNTIME ? `${runtime}/` : workers.get(join(dirname(source), address))
+    if (target === undefined) throw new Error(`${source} names ${address}, which is not bundled`)
+    return `new URL('./${target}', import.meta.url)`
+  }
+  return {
+    name: 'point-at-assets',
+    setup(build) {
+      build.onLoad({ filter: SOURCES }, ({ path }) => {
+        const text = readFileSync(path, 'utf8')
+        const contents = text.replace(ADDRESS, (_all, _quote, address: string) =>
+          placed(path, address)
+        )
+        return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' }
+      })
+    }
+  }
+}
