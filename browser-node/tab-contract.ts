@@ -31,6 +31,50 @@ export const HOLD_RULES = [
 ] as const
 export type HoldRule = (typeof HOLD_RULES)[number]
 
+/**
+ * Why the tab is idle or cannot work, each with a sentence in `page/strings.ts` that says what to
+ * do. In braces: the facts that the sentence names, already written for people.
+ */
+export const DETAIL_KEYS = [
+  /** Joining: no peer has answered so far. */
+  'joining.dialling',
+  /** Joining: the connection was lost, next try {in_s} seconds from now. */
+  'joining.reconnecting',
+  'waiting.no_work',
+  /** Model {model} is being fetched. */
+  'waiting.fetching_model',
+  /** Model {model} is being tried on this device. */
+  'waiting.checking_model',
+  /** No backend passed for {model}. */
+  'waiting.no_backend',
+  /** A unit wants {needed} of memory, {allowed} is allowed. */
+  'waiting.memory',
+  /** CPU and GPU are both switched off. */
+  'waiting.all_off',
+  /** The mesh does not give this node work: {reason}. */
+  'waiting.not_trusted',
+  /** The address of the page names no mesh. */
+  'blocked.no_link',
+  /** It names one that cannot be read: {fault}. */
+  'blocked.bad_link',
+  /** Who answers there belongs to another mesh: {found}. */
+  'blocked.other_mesh',
+  /** Not https and not localhost. */
+  'blocked.insecure',
+  'blocked.no_wasm',
+  /** Neither WebRTC nor WebSocket. */
+  'blocked.no_transport',
+  /** The browser keeps nothing for this page: {fault}. */
+  'blocked.no_storage',
+  'blocked.storage_full',
+  /** The clock of this machine is off by {off}. */
+  'blocked.clock',
+  /** Anything else: {fault}. */
+  'blocked.failed',
+  'elsewhere.other_tab'
+] as const
+export type DetailKey = (typeof DETAIL_KEYS)[number]
+
 export interface Hold {
   readonly rule: HoldRule
   /** When the hold ends by itself, where that is known. */
@@ -133,9 +177,18 @@ export interface HistoryPoint {
 export interface TabView {
   readonly phase: TabPhase
   /** The sentence's key and facts behind the phase: why idle, what blocks. See strings.ts. */
-  readonly detail: { readonly key: string; readonly facts: Readonly<Record<string, string>> } | null
+  readonly detail: {
+    readonly key: DetailKey
+    readonly facts: Readonly<Record<string, string>>
+  } | null
   readonly holds: readonly Hold[]
-  readonly mesh: { readonly id: string; readonly name: string; readonly operator: string }
+  readonly mesh: {
+    readonly id: string
+    readonly name: string
+    readonly operator: string
+    /** What the mesh is for, in its operator's words; empty where it does not say. */
+    readonly purpose: string
+  }
   readonly peerId: PeerId | null
   readonly peers: number
   /** How the tab reaches the mesh now, e.g. `webrtc-direct`. */
