@@ -105,6 +105,17 @@ export interface TabLimits {
   readonly stopAfterUnits: number | null
 }
 
+/** The widest limits that make sense; the page offers no others and the tab takes no others. */
+export const LIMIT_BOUNDS = {
+  /** Below a tenth a unit takes so long that its lease ends. */
+  intensityPercent: { min: 10, max: 100 },
+  /** A browser tab is ended by its browser not far above 4 GiB; the smallest model needs some 200 MiB. */
+  memoryMb: { min: 256, max: 4096 },
+  downloadMbPerDay: { min: 50, max: 100_000 },
+  cacheMb: { min: 50, max: 20_000 },
+  stopAfterUnits: { min: 1, max: 100_000 }
+} as const
+
 export interface BackendView {
   readonly provider: 'wasm' | 'webgpu'
   readonly state: 'ready' | 'unavailable' | 'off' | 'checking'
