@@ -31,6 +31,14 @@ export {
 } from './net/blob-exchange.ts'
 export type { FetchProgress } from './net/blob-fetch.ts'
 export {
+  gaterFor,
+  type NetworkLimits,
+  type NetworkLogger,
+  type NetworkOptions,
+  type NetworkParts,
+  openNetwork
+} from './net/network.ts'
+export {
   type GossipVerdict,
   LINK_PROTOCOLS,
   type Link,
@@ -40,7 +48,18 @@ export {
   type Topic,
   type TopicHandler
 } from './net/ports.ts'
-export { guardSize, idFor } from './store/blob-id.ts'
-export { BlobIndex } from './store/blob-index.ts'
-export type { BlobReader, BlobStore, BlobWriter, HeldBlob } from './store/blob-store.ts'
-export { SmallBlobs } from './store/small-blobs.ts'
+export type {
+  BlobDisk,
+  Digested,
+  FoundBlob,
+  WriterEnd,
+  WriterPorts
+} from './store/blob-disk.ts'
+export { BlobShelf, type BlobShelfOptions } from './store/blob-shelf.ts'
+export {
+  type BlobReader,
+  type BlobStore,
+  type BlobWriter,
+  bytesReader,
+  type HeldBlob
+} from './store/blob-store.ts'

@@ -4,6 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
+import type { Digested } from './blob-disk.ts'
 import type { BlobReader } from './blob-store.ts'
 import type { StoreFiles } from './store-folder.ts'
 
@@ -25,11 +26,6 @@ export async function hashFile(
     offset += bytesRead
   }
   return offset - range.from
-}
-
-export interface Digested {
-  readonly digest: Uint8Array
-  readonly size: number
 }
 
 export async function digestFile(files: StoreFiles, path: string): Promise<Digested> {
@@ -101,9 +97,3 @@ export async function fileReader(file: FileHandle, closed: () => void): Promise<
     }
   }
 }
-
-export const bytesReader = (bytes: Uint8Array): BlobReader => ({
-  size: bytes.length,
-  read: async (offset, length) => bytes.subarray(offset, offset + length),
-  close: async () => {}
-})

@@ -68,6 +68,16 @@ export class BlobIndex {
 
   /** What to delete to free so many bytes; null: there is not so much that may go. */
   victims(bytes: number): readonly Cid[] | null {
+    const { chosen, freed } = this.#choose(bytes)
+    return freed >= bytes ? chosen : null
+  }
+
+  /** What to delete to come as near to freeing so many bytes as is allowed. */
+  oldest(bytes: number): readonly Cid[] {
+    return this.#choose(bytes).chosen
+  }
+
+  #choose(bytes: number): { readonly chosen: readonly Cid[]; readonly freed: number } {
     const chosen: Cid[] = []
     let freed = 0
     for (const [cid, size] of this.#sizes) {
@@ -76,6 +86,6 @@ export class BlobIndex {
       chosen.push(cid)
       freed += size
     }
-    return freed >= bytes ? chosen : null
+    return { chosen, freed }
   }
 }

@@ -52,3 +52,9 @@ export interface BlobStore extends Blobs {
   hasPartial(cid: Cid): boolean
   remove(cid: Cid): Promise<boolean>
 }
+
+export const bytesReader = (bytes: Uint8Array): BlobReader => ({
+  size: bytes.length,
+  read: async (offset, length) => bytes.subarray(offset, offset + length),
+  close: async () => {}
+})

@@ -1,78 +1,26 @@
 /**
- * Blobs on disk by content id. A blob is there whole or not at all: files are written aside, synced,
- * hashed and renamed. Keeps under a size limit by dropping what was not used for longest. Never gives
- * bytes that do not hash to their id, and never starts on a folder that is not such a store.
- *
- * `put` costs a sync of the disk. `putVolatile` costs none: small blobs stay in memory and, where
- * that is full, go to disk unsynced. It is for inputs of units, which the graph's owner makes again
- * from the same graph after a crash. Several processes may share a folder; each evicts what it knows.
+ * Blobs in a folder by content id. A blob is there whole or not at all: files are written aside,
+ * synced, hashed and renamed. Never starts on a folder that is not such a store. Several processes
+ * may share a folder; each evicts what it knows.
  */
-import {
-  BLOB_BYTES_MAX,
-  BLOB_MEMORY_BYTES_MAX,
-  type Cid,
-  cidDigest,
-  cidMatches,
-  cidOfBlobDigest,
-  equalBytes,
-  INLINE_BLOB_BYTES_MAX,
-  MeshError
-} from '#contracts'
-import { bytesReader, copyFile, digestFile, fileReader } from './blob-file.ts'
-import { guardSize, idFor } from './blob-id.ts'
-import { BlobIndex } from './blob-index.ts'
-import type { BlobReader, BlobStore, BlobWriter, HeldBlob } from './blob-store.ts'
-import { PartialBlob, type PartialEnd } from './partial-blob.ts'
-import { SmallBlobs } from './small-blobs.ts'
+import { type Cid, cidOfBlobDigest } from '#contracts'
+import { copyFile } from './blob-file.ts'
+import { BlobShelf, type BlobShelfOptions, type ShelfContents } from './blob-shelf.ts'
+import { FolderDisk } from './folder-disk.ts'
 import { diskError, type StoreFiles, StoreFolder } from './store-folder.ts'
 
-/** Room for the models of a few graphs on a laptop. */
-const STORE_BYTES_MAX = 20 * 1024 ** 3
-
-export interface DiskBlobStoreOptions {
-  /** All blobs together; the longest unused go when it is reached. */
-  readonly bytesMax?: number
-  readonly blobBytesMax?: number
-  /** Small blobs in memory, copies and volatile ones together. */
-  readonly memoryBytesMax?: number
-  /** Blobs that are never evicted. */
-  readonly pinned?: Iterable<Cid>
-  /** Told of a blob that was found damaged and put aside; it counts as missing from then on. */
-  readonly onCorrupted?: (cid: Cid, aside: string) => void
-}
+export type DiskBlobStoreOptions = BlobShelfOptions
 
 export interface DiskBlobStorePorts {
   readonly files?: StoreFiles
 }
 
-export type BlobState = 'sound' | 'missing' | 'corrupted'
-
-export class DiskBlobStore implements BlobStore {
+export class DiskBlobStore extends BlobShelf {
   readonly #folder: StoreFolder
-  readonly #index: BlobIndex
-  readonly #small: SmallBlobs
-  readonly #options: DiskBlobStoreOptions
-  readonly #bytesMax: number
-  readonly #blobBytesMax: number
-  readonly #puts = new Map<Cid, Promise<void>>()
-  readonly #writers = new Set<Cid>()
-  readonly #partials: Set<Cid>
-  /** Blobs whose bytes this process has hashed; a large file is not read again for each use. */
-  readonly #sound = new Set<Cid>()
-  #evictions: Promise<void> = Promise.resolve()
 
-  private constructor(
-    folder: StoreFolder,
-    partials: readonly Cid[],
-    options: DiskBlobStoreOptions
-  ) {
+  private constructor(folder: StoreFolder, found: ShelfContents, options: DiskBlobStoreOptions) {
+    super(new FolderDisk(folder), found, options)
     this.#folder = folder
-    this.#partials = new Set(partials)
-    this.#options = options
-    this.#index = new BlobIndex(options.pinned ?? [])
-    this.#small = new SmallBlobs(options.memoryBytesMax ?? BLOB_MEMORY_BYTES_MAX)
-    this.#bytesMax = options.bytesMax ?? STORE_BYTES_MAX
-    this.#blobBytesMax = options.blobBytesMax ?? BLOB_BYTES_MAX
   }
 
   /** Opens or makes a store. Throws `store.corrupted` on a folder that is anything else. */
@@ -82,67 +30,12 @@ export class DiskBlobStore implements BlobStore {
     { files }: DiskBlobStorePorts = {}
   ): Promise<DiskBlobStore> {
     const folder = await StoreFolder.open(dir, files)
-    const store = new DiskBlobStore(folder, await folder.partials(), options)
-    for (const { cid, size } of await folder.scan()) store.#index.add(cid, size)
-    return store
+    const found = { blobs: await folder.scan(), partials: await folder.partials() }
+    return new DiskBlobStore(folder, found, options)
   }
 
   get dir(): string {
     return this.#folder.dir
-  }
-
-  /** Bytes of all blobs on disk. */
-  get bytes(): number {
-    return this.#index.bytes
-  }
-
-  async has(cid: Cid): Promise<boolean> {
-    return (await this.size(cid)) !== null
-  }
-
-  async size(cid: Cid): Promise<number | null> {
-    const known = this.#small.get(cid)?.length ?? this.#index.sizeOf(cid)
-    if (known !== undefined) return known
-    const found = await this.#folder.sizeOf(this.#folder.blobPath(cid))
-    if (found !== null) this.#index.add(cid, found)
-    return found
-  }
-
-  async get(cid: Cid): Promise<Uint8Array | null> {
-    const small = this.#small.get(cid)
-    if (small !== undefined) return small
-    const reader = await this.#openFile(cid)
-    if (reader === null) return null
-    let bytes: Uint8Array
-    try {
-      bytes = await reader.read(0, reader.size)
-    } finally {
-      await reader.close()
-    }
-    if (!cidMatches(cid, bytes)) {
-      await this.#setAside(cid)
-      return null
-    }
-    this.#sound.add(cid)
-    if (bytes.length <= INLINE_BLOB_BYTES_MAX) await this.#remember(cid, bytes, false)
-    return bytes
-  }
-
-  async put(bytes: Uint8Array, cid?: Cid): Promise<Cid> {
-    guardSize(bytes.length, this.#blobBytesMax)
-    const id = idFor(bytes, cid)
-    await this.#write(id, bytes, { sync: true })
-    if (bytes.length <= INLINE_BLOB_BYTES_MAX) await this.#remember(id, bytes.slice(), false)
-    return id
-  }
-
-  async putVolatile(bytes: Uint8Array, cid?: Cid): Promise<Cid> {
-    guardSize(bytes.length, this.#blobBytesMax)
-    const id = idFor(bytes, cid)
-    if (this.#small.has(id) || this.#index.sizeOf(id) !== undefined) return id
-    if (bytes.length <= INLINE_BLOB_BYTES_MAX) await this.#remember(id, bytes.slice(), true)
-    else await this.#write(id, bytes, { sync: false })
-    return id
   }
 
   /** Copies a file in, reading it once; its id is what its bytes hash to. */
@@ -152,211 +45,16 @@ export class DiskBlobStore implements BlobStore {
       const { digest, size } = await copyFile(this.#folder.files, {
         from: path,
         to: temporary,
-        guard: async (bytes) => {
-          guardSize(bytes, this.#blobBytesMax)
-          await this.#makeRoom(bytes)
-        }
+        guard: (bytes) => this.makeRoom(bytes)
       })
       const cid = cidOfBlobDigest(digest)
-      if (this.#index.sizeOf(cid) === undefined) {
-        await this.#folder.publish(temporary, cid, { sync: true })
-        this.#index.add(cid, size)
-      } else {
-        this.#index.touch(cid)
-        await this.#folder.remove(temporary)
-      }
-      this.#sound.add(cid)
+      if (this.isListed(cid)) await this.#folder.remove(temporary)
+      else await this.#folder.publish(temporary, cid, { sync: true })
+      this.published(cid, size)
       return cid
     } catch (error) {
       await this.#folder.remove(temporary)
       throw diskError(error, path)
     }
-  }
-
-  /** Where the blob's file is, its bytes checked; null where there is none. It may be evicted later: see `hold`. */
-  async path(cid: Cid): Promise<string | null> {
-    const held = await this.hold(cid)
-    held?.release()
-    return held?.path ?? null
-  }
-
-  /** As `path`, and the file is not evicted before it is released. */
-  async hold(cid: Cid): Promise<HeldBlob | null> {
-    await this.#spill(cid)
-    this.#index.hold(cid)
-    if ((await this.#check(cid)) !== 'sound') {
-      this.#index.release(cid)
-      return null
-    }
-    this.#index.touch(cid)
-    let held = true
-    return {
-      path: this.#folder.blobPath(cid),
-      size: this.#index.sizeOf(cid) ?? 0,
-      release: () => {
-        if (held) this.#index.release(cid)
-        held = false
-      }
-    }
-  }
-
-  async openReader(cid: Cid): Promise<BlobReader | null> {
-    const small = this.#small.get(cid)
-    if (small !== undefined) return bytesReader(small)
-    return (await this.#check(cid)) === 'sound' ? this.#openFile(cid) : null
-  }
-
-  /** Goes on where an earlier writer of this blob stopped. One writer per blob and process. */
-  async openWriter(cid: Cid): Promise<BlobWriter> {
-    if (this.#writers.has(cid))
-      throw new MeshError('blob.refused', { cid, reason: 'being written' })
-    this.#writers.add(cid)
-    try {
-      return await PartialBlob.open(cid, {
-        folder: this.#folder,
-        reserve: async (offset, bytes) => {
-          guardSize(offset + bytes, this.#blobBytesMax)
-          await this.#makeRoom(offset + bytes)
-        },
-        ended: (end) => this.#writerEnded(cid, end)
-      })
-    } catch (error) {
-      this.#writers.delete(cid)
-      throw error
-    }
-  }
-
-  hasPartial(cid: Cid): boolean {
-    return this.#partials.has(cid)
-  }
-
-  /** Reads the blob's bytes again; a damaged one is put aside and counts as missing afterwards. */
-  async verify(cid: Cid): Promise<BlobState> {
-    if (this.#small.isVolatile(cid)) return 'sound'
-    this.#sound.delete(cid)
-    return this.#check(cid)
-  }
-
-  list(): readonly { readonly cid: Cid; readonly size: number }[] {
-    return this.#index.cids().map((cid) => ({ cid, size: this.#index.sizeOf(cid) ?? 0 }))
-  }
-
-  pin(cid: Cid): void {
-    this.#index.pin(cid)
-  }
-
-  unpin(cid: Cid): void {
-    this.#index.unpin(cid)
-  }
-
-  async remove(cid: Cid): Promise<boolean> {
-    const dropped = this.#small.drop(cid)
-    this.#index.drop(cid)
-    this.#sound.delete(cid)
-    return (await this.#folder.remove(this.#folder.blobPath(cid))) || dropped
-  }
-
-  #writerEnded(cid: Cid, { published, kept }: PartialEnd): void {
-    this.#writers.delete(cid)
-    if (kept) this.#partials.add(cid)
-    else this.#partials.delete(cid)
-    if (published === null) return
-    this.#index.add(cid, published)
-    this.#sound.add(cid)
-  }
-
-  async #write(cid: Cid, bytes: Uint8Array, { sync }: { sync: boolean }): Promise<void> {
-    if (this.#index.sizeOf(cid) !== undefined) {
-      this.#index.touch(cid)
-      return
-    }
-    const running = this.#puts.get(cid)
-    if (running !== undefined) return running
-    const writing = this.#writeNew(cid, bytes, sync).finally(() => this.#puts.delete(cid))
-    this.#puts.set(cid, writing)
-    return writing
-  }
-
-  async #writeNew(cid: Cid, bytes: Uint8Array, sync: boolean): Promise<void> {
-    await this.#makeRoom(bytes.length)
-    const temporary = await this.#folder.writeTemporary(bytes, { sync })
-    await this.#folder.publish(temporary, cid, { sync })
-    this.#index.add(cid, bytes.length)
-    this.#sound.add(cid)
-  }
-
-  async #remember(cid: Cid, bytes: Uint8Array, volatile: boolean): Promise<void> {
-    this.#small.set(cid, bytes, volatile)
-    for (let next = this.#small.shrink(); next !== null; next = this.#small.shrink()) {
-      await this.#spill(next)
-    }
-  }
-
-  /** Gives a volatile blob a file, unsynced; what stays in memory is a copy. */
-  async #spill(cid: Cid): Promise<void> {
-    const bytes = this.#small.get(cid)
-    if (bytes === undefined || !this.#small.isVolatile(cid)) return
-    await this.#write(cid, bytes, { sync: false })
-    this.#small.drop(cid)
-  }
-
-  async #openFile(cid: Cid): Promise<BlobReader | null> {
-    if ((await this.size(cid)) === null) return null
-    const file = await this.#folder.openBlob(cid)
-    if (file === null) {
-      this.#index.drop(cid)
-      return null
-    }
-    this.#index.hold(cid)
-    this.#index.touch(cid)
-    return fileReader(file, () => this.#index.release(cid))
-  }
-
-  async #check(cid: Cid): Promise<BlobState> {
-    const path = this.#folder.blobPath(cid)
-    const found = await this.#folder.sizeOf(path)
-    if (found === null) {
-      this.#index.drop(cid)
-      return 'missing'
-    }
-    if (this.#sound.has(cid) && found === this.#index.sizeOf(cid)) return 'sound'
-    const { digest, size } = await digestFile(this.#folder.files, path)
-    if (!equalBytes(digest, cidDigest(cid))) {
-      await this.#setAside(cid)
-      return 'corrupted'
-    }
-    this.#index.add(cid, size)
-    this.#sound.add(cid)
-    return 'sound'
-  }
-
-  async #setAside(cid: Cid): Promise<void> {
-    this.#small.drop(cid)
-    this.#index.drop(cid)
-    this.#sound.delete(cid)
-    const aside = await this.#folder.quarantine(cid)
-    this.#options.onCorrupted?.(cid, aside)
-  }
-
-  /** Evictions follow each other, so that two writers do not count the same room. */
-  #makeRoom(bytes: number): Promise<void> {
-    if (this.#index.bytes + bytes <= this.#bytesMax) return Promise.resolve()
-    const made = this.#evictions.then(() => this.#evict(bytes))
-    this.#evictions = made.catch(() => {})
-    return made
-  }
-
-  async #evict(bytes: number): Promise<void> {
-    const missing = this.#index.bytes + bytes - this.#bytesMax
-    if (missing <= 0) return
-    const victims = bytes > this.#bytesMax ? null : this.#index.victims(missing)
-    if (victims === null) {
-      throw new MeshError('store.full', {
-        bytes: this.#index.bytes,
-        needed: bytes,
-        bytesMax: this.#bytesMax
-      })
-    }
-    for (const cid of victims) await this.remove(cid)
   }
 }

@@ -1,6 +1,6 @@
+export type { BlobState } from './blob-shelf.ts'
 export type { BlobReader, BlobStore, BlobWriter, HeldBlob } from './blob-store.ts'
 export {
-  type BlobState,
   DiskBlobStore,
   type DiskBlobStoreOptions,
   type DiskBlobStorePorts

@@ -2,11 +2,17 @@
  * Blobs in memory, for tests, Studio and values that live as long as the process. Forgets nothing by
  * itself: when it is full it refuses.
  */
-import { createHash } from 'node:crypto'
-import { BLOB_BYTES_MAX, type Cid, cidDigest, equalBytes, MeshError } from '#contracts'
-import { bytesReader } from './blob-file.ts'
+import {
+  BLOB_BYTES_MAX,
+  type Cid,
+  cidDigest,
+  concatBytes,
+  equalBytes,
+  MeshError,
+  sha256
+} from '#contracts'
 import { guardSize, idFor } from './blob-id.ts'
-import type { BlobReader, BlobStore, BlobWriter } from './blob-store.ts'
+import { type BlobReader, type BlobStore, type BlobWriter, bytesReader } from './blob-store.ts'
 
 /** Half of what Node gives a process on a small machine. */
 const MEMORY_BYTES_MAX = 1024 * 1024 * 1024
@@ -55,7 +61,7 @@ export class MemoryBlobs implements BlobStore {
     this.#partials.delete(cid)
     return new MemoryWriter(parts, {
       keep: (whole) => {
-        if (!equalBytes(sha256Of(whole), cidDigest(cid))) return false
+        if (!equalBytes(sha256(whole), cidDigest(cid))) return false
         this.#keep(cid, whole)
         return true
       },
@@ -108,11 +114,11 @@ class MemoryWriter implements BlobWriter {
   }
 
   async commit(): Promise<boolean> {
-    return this.#ports.keep(Buffer.concat(this.#parts))
+    return this.#ports.keep(concatBytes(...this.#parts))
   }
 
   async digest(from: number, to: number): Promise<Uint8Array> {
-    return sha256Of(Buffer.concat(this.#parts).subarray(from, to))
+    return sha256(concatBytes(...this.#parts).subarray(from, to))
   }
 
   async suspend(): Promise<void> {
@@ -124,5 +130,3 @@ class MemoryWriter implements BlobWriter {
     this.#offset = 0
   }
 }
-
-const sha256Of = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()

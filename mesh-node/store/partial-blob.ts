@@ -5,6 +5,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { type Cid, cidDigest, equalBytes } from '#contracts'
+import type { WriterPorts } from './blob-disk.ts'
 import { hashFile } from './blob-file.ts'
 import type { BlobWriter } from './blob-store.ts'
 import { diskError, type StoreFolder } from './store-folder.ts'
@@ -12,17 +13,8 @@ import { diskError, type StoreFolder } from './store-folder.ts'
 /** Bytes after which a sync is started in the background. */
 const SYNC_BYTES = 8 * 1024 * 1024
 
-/** How a writer ended: the size of the blob it became, or whether its bytes are kept. */
-export interface PartialEnd {
-  readonly published: number | null
-  readonly kept: boolean
-}
-
-interface PartialPorts {
+interface PartialPorts extends WriterPorts {
   readonly folder: StoreFolder
-  /** Makes room for so many bytes more, or throws `store.full` or `blob.too_large`. */
-  readonly reserve: (offset: number, bytes: number) => Promise<void>
-  readonly ended: (end: PartialEnd) => void
 }
 
 export class PartialBlob implements BlobWriter {

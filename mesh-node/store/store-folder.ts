@@ -12,6 +12,7 @@ import type { FileHandle } from 'node:fs/promises'
 import * as nodeFiles from 'node:fs/promises'
 import { join } from 'node:path'
 import { BLOB_PARTIAL_AGE_MS_MAX, type Cid, isCid, MeshError } from '#contracts'
+import type { FoundBlob } from './blob-disk.ts'
 
 /** The part of `node:fs/promises` that a store uses; tests put a failing disk in its place. */
 export type StoreFiles = Pick<
@@ -27,12 +28,6 @@ const FOLDERS = {
   temporary: 'temporary',
   corrupted: 'corrupted'
 } as const
-
-export interface FoundBlob {
-  readonly cid: Cid
-  readonly size: number
-  readonly usedAtMs: number
-}
 
 export class StoreFolder {
   readonly dir: string
