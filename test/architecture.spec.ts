@@ -8,6 +8,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
 import {
+  cycleFaults,
   type Doors,
   faultsOf,
   nodeGlobalFaults,
@@ -45,6 +46,10 @@ function print(faults: ReturnType<typeof faultsOf>): readonly string[] {
 describe('the architecture', () => {
   it('sees the modules of the house', () => {
     ok(files.length >= MODULES_MIN, `saw ${files.length} modules of at least ${MODULES_MIN}`)
+  })
+
+  it('imports in no circle, neither between files nor between folders', () => {
+    deepEqual(print(cycleFaults(files, doors)), [])
   })
 
   it('holds in every module', () => {
@@ -300,6 +305,81 @@ describe('Node loaded by a tab', () => {
       faults.map(({ rule, path }) => ({ rule, path })),
       [{ rule: 'node-globals', path: 'mesh-node/net/a.ts' }]
     )
+  })
+})
+
+/** Sources that import in a circle, and the road that must be printed. */
+const CIRCLES: Readonly<Record<string, readonly [Readonly<Record<string, string>>, string]>> = {
+  'a module that imports itself': [
+    { 'ledger/a.ts': "import './a.ts'" },
+    'ledger/a.ts -> ledger/a.ts'
+  ],
+  'two modules': [
+    { 'ledger/a.ts': "import './b.ts'", 'ledger/b.ts': "export * from './a.ts'" },
+    'ledger/a.ts -> ledger/b.ts -> ledger/a.ts'
+  ],
+  'three modules, one of them late, with a fourth beside them': [
+    {
+      'control/a.ts': "import './b.ts'\nimport './d.ts'",
+      'control/b.ts': "export const late = () => import('./c.ts')",
+      'control/c.ts': "import { a } from './a.ts'",
+      'control/d.ts': "import './b.ts'"
+    },
+    'control/a.ts -> control/b.ts -> control/c.ts -> control/a.ts'
+  ],
+  'types alone': [
+    {
+      'contracts/a.ts': "import type { B } from './b.ts'",
+      'contracts/b.ts': "export type A = import('./a.ts').A"
+    },
+    'contracts/a.ts -> contracts/b.ts -> contracts/a.ts'
+  ],
+  'a door of two platforms, by way of the second': [
+    {
+      'contracts/index.ts': "import '#contracts/platform'",
+      'contracts/platform/node.ts': "import '../index.ts'",
+      'contracts/platform/portable.ts': ''
+    },
+    'contracts/index.ts -> contracts/platform/node.ts -> contracts/index.ts'
+  ],
+  'two folders whose modules form none': [
+    {
+      'mesh-node/net/a.ts': "import '../store/a.ts'",
+      'mesh-node/net/b.ts': '',
+      'mesh-node/store/a.ts': '',
+      'mesh-node/store/b.ts': "import '../net/b.ts'"
+    },
+    'mesh-node/net -> mesh-node/store -> mesh-node/net'
+  ],
+  'two top folders, deep inside': [
+    {
+      'control/cli/a.ts': "import '#ledger'",
+      'control/plan/b.ts': '',
+      'ledger/index.ts': "import './store/a.ts'",
+      'ledger/store/a.ts': "import type { B } from '../../control/plan/b.ts'"
+    },
+    'control -> ledger -> control'
+  ]
+}
+
+describe('a circular import', () => {
+  for (const [name, [sources, road]] of Object.entries(CIRCLES)) {
+    it(`is caught and printed: ${name}`, () => {
+      const made = Object.entries(sources).map(([path, text]) => ({ path, text }))
+      deepEqual(
+        cycleFaults(made, doors).map(({ what }) => what),
+        [road]
+      )
+    })
+  }
+
+  it('is none where a module is shared, or where a child process is only named', () => {
+    const made = [
+      { path: 'sim/a.ts', text: "import './b.ts'\nimport './c.ts'" },
+      { path: 'sim/b.ts', text: "import './c.ts'" },
+      { path: 'sim/c.ts', text: "export const child = new URL('./a.ts', import.meta.url)" }
+    ]
+    deepEqual(print(cycleFaults(made, doors)), [])
   })
 })
 

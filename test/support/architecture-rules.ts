@@ -7,8 +7,9 @@
 
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
+import { cyclesIn, linksBetween } from './import-cycles.ts'
 import { type Reach, zoneOf } from './import-table.ts'
-import { readSource, type SourceFile, type SourceModel } from './source-model.ts'
+import { readSources, type SourceFile, type SourceModel } from './source-model.ts'
 
 interface Fault {
   readonly rule: string
@@ -203,7 +204,7 @@ export function reachFaults(
   doors: Doors,
   reaches: readonly Reach[]
 ): readonly Fault[] {
-  const sources = new Map(files.map((file) => [file.path, readSource(file)]))
+  const sources = new Map(readSources(files).map((source) => [source.path, source]))
   return reaches.flatMap(({ from, never, why }) => {
     const chains = loadedFrom(from, sources, doors)
     return [...chains].flatMap(([target, chain]) => {
@@ -220,7 +221,7 @@ export function nodeGlobalFaults(
   doors: Doors,
   entries: readonly string[]
 ): readonly Fault[] {
-  const sources = new Map(files.map((file) => [file.path, readSource(file)]))
+  const sources = new Map(readSources(files).map((source) => [source.path, source]))
   const loaded = new Set(entries.flatMap((entry) => [...loadedFrom(entry, sources, doors).keys()]))
   return [...loaded].flatMap((path) =>
     (sources.get(path)?.reads ?? []).flatMap(({ name, line }) =>
@@ -257,9 +258,38 @@ function resolved(path: string, specifier: string, doors: Doors): string {
   return target === undefined ? specifier : posix.normalize(target)
 }
 
+/** Circular imports between files, between folders beside each other, and between top folders. */
+export function cycleFaults(files: readonly SourceFile[], doors: Doors): readonly Fault[] {
+  const paths = new Set(files.map(({ path }) => path))
+  const links = new Map(
+    readSources(files).map(({ path, imports }) => {
+      const targets = imports.flatMap(({ specifier, address }) =>
+        specifier === undefined || address ? [] : everyTarget(path, specifier, doors)
+      )
+      return [path, new Set(targets.filter((target) => paths.has(target)))]
+    })
+  )
+  const top = (path: string): string => path.split('/')[0] ?? path
+  const found = [links, linksBetween(links, posix.dirname), linksBetween(links, top)]
+  const roads = new Set(found.flatMap(cyclesIn).map((road) => road.join(' -> ')))
+  return [...roads].map((what) => ({
+    rule: 'cycle',
+    path: what.split(' ')[0] ?? '',
+    line: 1,
+    what
+  }))
+}
+
+/** All that an import may load: a door that differs by platform leads to several modules. */
+function everyTarget(path: string, specifier: string, doors: Doors): readonly string[] {
+  const door = doors[specifier]
+  if (typeof door !== 'object') return [resolved(path, specifier, doors)]
+  return Object.values(door).map((target) => posix.normalize(target))
+}
+
 /** Every fault of the given files under every rule that looks at one file, or at all names. */
 export function faultsOf(files: readonly SourceFile[]): readonly Fault[] {
-  const sources = files.map(readSource)
+  const sources = readSources(files)
   const single = sources.flatMap((source) =>
     RULES.flatMap((rule) => rule(source).map((fault) => ({ ...fault, path: source.path })))
   )

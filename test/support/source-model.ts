@@ -1,10 +1,34 @@
 /**
  * Reads a TypeScript source into the facts that the architecture rules ask about.
  *
- * It parses, so that comments, strings and layout cannot hide or fake a fact. It does not resolve
- * names or types: a forbidden global is known by its name, wherever that name is read as a value.
+ * It works on syntax trees, so that comments, strings and layout cannot hide or fake a fact. It does
+ * not resolve names or types: a forbidden global is known by its name, wherever that name is read as
+ * a value.
  */
-import { parseSync } from '@swc/core'
+import { type Node, SyntaxKind } from 'typescript/unstable/ast'
+import {
+  isBindingElement,
+  isCallExpression,
+  isElementAccessExpression,
+  isExportDeclaration,
+  isExternalModuleReference,
+  isFunctionDeclaration,
+  isFunctionLikeDeclaration,
+  isIdentifier,
+  isImportDeclaration,
+  isImportTypeNode,
+  isLiteralTypeNode,
+  isMetaProperty,
+  isMethodDeclaration,
+  isNewExpression,
+  isNoSubstitutionTemplateLiteral,
+  isPropertyAccessExpression,
+  isStringLiteral,
+  isTemplateHead,
+  isTemplateMiddle,
+  isTemplateTail
+} from 'typescript/unstable/ast/is'
+import { type SyntaxTree, syntaxTrees } from './syntax-trees.ts'
 
 export interface SourceFile {
   readonly path: string
@@ -16,6 +40,8 @@ interface ImportFact {
   readonly specifier: string | undefined
   /** True where nothing is loaded at run time. */
   readonly typeOnly: boolean
+  /** True where the module's address is named and nothing is loaded here: a child or a worker. */
+  readonly address: boolean
   readonly line: number
 }
 
@@ -41,8 +67,6 @@ export interface SourceModel extends SourceFile {
   readonly escapes: readonly NamedFact[]
 }
 
-type Node = Readonly<Record<string, unknown>>
-
 interface Collected {
   readonly imports: ImportFact[]
   readonly reads: NamedFact[]
@@ -53,40 +77,63 @@ interface Collected {
 }
 
 interface Reader {
-  readonly lineAt: (offset: number) => number
+  readonly tree: SyntaxTree
   readonly facts: Collected
 }
 
-const FUNCTION_TYPES: ReadonlySet<string> = new Set([
-  'FunctionDeclaration',
-  'FunctionExpression',
-  'ArrowFunctionExpression',
-  'ClassMethod',
-  'PrivateMethod',
-  'Constructor',
-  'MethodProperty',
-  'GetterProperty',
-  'SetterProperty'
+/** Nodes whose children include a name that is not read as a value: a key, a type, a label. */
+const NAMING: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.PropertyAssignment,
+  SyntaxKind.PropertySignature,
+  SyntaxKind.PropertyDeclaration,
+  SyntaxKind.MethodSignature,
+  SyntaxKind.MethodDeclaration,
+  SyntaxKind.GetAccessor,
+  SyntaxKind.SetAccessor,
+  SyntaxKind.NamedTupleMember,
+  SyntaxKind.JsxAttribute,
+  SyntaxKind.BindingElement
+])
+const NOT_VALUES: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.TypeReference,
+  SyntaxKind.TypeQuery,
+  SyntaxKind.QualifiedName,
+  SyntaxKind.ImportType,
+  SyntaxKind.ImportClause,
+  SyntaxKind.ImportSpecifier,
+  SyntaxKind.NamespaceImport,
+  SyntaxKind.ExportSpecifier,
+  SyntaxKind.NamespaceExport,
+  SyntaxKind.LabeledStatement,
+  SyntaxKind.BreakStatement,
+  SyntaxKind.ContinueStatement,
+  SyntaxKind.MetaProperty
 ])
 
-/** Fields that hold a name which is not read as a value. */
-const NAME_FIELDS: ReadonlySet<string> = new Set([
-  'key',
-  'imported',
-  'local',
-  'orig',
-  'exported',
-  'label',
-  'exprName',
-  'typeName'
+const WAITING: ReadonlyMap<SyntaxKind, string> = new Map([
+  [SyntaxKind.AsyncKeyword, 'async'],
+  [SyntaxKind.AwaitKeyword, 'for await'],
+  [SyntaxKind.AwaitExpression, 'await']
+])
+const ESCAPING: ReadonlyMap<SyntaxKind, string> = new Map([
+  [SyntaxKind.AnyKeyword, 'any'],
+  [SyntaxKind.NonNullExpression, '!']
 ])
 
-export function readSource(file: SourceFile): SourceModel {
-  const text = file.text.startsWith('#!') ? `//${file.text.slice(2)}` : file.text
-  // the empty statement in front tells where the parser starts to count
-  const tsx = file.path.endsWith('.tsx')
-  const module: unknown = parseSync(`;${text}`, { syntax: 'typescript', tsx, target: 'es2024' })
-  if (!isNode(module)) throw new Error(`${file.path} gave no syntax tree`)
+const models = new WeakMap<SourceFile, SourceModel>()
+
+/** The model of each source, in the given order; a source that was read before is not read again. */
+export function readSources(files: readonly SourceFile[]): readonly SourceModel[] {
+  const unread = files.filter((file) => !models.has(file))
+  const trees = unread.length === 0 ? [] : syntaxTrees(unread)
+  for (const [index, tree] of trees.entries()) {
+    const file = unread[index]
+    if (file !== undefined) models.set(file, modelOf(file, tree))
+  }
+  return files.flatMap((file) => models.get(file) ?? [])
+}
+
+function modelOf(file: SourceFile, tree: SyntaxTree): SourceModel {
   const facts: Collected = {
     imports: [],
     reads: [],
@@ -95,184 +142,107 @@ export function readSource(file: SourceFile): SourceModel {
     waits: [],
     escapes: []
   }
-  const first = list(module['body'])[0]
-  const base = first === undefined ? 1 : spanOf(first).start
-  visit(module, '', { lineAt: lineFinder(text, base), facts })
-  return { ...file, lines: lineCount(text), ...facts }
+  visit(tree, tree, { tree, facts })
+  const { text } = file
+  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
+  return { ...file, lines, ...facts }
 }
 
-function visit(node: Node, field: string, reader: Reader): void {
-  collect(node, field, reader)
-  for (const [name, value] of Object.entries(node)) {
-    if (name === 'property' && node['type'] === 'MemberExpression' && !isComputed(node)) continue
-    if (Array.isArray(value)) {
-      for (const item of value) if (isNode(item)) visit(item, name, reader)
-    } else if (isNode(value)) visit(value, name, reader)
-  }
+function visit(node: Node, parent: Node, reader: Reader): void {
+  collect(node, parent, reader)
+  node.forEachChild((child) => visit(child, node, reader))
 }
 
-function collect(node: Node, field: string, reader: Reader): void {
-  const type = text(node['type'])
-  const line = 'span' in node ? reader.lineAt(spanOf(node).start) : 0
-  collectImport(node, type, line, reader)
-  collectRead(node, type, field, line, reader)
-  if (FUNCTION_TYPES.has(type)) {
-    const lines = reader.lineAt(spanOf(node).end - 1) - line + 1
-    reader.facts.functions.push({ name: nameOf(node), line, lines })
-  }
-  if (type === 'StringLiteral') reader.facts.strings.push({ name: text(node['value']), line })
-  if (type === 'TemplateElement') reader.facts.strings.push({ name: text(node['raw']), line })
-  if (node['async'] === true) reader.facts.waits.push({ name: 'async', line })
-  if (type === 'AwaitExpression') reader.facts.waits.push({ name: 'await', line })
-  if (type === 'TsKeywordType' && node['kind'] === 'any') {
-    reader.facts.escapes.push({ name: 'any', line })
-  }
-  if (type === 'TsNonNullExpression') reader.facts.escapes.push({ name: '!', line })
-}
-
-function collectImport(node: Node, type: string, line: number, { facts }: Reader): void {
-  const push = (source: unknown, typeOnly: boolean): void => {
-    facts.imports.push({ specifier: literal(source), typeOnly, line })
-  }
-  switch (type) {
-    case 'ImportDeclaration':
-      push(node['source'], node['typeOnly'] === true || onlyTypes(list(node['specifiers'])))
-      break
-    case 'ExportNamedDeclaration':
-      if (isNode(node['source'])) {
-        push(node['source'], node['typeOnly'] === true || onlyTypes(list(node['specifiers'])))
-      }
-      break
-    case 'ExportAllDeclaration':
-      push(node['source'], node['typeOnly'] === true)
-      break
-    case 'TsImportType':
-      push(node['argument'], true)
-      break
-    case 'TsExternalModuleReference':
-      push(node['expression'], false)
-      break
-    case 'CallExpression':
-      if (isImportCall(node)) push(argument(node), false)
-      break
-    case 'NewExpression':
-      collectModuleUrl(node, line, facts)
-      break
+function collect(node: Node, parent: Node, { tree, facts }: Reader): void {
+  const lineAt = (position: number): number => tree.getLineAndCharacterOfPosition(position).line + 1
+  // asked for only where there is a fact: most nodes are none, and finding a line takes a scanner
+  const line = (): number => lineAt(node.getStart(tree))
+  collectImport(node, line, facts)
+  collectRead(node, parent, line, facts)
+  const word = WAITING.get(node.kind)
+  if (word !== undefined) facts.waits.push({ name: word, line: line() })
+  const escaped = ESCAPING.get(node.kind)
+  if (escaped !== undefined) facts.escapes.push({ name: escaped, line: line() })
+  const string = written(node)
+  if (string !== undefined) facts.strings.push({ name: string, line: line() })
+  if (isFunctionLikeDeclaration(node) && node.body !== undefined) {
+    const named = isFunctionDeclaration(node) || isMethodDeclaration(node) ? node.name : undefined
+    const name = named !== undefined && 'text' in named ? String(named.text) : 'a function'
+    facts.functions.push({ name, line: line(), lines: lineAt(node.end - 1) - line() + 1 })
   }
 }
 
-/** `new URL('../x.ts', import.meta.url)` names a module as surely as an import does. */
-function collectModuleUrl(node: Node, line: number, facts: Collected): void {
-  if (!isIdentifier(node['callee'], 'URL')) return
-  const specifier = literal(argument(node))
-  if (specifier?.startsWith('.') && /\.[jt]s$/.test(specifier)) {
-    facts.imports.push({ specifier, typeOnly: false, line })
+function collectImport(node: Node, line: () => number, facts: Collected): void {
+  const push = (source: Node | undefined, typeOnly: boolean): void => {
+    facts.imports.push({ specifier: literal(source), typeOnly, address: false, line: line() })
+  }
+  if (isImportDeclaration(node)) {
+    push(node.moduleSpecifier, node.importClause?.phaseModifier === SyntaxKind.TypeKeyword)
+  } else if (isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
+    push(node.moduleSpecifier, node.isTypeOnly)
+  } else if (isImportTypeNode(node)) {
+    push(isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true)
+  } else if (isExternalModuleReference(node)) push(node.expression, false)
+  else if (isCallExpression(node) && isImportCall(node.expression)) push(node.arguments[0], false)
+  else if (isNewExpression(node) && isNamed(node.expression, 'URL')) {
+    // `new URL('../x.ts', import.meta.url)` names a module as surely as an import does
+    const specifier = literal(node.arguments?.[0])
+    if (specifier?.startsWith('.') && /\.[jt]sx?$/.test(specifier)) {
+      facts.imports.push({ specifier, typeOnly: false, address: true, line: line() })
+    }
   }
 }
 
-function collectRead(
-  node: Node,
-  type: string,
-  field: string,
-  line: number,
-  { facts }: Reader
-): void {
-  if (type === 'Identifier' && !NAME_FIELDS.has(field)) {
-    facts.reads.push({ name: text(node['value']), line })
+function isImportCall(callee: Node): boolean {
+  if (callee.kind === SyntaxKind.ImportKeyword || isNamed(callee, 'require')) return true
+  return isPropertyAccessExpression(callee) && isMetaProperty(callee.expression)
+}
+
+function collectRead(node: Node, parent: Node, line: () => number, facts: Collected): void {
+  if (isIdentifier(node) && isRead(node, parent)) {
+    facts.reads.push({ name: node.text, line: line() })
   }
-  const member = type === 'MemberExpression' ? memberName(node) : undefined
-  if (member !== undefined) facts.reads.push({ name: member.replace(/^globalThis\./, ''), line })
-  const isDate = isIdentifier(node['callee'], 'Date')
-  if (isDate && (type === 'CallExpression' || argument(node) === undefined)) {
-    facts.reads.push({ name: 'new Date', line })
+  const member = memberName(node)
+  if (member !== undefined) {
+    facts.reads.push({ name: member.replace(/^globalThis\./, ''), line: line() })
   }
+  const called = isCallExpression(node) && isNamed(node.expression, 'Date')
+  const made = isNewExpression(node) && isNamed(node.expression, 'Date')
+  if (called || (made && node.arguments?.[0] === undefined)) {
+    facts.reads.push({ name: 'new Date', line: line() })
+  }
+}
+
+function isRead(node: Node, parent: Node): boolean {
+  if (NOT_VALUES.has(parent.kind)) return false
+  if (isPropertyAccessExpression(parent)) return parent.expression === node
+  if (isBindingElement(parent)) return parent.initializer === node
+  return !(NAMING.has(parent.kind) && 'name' in parent && parent.name === node)
 }
 
 function memberName(node: Node): string | undefined {
-  const owner = node['object']
-  const property = node['property']
-  if (!isNode(owner) || !isNode(property)) return undefined
-  const name = isComputed(node) ? literal(property['expression']) : text(property['value'])
+  let name: string | undefined
+  if (isPropertyAccessExpression(node)) name = node.name.text
+  else if (isElementAccessExpression(node)) name = literal(node.argumentExpression)
+  else return undefined
   if (name === undefined) return undefined
-  if (owner['type'] === 'Identifier') return `${text(owner['value'])}.${name}`
-  if (owner['type'] !== 'MemberExpression') return undefined
-  const outer = memberName(owner)
+  if (isIdentifier(node.expression)) return `${node.expression.text}.${name}`
+  const outer = memberName(node.expression)
   return outer?.startsWith('globalThis.') ? `${outer}.${name}` : undefined
 }
 
-function isImportCall(node: Node): boolean {
-  const callee = node['callee']
-  if (!isNode(callee)) return false
-  if (callee['type'] === 'Import' || isIdentifier(callee, 'require')) return true
-  const owner = callee['object']
-  return callee['type'] === 'MemberExpression' && isNode(owner) && owner['type'] === 'MetaProperty'
+function isNamed(node: Node, name: string): boolean {
+  return isIdentifier(node) && node.text === name
 }
 
-function onlyTypes(specifiers: readonly Node[]): boolean {
-  return specifiers.length > 0 && specifiers.every((one) => one['isTypeOnly'] === true)
+function literal(node: Node | undefined): string | undefined {
+  if (node === undefined) return undefined
+  const plain = isStringLiteral(node) || isNoSubstitutionTemplateLiteral(node)
+  return plain ? node.text : undefined
 }
 
-function argument(node: Node): Node | undefined {
-  const first = list(node['arguments'])[0]
-  return first !== undefined && isNode(first['expression']) ? first['expression'] : undefined
-}
-
-function literal(node: unknown): string | undefined {
-  if (!isNode(node)) return undefined
-  if (node['type'] === 'StringLiteral') return text(node['value'])
-  const quasis = list(node['quasis'])
-  const plain = node['type'] === 'TemplateLiteral' && quasis.length === 1
-  return plain ? text(quasis[0]?.['cooked']) : undefined
-}
-
-function nameOf(node: Node): string {
-  for (const field of ['identifier', 'key']) {
-    const named = node[field]
-    if (isNode(named) && typeof named['value'] === 'string') return named['value']
-  }
-  return 'anonymous function'
-}
-
-function isComputed(member: Node): boolean {
-  const property = member['property']
-  return isNode(property) && property['type'] === 'Computed'
-}
-
-function isIdentifier(node: unknown, name: string): boolean {
-  return isNode(node) && node['type'] === 'Identifier' && node['value'] === name
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function list(value: unknown): readonly Node[] {
-  return Array.isArray(value) ? value.filter(isNode) : []
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function spanOf(node: Node): { readonly start: number; readonly end: number } {
-  const span = node['span']
-  if (!isNode(span)) throw new Error(`a ${text(node['type'])} has no span`)
-  return { start: Number(span['start']), end: Number(span['end']) }
-}
-
-/** Spans count UTF-8 bytes from `base`, where the one-byte empty statement stands. */
-function lineFinder(source: string, base: number): (offset: number) => number {
-  const bytes = new TextEncoder().encode(source)
-  const lineOf = new Uint32Array(bytes.length + 1)
-  let line = 1
-  for (let at = 0; at < bytes.length; at += 1) {
-    lineOf[at] = line
-    if (bytes[at] === 10) line += 1
-  }
-  lineOf[bytes.length] = line
-  return (offset) => lineOf[Math.min(Math.max(offset - base - 1, 0), bytes.length)] ?? line
-}
-
-function lineCount(source: string): number {
-  return source.split('\n').length - (source.endsWith('\n') ? 1 : 0)
+/** The text of a string, or of one piece of a template. */
+function written(node: Node): string | undefined {
+  const piece = isTemplateHead(node) || isTemplateMiddle(node) || isTemplateTail(node)
+  return piece ? node.text : literal(node)
 }
