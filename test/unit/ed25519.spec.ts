@@ -1,8 +1,8 @@
 /**
  * The one acceptance rule of Ed25519, tried with points and scalars made to divide implementations.
  *
- * Every case is judged by tweetnacl and by Node behind the rule, and by both without it: the
- * last column says why the rule is there.
+ * Every case is judged by tweetnacl, by Node and by a page's verifier behind the rule, and by the
+ * first two without it: the last column says why the rule is there.
  */
 
 import { deepEqual, equal } from 'node:assert/strict'
@@ -17,11 +17,13 @@ import {
   tweetnaclSigner,
   tweetnaclVerifier
 } from '#contracts'
+import { QuickVerifier, quickSigner } from '../../browser-node/tab/quick-keys.ts'
 import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
 import { seed } from '../support/mesh-fixtures.ts'
 import { fromHex } from '../support/vector-data.ts'
 
 const { Point } = ed25519
+const quickVerifier = new QuickVerifier()
 const ORDER = Point.Fn.ORDER
 const P = Point.Fp.ORDER
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
@@ -43,12 +45,13 @@ function challenge(r: Uint8Array, a: Uint8Array, message: Uint8Array): bigint {
 }
 const message = (n: number): Uint8Array => new TextEncoder().encode(`message ${n}`)
 
+/** Of tweetnacl and of Node; a page's verifier, fresh and warm, says what Node says. */
 function verdicts({ publicKey, message, signature }: Case): [boolean, boolean] {
   const peerId = peerIdFromPublicKey(publicKey)
-  return [
-    tweetnaclVerifier.verify(peerId, message, signature),
-    nodeVerifier.verify(peerId, message, signature)
-  ]
+  const byNode = nodeVerifier.verify(peerId, message, signature)
+  equal(new QuickVerifier().verify(peerId, message, signature), byNode)
+  equal(quickVerifier.verify(peerId, message, signature), byNode)
+  return [tweetnaclVerifier.verify(peerId, message, signature), byNode]
 }
 
 /** What the two libraries say with no rule before them. */
@@ -88,9 +91,12 @@ describe('the Ed25519 acceptance rule', () => {
       const text = message(fill)
       const signature = nodeSigner(seed(fill)).sign(text)
       deepEqual(tweetnaclSigner(seed(fill)).sign(text), signature)
+      deepEqual(quickSigner(seed(fill)).sign(text), signature)
       const { peerId } = nodeSigner(seed(fill))
       equal(tweetnaclVerifier.verify(peerId, text, signature), true)
       equal(nodeVerifier.verify(peerId, text, signature), true)
+      equal(quickSigner(seed(fill)).peerId, peerId)
+      equal(quickVerifier.verify(peerId, text, signature), true)
     }
   })
 
@@ -218,6 +224,7 @@ describe('the Ed25519 acceptance rule', () => {
     for (const length of [0, 1, 32, 63, 65, 128]) {
       equal(nodeVerifier.verify(peerId, message(1), new Uint8Array(length)), false)
       equal(tweetnaclVerifier.verify(peerId, message(1), new Uint8Array(length)), false)
+      equal(quickVerifier.verify(peerId, message(1), new Uint8Array(length)), false)
     }
   })
 
@@ -229,6 +236,7 @@ describe('the Ed25519 acceptance rule', () => {
       const changed = signature.slice()
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
       equal(nodeVerifier.verify(signer.peerId, text, changed), false)
+      equal(quickVerifier.verify(signer.peerId, text, changed), false)
       if (bit % 5 === 0) equal(tweetnaclVerifier.verify(signer.peerId, text, changed), false)
     }
     equal(nodeVerifier.verify(signer.peerId, text.with(0, 1), signature), false)
