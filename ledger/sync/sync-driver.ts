@@ -33,7 +33,7 @@ export interface SyncLink {
   send(frame: Uint8Array): boolean
   drained(): Promise<void>
   onFrame(listener: (frame: Uint8Array) => void): void
-  onClose(listener: () => void): void
+  onClose(listener: (fault: MeshError | null) => void): void
   close(): Promise<void>
 }
 
@@ -93,7 +93,10 @@ export class LedgerSync {
     if (this.#closed) return
     const number = this.#nextLink++
     this.#links.set(number, link)
-    link.onClose(() => {
+    link.onClose((fault) => {
+      // whoever goes away breaks nothing; whoever sends what is no frame does
+      if (fault !== null && fault.code !== 'net.link_closed')
+        this.#ports.onRefused?.({ peer: link.peer, error: fault })
       if (!this.#links.delete(number)) return
       this.#step({ type: 'closed', link: number })
     })

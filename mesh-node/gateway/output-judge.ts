@@ -23,7 +23,7 @@ const SHELF_BYTES_MAX = 64 * 1024 * 1024
 /** Ids of outputs that are known to be stored; equal outputs, as of no-ops, are stored once. */
 const STORED_MAX = 16_384
 
-type Ports = Pick<GatewayPorts, 'blobs' | 'fetchBlob' | 'judge'>
+type Ports = Pick<GatewayPorts, 'blobs' | 'fetchBlob' | 'judge' | 'report'>
 type Outputs = ReadonlyMap<Cid, Uint8Array | null>
 
 export class OutputJudge {
@@ -74,7 +74,7 @@ export class OutputJudge {
   }
 
   async #bytesOf(cid: Cid, node: JudgeCandidate['node']): Promise<Uint8Array | null> {
-    const { blobs, fetchBlob } = this.#ports
+    const { blobs, fetchBlob, report } = this.#ports
     const held = this.#shelf.get(cid) ?? (await blobs.get(cid))
     if (held !== null) return held
     try {
@@ -82,6 +82,8 @@ export class OutputJudge {
       return await blobs.get(cid)
     } catch (error) {
       if (!(error instanceof MeshError)) throw error
+      // the unit only lacks its output; the operator hears what the node sent in its place
+      report({ type: 'refused', node, code: error.code, facts: error.facts })
       return null
     }
   }

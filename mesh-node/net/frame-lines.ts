@@ -52,7 +52,9 @@ export class FrameLines<In extends Frame, Out extends Frame> {
     const line: Line = { link, waiting: [], isFull: false }
     this.#lines.set(peer, line)
     if (before !== undefined && before.link !== link) this.#close(before)
-    link.onClose(() => {
+    link.onClose((fault) => {
+      // whoever goes away breaks nothing; whoever sends what is no frame does
+      if (fault !== null && fault.code !== 'net.link_closed') this.#ports.onRefused(peer, fault)
       if (this.#lines.get(peer) !== line) return
       this.#lines.delete(peer)
       this.#ports.onClosed(peer)

@@ -18,20 +18,15 @@ import {
   type Value,
   type WorkUnit
 } from '#contracts'
-import {
-  type AgentReport,
-  type NodeOptions,
-  nodeSigner,
-  type RunningNode,
-  startNode
-} from '#mesh-node'
+import { type AgentReport, type NodeOptions, nodeSigner, type RunningNode } from '#mesh-node'
 import { noopOf, unitOf } from '../support/agent-fixtures.ts'
 import { code } from '../support/expect-code.ts'
 import { HandGateway, LARGE_BYTES } from '../support/hand-gateway.ts'
 import { OTHER_MESH, seed } from '../support/mesh-fixtures.ts'
-import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
+import { Started, until } from '../support/mesh-hosts.ts'
 import { floats, longs, numbersOf, tensorManifest } from '../support/models.ts'
 import { doublingModel, hungryModel, loopingModel } from '../support/onnx-builder.ts'
+import { wholeNode } from '../support/whole-node.ts'
 
 const handlerUnit = (index: number, handler: string, inputs: WorkUnit['inputs']): WorkUnit =>
   unitOf(index, { kind: 'deterministic', model: { cid: null, handler }, inputs })
@@ -49,37 +44,13 @@ describe('a node and its gateway', function () {
   })
   afterEach(() => started.endAll())
 
-  async function startedNode(changes: Partial<NodeOptions> = {}): Promise<RunningNode> {
-    const fatal: unknown[] = []
-    const options: NodeOptions = {
-      dataDir: changes.dataDir ?? (await started.folder()),
+  const startedNode = (changes: Partial<NodeOptions> = {}): Promise<RunningNode> =>
+    wholeNode(started, {
       mesh: { kind: 'id', id: gateway.genesis.id },
       bootstrap: [gateway.address],
-      listen: [LOOPBACK],
-      announce: [],
-      owner: null,
-      kinds: ['deterministic', 'small_model'],
-      podTiers: [],
-      zones: [],
-      region: null,
-      tenants: null,
-      slots: 1,
-      queueMax: 512,
-      memoryMb: 1_024,
-      cacheMb: 1_024,
-      drainGraceMs: 2_000,
-      drill: null,
+      reports,
       ...changes
-    }
-    const node = await startNode(options, {
-      report: (report) => reports.push(report),
-      fatal: (error) => fatal.push(error)
     })
-    return started.add(node, async (one) => {
-      await one.stop()
-      deepEqual(fatal, [])
-    })
-  }
 
   /** Puts the model with its golden pair into the gateway's store. */
   async function publish(

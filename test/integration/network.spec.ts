@@ -1,12 +1,6 @@
 /** Real hosts over TCP on loopback: who reaches whom, what a link carries, what gossip refuses. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import net from 'node:net'
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
-import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import { z } from 'zod'
 import { FRAME_BYTES_MAX, GOSSIP_BYTES_MAX, type MeshError, parsePeerId } from '#contracts'
 import {
@@ -17,7 +11,8 @@ import {
   type MeshNetwork,
   serveStatus
 } from '#mesh-node'
-import { MESH, OTHER_MESH, seed, withCode } from '../support/mesh-fixtures.ts'
+import { bareStream } from '../support/bare-host.ts'
+import { MESH, OTHER_MESH, withCode } from '../support/mesh-fixtures.ts'
 import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
 
 const addressOf = (host: MeshNetwork): string => host.addresses()[0] ?? ''
@@ -28,19 +23,6 @@ async function pair(started: Started): Promise<{ one: MeshNetwork; two: MeshNetw
   const one = await started.host(1)
   const two = await started.host(2, { bootstrap: [addressOf(one)] })
   return { one, two }
-}
-
-/** A stream of a bare libp2p host, to send what no link would. */
-async function bareStream(started: Started, to: MeshNetwork) {
-  const host = await createLibp2p({
-    privateKey: await generateKeyPairFromSeed('Ed25519', seed(9)),
-    addresses: { listen: [] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()]
-  })
-  started.add(host, async (one) => one.stop())
-  return host.dialProtocol(multiaddr(addressOf(to)), LINK_PROTOCOLS.work)
 }
 
 describe('the network', () => {
@@ -248,7 +230,7 @@ describe('a link', () => {
       link.onFrame(() => {})
       link.onClose(fault.resolve)
     })
-    const stream = await bareStream(started, one)
+    const stream = await bareStream(started, addressOf(one), { protocol: LINK_PROTOCOLS.work })
     stream.send(new Uint8Array([0x00, 0x40, 0x00, 0x01]))
     ok(withCode('net.frame_too_large')(await fault.promise))
   })
@@ -260,7 +242,7 @@ describe('a link', () => {
       link.onFrame(() => {})
       link.onClose(fault.resolve)
     })
-    const stream = await bareStream(started, one)
+    const stream = await bareStream(started, addressOf(one), { protocol: LINK_PROTOCOLS.work })
     stream.send(new Uint8Array([0, 0, 0, 9, 1, 2, 3]))
     await stream.close()
     ok(withCode('net.link_closed')(await fault.promise))
@@ -283,8 +265,8 @@ describe('a link', () => {
       link.onFrame(() => {})
       link.onClose((fault) => closed.push(fault))
     })
-    await bareStream(started, one)
-    await bareStream(started, one)
+    await bareStream(started, addressOf(one), { protocol: LINK_PROTOCOLS.work })
+    await bareStream(started, addressOf(one), { protocol: LINK_PROTOCOLS.work })
     await until(() => links === 2 && closed.length === 1, 'the older link closes')
     equal(closed[0]?.facts['reason'], 'replaced')
   })

@@ -5,20 +5,17 @@
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import {
-  DEFAULT_PRICES,
   decodeValue,
   type EventDraft,
   type FabricSignal,
   type Judge,
-  logIdOf,
   type PeerId,
   type SessionSpec,
   type SignedGenesis,
-  signGenesis,
   type UnitId,
   type UnitOutcome
 } from '#contracts'
-import { DEFAULT_TRUST_POLICY, Ledger, type LevelPort } from '#ledger'
+import { Ledger, type LevelPort } from '#ledger'
 import {
   BlobExchange,
   createNetwork,
@@ -32,13 +29,14 @@ import {
   nodeSigner,
   nodeVerifier,
   type RunningNode,
-  startNode,
   systemClock
 } from '#mesh-node'
 import { MemoryBlobs } from '#mesh-node/store'
 import { spec } from './gateway-mesh.ts'
+import { testGenesis } from './genesis-fixtures.ts'
 import { seed } from './mesh-fixtures.ts'
 import { LOOPBACK, type Started, until } from './mesh-hosts.ts'
+import { type WholeNodeOptions, wholeNode } from './whole-node.ts'
 
 const INCARNATION = seed(88)
 
@@ -51,27 +49,6 @@ export interface ControlOptions {
   readonly sync?: boolean
   readonly listen?: readonly string[]
   readonly recoveryGraceMs?: number
-}
-
-function controlGenesis(key: number): SignedGenesis {
-  const signer = nodeSigner(seed(key))
-  return signGenesis(
-    {
-      v: 1,
-      name: 'test',
-      operator: signer.peerId,
-      sequencer: signer.peerId,
-      sequencer_log: logIdOf(signer.peerId, INCARNATION),
-      witnesses: [],
-      witness_quorum: 0,
-      tenants: [{ id: 'local', grant_micro: 1_000_000_000_000 }],
-      prices: DEFAULT_PRICES,
-      policies: { trust: DEFAULT_TRUST_POLICY, scheduler: 'weighted-v1' },
-      zones: {},
-      created_at_ms: 1
-    },
-    signer
-  )
 }
 
 const takesReadable: Judge = (_unit, output) => {
@@ -139,7 +116,7 @@ export class ControlHost {
 
   static async start(options: ControlOptions): Promise<ControlHost> {
     const key = seed(options.key ?? 90)
-    const genesis = controlGenesis(options.key ?? 90)
+    const genesis = testGenesis(nodeSigner(key), INCARNATION)
     const level: LevelPort = new ClassicLevel<Uint8Array, Uint8Array>(
       join(options.dataDir, 'ledger'),
       { keyEncoding: 'view', valueEncoding: 'view' }
@@ -194,37 +171,13 @@ export class ControlHost {
 }
 
 /** A whole node of this mesh, in this process. */
-export async function joinedNode(
+export const joinedNode = (
   started: Started,
   host: ControlHost,
-  over: Partial<Parameters<typeof startNode>[0]> = {}
-): Promise<RunningNode> {
-  const fatal: unknown[] = []
-  const node = await startNode(
-    {
-      dataDir: over.dataDir ?? (await started.folder()),
-      mesh: { kind: 'id', id: host.genesis.id },
-      bootstrap: [host.address],
-      listen: [LOOPBACK],
-      announce: [],
-      owner: null,
-      kinds: ['deterministic', 'small_model'],
-      podTiers: [],
-      zones: [],
-      region: null,
-      tenants: null,
-      slots: 1,
-      queueMax: 512,
-      memoryMb: 1_024,
-      cacheMb: 256,
-      drainGraceMs: 2_000,
-      drill: null,
-      ...over
-    },
-    { report: () => {}, fatal: (error) => fatal.push(error) }
-  )
-  return started.add(node, async (one) => {
-    await one.stop()
-    if (fatal.length > 0) throw fatal[0]
+  over: Partial<WholeNodeOptions> = {}
+): Promise<RunningNode> =>
+  wholeNode(started, {
+    mesh: { kind: 'id', id: host.genesis.id },
+    bootstrap: [host.address],
+    ...over
   })
-}

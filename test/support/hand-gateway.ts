@@ -6,7 +6,6 @@ import {
   type Attestation,
   type Cid,
   cidOfBytes,
-  DEFAULT_PRICES,
   encodeValue,
   type Frame,
   type FrameOf,
@@ -15,19 +14,16 @@ import {
   isNodeFrame,
   type LeaseId,
   leaseIdOf,
-  logIdOf,
   type NodeFrame,
   openFrame,
   openResults,
   packUnit,
   type SignedGenesis,
   sealFrame,
-  signGenesis,
   type UnitInput,
   type Value,
   type WorkUnit
 } from '#contracts'
-import { DEFAULT_TRUST_POLICY } from '#ledger'
 import {
   BlobExchange,
   createNetwork,
@@ -38,32 +34,13 @@ import {
   nodeVerifier
 } from '#mesh-node'
 import { MemoryBlobs } from '#mesh-node/store'
+import { testGenesis } from './genesis-fixtures.ts'
 import { seed } from './mesh-fixtures.ts'
 import { LOOPBACK, until } from './mesh-hosts.ts'
 
 const KEY = seed(77)
 const SIGNER = nodeSigner(KEY)
 const INCARNATION = seed(78)
-
-function testGenesis(): SignedGenesis {
-  return signGenesis(
-    {
-      v: 1,
-      name: 'test',
-      operator: SIGNER.peerId,
-      sequencer: SIGNER.peerId,
-      sequencer_log: logIdOf(SIGNER.peerId, INCARNATION),
-      witnesses: [],
-      witness_quorum: 0,
-      tenants: [{ id: 'local', grant_micro: 1_000_000 }],
-      prices: DEFAULT_PRICES,
-      policies: { trust: DEFAULT_TRUST_POLICY, scheduler: 'weighted-v1' },
-      zones: {},
-      created_at_ms: 1
-    },
-    SIGNER
-  )
-}
 
 export interface Granted {
   readonly lease: LeaseId
@@ -86,10 +63,10 @@ export class HandGateway {
     network.onLink('work', (link) => this.#accept(link))
   }
 
-  static async start(): Promise<HandGateway> {
-    const genesis = testGenesis()
+  /** Serves what is in the store, as the store likes. */
+  static async start(blobs = new MemoryBlobs()): Promise<HandGateway> {
+    const genesis = testGenesis(SIGNER, INCARNATION)
     const network = await createNetwork({ seed: KEY, mesh: genesis.id, listen: [LOOPBACK] })
-    const blobs = new MemoryBlobs()
     await blobs.put(genesis.bytes, genesisCid(genesis.id))
     new BlobExchange({ network, store: blobs })
     return new HandGateway(genesis, network, blobs)

@@ -11,7 +11,7 @@ export class LinkEnd implements SyncLink {
   readonly sent: Uint8Array[] = []
   #other: LinkEnd | null = null
   #listener: ((frame: Uint8Array) => void) | null = null
-  #closed: (() => void)[] = []
+  #closed: ((fault: null) => void)[] = []
   #waiting: Uint8Array[] = []
   isOpen = true
 
@@ -46,14 +46,14 @@ export class LinkEnd implements SyncLink {
     for (const frame of this.#waiting.splice(0)) listener(frame)
   }
 
-  onClose(listener: () => void): void {
+  onClose(listener: (fault: null) => void): void {
     this.#closed.push(listener)
   }
 
   close(): Promise<void> {
     if (this.isOpen) {
       this.isOpen = false
-      for (const listener of this.#closed) listener()
+      for (const listener of this.#closed) listener(null)
       const other = this.#other
       setImmediate(() => void other?.close())
     }
