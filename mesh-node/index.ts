@@ -30,7 +30,7 @@ export {
 } from './net/blob-exchange.ts'
 export type { FetchProgress } from './net/blob-fetch.ts'
 export type { NetworkLimits, NetworkLogger, NetworkOptions } from './net/network.ts'
-export { createNetwork } from './net/node-network.ts'
+export { createNetwork, type NodeNetworkOptions } from './net/node-network.ts'
 export {
   type GossipVerdict,
   LINK_PROTOCOLS,

@@ -31,13 +31,17 @@ export const isLocalAddress = (address: Multiaddr): boolean => {
   return host?.name.startsWith('ip') === true && isPrivate(address)
 }
 
-/** libp2p names each failed address on a line of its own in one message. */
-export function listenError(error: unknown): unknown {
+/** libp2p names each failed address on a line of its own in one message; WebRTC names none. */
+export function listenError(error: unknown, listen: readonly string[]): unknown {
   if (!(error instanceof Error) || error instanceof MeshError) return error
   const lines = error.message.split('\n').map((line) => line.trim())
   const inUse = lines.find((line) => line.includes('EADDRINUSE'))
   if (inUse !== undefined) {
     const address = inUse.split(': ', 1)[0] ?? ''
+    return new MeshError('net.port_in_use', { address }, { cause: error })
+  }
+  if (lines.some((line) => line.includes('ICE UDP mux'))) {
+    const address = listen.find((one) => one.includes('/webrtc-direct')) ?? ''
     return new MeshError('net.port_in_use', { address }, { cause: error })
   }
   if (error.name !== 'UnsupportedListenAddressesError') return error

@@ -1,6 +1,7 @@
 /**
- * Stays connected to the bootstrap addresses: dials each at the start, and again with growing pauses
- * for as long as its peer is gone. Knows addresses and peers, no protocol.
+ * Stays connected to the bootstrap peers: dials each at the start, and again with growing pauses for
+ * as long as it is gone; at once when the machine says that it is on line again. Several addresses of
+ * one peer are one peer. Knows addresses and peers, no protocol.
  */
 import type { PeerId } from '#contracts'
 
@@ -9,13 +10,16 @@ const RETRY_MS_MIN = 200
 const RETRY_MS_MAX = 15_000
 
 interface KeptPeersPorts {
-  readonly dial: (address: string) => Promise<PeerId>
+  /** Dials addresses of one peer; the first that answers is enough. */
+  readonly dial: (addresses: readonly string[]) => Promise<PeerId>
   readonly connected: (peer: PeerId) => boolean
+  /** Finds out now whether the peer still answers, and drops its connections where it does not. */
+  readonly probe: (peer: PeerId) => Promise<void>
   readonly logger?: { warn(facts: object, text: string): void }
 }
 
 interface Kept {
-  readonly address: string
+  readonly addresses: readonly string[]
   peer: PeerId | null
   pauseMs: number
   timer: ReturnType<typeof setTimeout> | null
@@ -25,16 +29,17 @@ interface Kept {
 export class KeptPeers {
   readonly #ports: KeptPeersPorts
   #kept: readonly Kept[] = []
+  #isOnline = true
   #stopped = false
 
   constructor(ports: KeptPeersPorts) {
     this.#ports = ports
   }
 
-  /** Resolves when every address was tried once, whether it answered or not. */
+  /** Resolves when every peer was tried once, whether it answered or not. */
   async start(addresses: readonly string[]): Promise<void> {
-    this.#kept = [...new Set(addresses)].map((address) => ({
-      address,
+    this.#kept = byPeer(addresses).map((group) => ({
+      addresses: group,
       peer: null,
       pauseMs: RETRY_MS_MIN,
       timer: null,
@@ -47,16 +52,33 @@ export class KeptPeers {
     for (const kept of this.#kept) if (kept.peer === peer) this.#retryLater(kept)
   }
 
+  /**
+   * What the machine says of its line. Off line, nobody is dialled. On line, those who are gone are
+   * dialled now, and those who seem to be there are asked: after a sleep or on another network a
+   * connection may be dead without a word.
+   */
+  setOnline(isOnline: boolean): void {
+    this.#isOnline = isOnline
+    for (const kept of this.#kept) {
+      if (kept.timer !== null) clearTimeout(kept.timer)
+      kept.timer = null
+      if (!isOnline) continue
+      kept.pauseMs = RETRY_MS_MIN
+      if (kept.peer !== null && this.#ports.connected(kept.peer)) void this.#ports.probe(kept.peer)
+      else void this.#dial(kept)
+    }
+  }
+
   stop(): void {
     this.#stopped = true
     for (const { timer } of this.#kept) if (timer !== null) clearTimeout(timer)
   }
 
   async #dial(kept: Kept): Promise<void> {
-    if (kept.dialing || this.#stopped) return
+    if (kept.dialing || this.#stopped || !this.#isOnline) return
     kept.dialing = true
     try {
-      kept.peer = await this.#ports.dial(kept.address)
+      kept.peer = await this.#ports.dial(kept.addresses)
       kept.pauseMs = RETRY_MS_MIN
     } catch (error) {
       if (kept.pauseMs === RETRY_MS_MIN) this.#warn(kept, error)
@@ -68,7 +90,7 @@ export class KeptPeers {
 
   /** Pauses are spread by a quarter, so that a thousand nodes do not return in one instant. */
   #retryLater(kept: Kept): void {
-    if (this.#stopped || kept.timer !== null) return
+    if (this.#stopped || !this.#isOnline || kept.timer !== null) return
     const pauseMs = kept.pauseMs * (1 + Math.random() / 4)
     kept.pauseMs = Math.min(kept.pauseMs * 2, RETRY_MS_MAX)
     kept.timer = setTimeout(() => {
@@ -77,8 +99,21 @@ export class KeptPeers {
     }, pauseMs)
   }
 
-  #warn({ address }: Kept, error: unknown): void {
+  #warn({ addresses }: Kept, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
-    this.#ports.logger?.warn({ address, reason }, 'bootstrap peer does not answer yet')
+    this.#ports.logger?.warn(
+      { address: addresses.join(' '), reason },
+      'bootstrap peer does not answer yet'
+    )
   }
+}
+
+/** Addresses that end in one peer's id belong together; the others stand alone. */
+function byPeer(addresses: readonly string[]): readonly (readonly string[])[] {
+  const groups = new Map<string, string[]>()
+  for (const address of new Set(addresses)) {
+    const key = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? address
+    groups.set(key, [...(groups.get(key) ?? []), address])
+  }
+  return [...groups.values()]
 }

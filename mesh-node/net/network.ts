@@ -7,7 +7,8 @@ import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import type { ConnectionGater, Libp2p } from '@libp2p/interface'
-import { ping } from '@libp2p/ping'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { type Ping, ping } from '@libp2p/ping'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
@@ -29,8 +30,12 @@ import { LinkBook } from './link-book.ts'
 import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler } from './ports.ts'
 import { noiseInWholeWrites } from './whole-writes.ts'
 
-/** Time for one dial, handshake included. */
-const DIAL_MS = 8_000
+/** Time for one dial, handshake included, over all addresses of a peer. */
+const DIAL_MS = 10_000
+/** Time for one address, so that one that nothing answers at leaves time for the next. */
+const ADDRESS_DIAL_MS = 4_000
+/** A peer that was connected and does not answer within this time is gone. */
+const PROBE_MS = 3_000
 
 export interface NetworkLogger {
   debug(facts: object, text: string): void
@@ -72,7 +77,7 @@ export interface NetworkParts {
   readonly gater?: ConnectionGater
 }
 
-type Host = Libp2p<{ pubsub: GossipSub }>
+type Host = Libp2p<{ pubsub: GossipSub; ping: Ping }>
 
 /**
  * Starts a host. Resolves when it listens and each bootstrap address was tried once; an unreachable
@@ -92,7 +97,7 @@ export async function openNetwork(
     await network.start(bootstrap)
   } catch (error) {
     await host.stop()
-    throw listenError(error)
+    throw listenError(error, options.listen)
   }
   return network
 }
@@ -122,8 +127,9 @@ class Libp2pNetwork implements MeshNetwork {
     this.#links = new LinkBook(host)
     this.#gossip = new Gossip(host.services.pubsub, mesh)
     this.#kept = new KeptPeers({
-      dial: (address) => this.dial(address),
+      dial: (addresses) => this.#dial(addresses),
       connected: (peer) => this.peers().includes(peer),
+      probe: (peer) => this.#probe(peer),
       ...(logger === undefined ? {} : { logger })
     })
     host.addEventListener('peer:connect', ({ detail }) => this.#tell('connected', `${detail}`))
@@ -146,15 +152,12 @@ class Libp2pNetwork implements MeshNetwork {
     return this.#host.getPeers().map(String).filter(isPeerId)
   }
 
-  async dial(address: string): Promise<PeerId> {
-    const target = readAddress(address)
-    try {
-      const connection = await this.#host.dial(target, { signal: AbortSignal.timeout(DIAL_MS) })
-      return parsePeerId(connection.remotePeer.toString())
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message.slice(0, 200) : String(cause)
-      throw new MeshError('net.unreachable', { address, reason }, { cause })
-    }
+  dial(address: string): Promise<PeerId> {
+    return this.#dial([address])
+  }
+
+  setOnline(isOnline: boolean): void {
+    this.#kept.setOnline(isOnline)
   }
 
   publish(topic: Topic, bytes: Uint8Array): Promise<void> {
@@ -192,6 +195,28 @@ class Libp2pNetwork implements MeshNetwork {
     await this.#host.stop()
   }
 
+  async #dial(addresses: readonly string[]): Promise<PeerId> {
+    const targets = addresses.map(readAddress)
+    try {
+      const connection = await this.#host.dial(targets, { signal: AbortSignal.timeout(DIAL_MS) })
+      return parsePeerId(connection.remotePeer.toString())
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message.slice(0, 200) : String(cause)
+      const address = addresses.join(' ').slice(0, 400)
+      throw new MeshError('net.unreachable', { address, reason }, { cause })
+    }
+  }
+
+  async #probe(peer: PeerId): Promise<void> {
+    const id = peerIdFromString(peer)
+    try {
+      await this.#host.services.ping.ping(id, { signal: AbortSignal.timeout(PROBE_MS) })
+    } catch (cause) {
+      const gone = new MeshError('net.unreachable', { peer, reason: 'no answer' }, { cause })
+      for (const connection of this.#host.getConnections(id)) connection.abort(gone)
+    }
+  }
+
   #tell(change: 'connected' | 'disconnected', peer: string): void {
     if (!isPeerId(peer)) return
     if (change === 'disconnected') this.#kept.onLost(peer)
@@ -223,7 +248,8 @@ async function createHost(
     connectionManager: {
       maxConnections: bounds.connectionsMax,
       inboundConnectionThreshold: bounds.connectionsPerSecondMax,
-      maxIncomingPendingConnections: bounds.connectionsPendingMax
+      maxIncomingPendingConnections: bounds.connectionsPendingMax,
+      addressDialTimeout: ADDRESS_DIAL_MS
     },
     services: {
       ...services,

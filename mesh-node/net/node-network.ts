@@ -1,11 +1,82 @@
 /**
- * The network of a process in Node: what `network.ts` makes, over TCP. Adds transports and nothing
- * else.
+ * The network of a process in Node: what `network.ts` makes, over TCP, WebSockets, WebRTC-Direct and
+ * relays, and as a relay where it is asked to be one. Loads of these what its addresses speak of: TCP
+ * costs 30 ms at the start, WebRTC 700.
  */
 import { tcp } from '@libp2p/tcp'
-import { type NetworkOptions, openNetwork } from './network.ts'
+import {
+  RELAY_CONNECTION_BYTES_MAX,
+  RELAY_CONNECTION_MS_MAX,
+  RELAY_RESERVATION_MS,
+  RELAY_RESERVATIONS_MAX,
+  RELAY_STREAMS_PER_PEER_MAX
+} from '#contracts'
+import { readAddress } from './addresses.ts'
+import { type NetworkOptions, type NetworkParts, openNetwork } from './network.ts'
 import type { MeshNetwork } from './ports.ts'
 
-export function createNetwork(options: NetworkOptions): Promise<MeshNetwork> {
-  return openNetwork(options, { transports: [tcp()] })
+export interface NodeNetworkOptions extends NetworkOptions {
+  /** Lends peers without an address of their own a way to be reached, within the bounds of limits.ts. */
+  readonly relay?: boolean
+  /**
+   * Where the certificate of WebRTC-Direct is kept, made on the first start. Its hash is part of the
+   * address: without a file, every start has another one.
+   */
+  readonly certificateFile?: string
+}
+
+type Transports = NetworkParts['transports']
+
+export async function createNetwork(options: NodeNetworkOptions): Promise<MeshNetwork> {
+  const transports = await transportsFor(options)
+  return openNetwork(
+    options,
+    options.relay === true ? { transports, services: await relayService() } : { transports }
+  )
+}
+
+async function transportsFor(options: NodeNetworkOptions): Promise<Transports> {
+  const { listen, announce = [], bootstrap = [] } = options
+  const spoken = new Set(
+    [...listen, ...announce, ...bootstrap].flatMap((address) =>
+      readAddress(address)
+        .getComponents()
+        .map(({ name }) => name)
+    )
+  )
+  const transports: Transports = [tcp()]
+  if (spoken.has('ws') || spoken.has('wss')) {
+    const { webSockets } = await import('@libp2p/websockets')
+    transports.push(webSockets())
+  }
+  if (spoken.has('webrtc-direct')) transports.push(await webRtcDirect(options))
+  if (spoken.has('p2p-circuit')) {
+    const { circuitRelayTransport } = await import('@libp2p/circuit-relay-v2')
+    transports.push(circuitRelayTransport())
+  }
+  return transports
+}
+
+async function webRtcDirect({ listen, certificateFile }: NodeNetworkOptions) {
+  const { webRTCDirect } = await import('@libp2p/webrtc')
+  if (certificateFile === undefined || !listen.some((address) => address.includes('/webrtc-'))) {
+    return webRTCDirect()
+  }
+  const { openCertificate } = await import('./webrtc-certificate.ts')
+  return webRTCDirect({ certificate: await openCertificate(certificateFile) })
+}
+
+async function relayService(): Promise<NonNullable<NetworkParts['services']>> {
+  const { circuitRelayServer } = await import('@libp2p/circuit-relay-v2')
+  const relay = circuitRelayServer({
+    maxInboundHopStreams: RELAY_STREAMS_PER_PEER_MAX,
+    maxOutboundStopStreams: RELAY_STREAMS_PER_PEER_MAX,
+    reservations: {
+      maxReservations: RELAY_RESERVATIONS_MAX,
+      reservationTtl: RELAY_RESERVATION_MS,
+      defaultDurationLimit: RELAY_CONNECTION_MS_MAX,
+      defaultDataLimit: BigInt(RELAY_CONNECTION_BYTES_MAX)
+    }
+  })
+  return { relay }
 }

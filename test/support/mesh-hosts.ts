@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createNetwork, type MeshNetwork, type NetworkOptions } from '#mesh-node'
+import { createNetwork, type MeshNetwork, type NodeNetworkOptions } from '#mesh-node'
 import { MESH, seed } from './mesh-fixtures.ts'
 
 export const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
@@ -21,7 +21,7 @@ export class Started {
     return thing
   }
 
-  async host(fill: number, options: Partial<NetworkOptions> = {}): Promise<MeshNetwork> {
+  async host(fill: number, options: Partial<NodeNetworkOptions> = {}): Promise<MeshNetwork> {
     const network = await createNetwork({
       seed: seed(fill),
       mesh: MESH,
@@ -66,6 +66,11 @@ export class TestChild {
   async next(what = 'a message from the child'): Promise<unknown> {
     await until(() => this.#messages.length > 0, what)
     return this.#messages.shift()
+  }
+
+  /** As a machine that sleeps: the sockets stay, nobody answers. */
+  pause(): void {
+    this.#process.kill('SIGSTOP')
   }
 
   /** SIGKILL, as a crash. */
