@@ -65,6 +65,16 @@ export const CONNECTIONS_MAX = 10_240
 export const CONNECTIONS_PER_SECOND_MAX = 1_000
 /** Connections that have not finished their handshake. */
 export const CONNECTIONS_PENDING_MAX = 512
+/** Peers to whom one relay lends an address: a tab needs it only to be found by other tabs. */
+export const RELAY_RESERVATIONS_MAX = 1_024
+/** How long a relay holds a place for a peer that does not ask for it again. */
+export const RELAY_RESERVATION_MS = 3_600_000
+/** How long one relayed connection lasts: time to make a direct one, and to do without for a while. */
+export const RELAY_CONNECTION_MS_MAX = 600_000
+/** Bytes of one relayed connection, each way: signalling takes kilobytes, a small unit some hundred. */
+export const RELAY_CONNECTION_BYTES_MAX = 16 * MIB
+/** Relayed connections that one peer may have open through a relay. */
+export const RELAY_STREAMS_PER_PEER_MAX = 64
 /** A blob this small rides beside the message that names it instead of costing a round trip. */
 export const INLINE_BLOB_BYTES_MAX = 16 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */
@@ -140,6 +150,30 @@ export const BLOB_PARTIAL_AGE_MS_MAX = 7 * 86_400_000
 export const BLOB_MEMORY_BYTES_MAX = 64 * MIB
 /** A node's status as canonical bytes. */
 export const STATUS_BYTES_MAX = 256 * KIB
+
+// Clients of another operator's control node.
+/** Bytes of one part that ride in a message; larger ones are fetched by hash. */
+export const CONTROL_INLINE_BYTES_MAX = 512 * KIB
+/** Bytes of all such parts of one message: stays well under one frame with what is around them. */
+export const CONTROL_INLINE_TOTAL_BYTES_MAX = 2 * MIB
+/** A graph and all its inputs, as over HTTP: both ends hold them in memory. */
+export const CONTROL_SUBMISSION_BYTES_MAX = GRAPH_BYTES_MAX + INPUT_BYTES_MAX
+/** Inputs of one graph that are handed over; their names ride in one frame. */
+export const CONTROL_INPUTS_MAX = 1_024
+/** Files of one session's outputs. */
+export const CONTROL_FILES_MAX = 4_096
+/** Links of clients at once: a key each costs a stranger nothing. */
+export const CONTROL_LINKS_MAX = 256
+/** Questions that one link may have open; a watcher holds one for as long as its session runs. */
+export const CONTROL_ASKS_PER_LINK_MAX = 32
+/** Submissions that are read at once: each may fill memory with all its bytes. */
+export const CONTROL_SUBMISSIONS_MAX = 4
+/** Replays of clients at once: each reads a session's whole history. */
+export const CONTROL_REPLAYS_MAX = 2
+/** Sessions of one tenant that clients may have running; the operator's own are not counted. */
+export const CONTROL_SESSIONS_PER_TENANT_MAX = 64
+/** Clients that one operator lists. */
+export const CONTROL_CLIENTS_MAX = 1_024
 
 // Ledger.
 /** One ledger entry as canonical bytes: a batch of receipts. */

@@ -17,7 +17,7 @@ import { LINK_PROTOCOLS, type Link, type LinkKind } from './ports.ts'
 /** Dial where needed, and negotiate the protocol, within this time. */
 const OPEN_MS = 10_000
 
-const LINK_KINDS: readonly LinkKind[] = ['work', 'blob', 'sync', 'status']
+const LINK_KINDS: readonly LinkKind[] = ['work', 'blob', 'sync', 'status', 'control']
 
 interface Opened {
   readonly opening: Promise<FramedLink>

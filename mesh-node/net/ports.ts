@@ -12,7 +12,8 @@ export const LINK_PROTOCOLS = {
   work: '/kora/work/1',
   blob: '/kora/blob/1',
   sync: '/kora/sync/1',
-  status: '/kora/status/1'
+  status: '/kora/status/1',
+  control: '/kora/control/1'
 } as const
 export type LinkKind = keyof typeof LINK_PROTOCOLS
 
@@ -59,6 +60,11 @@ export interface MeshNetwork {
   openLink(peer: PeerId, kind: LinkKind): Promise<Link>
   /** Links that peers open. A peer's new link closes its older one of the same kind. */
   onLink(kind: LinkKind, accept: (link: Link) => void): void
+  /**
+   * What the machine knows of its line: off line, nobody is dialled; on line (again, or on another
+   * network), bootstrap peers that are gone or do not answer are dialled at once.
+   */
+  setOnline(isOnline: boolean): void
   onPeer(listener: (change: 'connected' | 'disconnected', peer: PeerId) => void): void
   stop(): Promise<void>
 }
