@@ -14,6 +14,18 @@ interface ErrorEntry {
 
 /** Every code the project can emit, sorted by area and name. */
 export const ERROR_CODES = {
+  'admission.client_refused': {
+    retry: 'never',
+    hint: "Give the peer id named as client to the mesh's operator, who admits it with `kora up --allow <peer id>`."
+  },
+  'admission.tenant_mismatch': {
+    retry: 'never',
+    hint: 'Leave tenant_id out of the graph, or name the tenant that the operator gave this client.'
+  },
+  'admission.too_many_sessions': {
+    retry: 'later',
+    hint: 'Wait until a running session of the tenant has ended, or cancel one.'
+  },
   'attestation.lease_mismatch': {
     retry: 'elsewhere',
     hint: 'The attestation speaks of another unit, attempt, model or input than its lease; run the unit elsewhere.'
@@ -150,9 +162,21 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Use JSON values, bytes and tensors; keys that begin with $tensor are reserved.'
   },
+  'control.address_missing': {
+    retry: 'never',
+    hint: 'The mesh is not the one in --data: give --bootstrap with an address that its `kora up` prints.'
+  },
   'control.already_running': {
     retry: 'later',
     hint: 'Submit to the running control node, or stop it, or use another folder with --data.'
+  },
+  'control.answer_malformed': {
+    retry: 'never',
+    hint: 'The control node answers in a shape that this version does not know; use the same version at both ends.'
+  },
+  'control.busy': {
+    retry: 'later',
+    hint: 'The control node reads as much as it may at once; ask again in a while.'
   },
   'control.folder_unusable': {
     retry: 'later',
@@ -178,6 +202,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'See the routes in the README: /v1/status, /v1/sessions, /v1/units.'
   },
+  'control.not_at_address': {
+    retry: 'never',
+    hint: "Nobody at --bootstrap is this mesh's control node: check the mesh id and the address that its `kora up` prints."
+  },
   'control.not_running': {
     retry: 'later',
     hint: 'Start the control node with `kora up`, or name its folder with --data.'
@@ -189,6 +217,10 @@ export const ERROR_CODES = {
   'control.request_malformed': {
     retry: 'never',
     hint: 'Send JSON in the shape that the README states.'
+  },
+  'control.tenant_unknown': {
+    retry: 'never',
+    hint: 'Say once what the tenant may spend: --allow <peer id>=<tenant>:<micro-credits>.'
   },
   'control.unauthorised': {
     retry: 'never',
@@ -206,9 +238,17 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'The executor process died in this run; try another node.'
   },
+  'executor.device_lost': {
+    retry: 'elsewhere',
+    hint: 'The GPU went away in this run; give the unit to another node.'
+  },
   'executor.memory_exceeded': {
     retry: 'elsewhere',
     hint: 'Raise the memory limit, send less input at once, or use a larger node.'
+  },
+  'executor.no_backend': {
+    retry: 'elsewhere',
+    hint: 'No processor of this node may run the model now; give the unit to another node.'
   },
   'executor.queue_full': {
     retry: 'later',

@@ -270,7 +270,7 @@ function agentOptions(
         options.provider === undefined || options.provider === 'cpu' ? [] : [options.provider],
       slots: options.slots,
       queue_max: options.queueMax,
-      backend: engine.backend
+      backend: engine.backendFor()
     },
     tenants: options.tenants,
     authorized: [sequencer],

@@ -20,8 +20,10 @@ export type {
   ExecutionRequest,
   ExecutionResult,
   InputRef,
-  Signature
+  Signature,
+  Trial
 } from './exec/engine.ts'
+export { modelId, type TrialOutcome, type TrialRecord, trialKey } from './exec/trials.ts'
 export { type LedgerLinksPorts, linkLedger } from './ledger-links.ts'
 export {
   BlobExchange,

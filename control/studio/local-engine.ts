@@ -173,7 +173,7 @@ export class LocalEngine implements Fabric {
     const note = { node: LOCAL_NODE, model }
     const record = (verdict: ExecutionRecord['verdict'], reason: string, ranMs?: number): void => {
       const ms = ranMs ?? this.#ports.clock.nowMs() - startedMs
-      const { backend } = this.#ports.engine
+      const backend = this.#ports.engine.backends[0] ?? null
       executions.push({ attempt, node: LOCAL_NODE, backend, ms, verdict, reason })
     }
     try {

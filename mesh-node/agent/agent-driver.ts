@@ -94,6 +94,11 @@ export class AgentDriver {
     this.#feed({ type: 'resume' })
   }
 
+  /** The engine's backends are others than before. */
+  backendsChanged(): void {
+    this.#feed({ type: 'backends-changed' })
+  }
+
   /** Takes no more work, finishes what runs within the grace period and hands back the rest. */
   async drain(): Promise<void> {
     this.#feed({ type: 'drain' })

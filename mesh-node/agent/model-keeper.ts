@@ -4,7 +4,7 @@
  */
 import { type Cid, decodeManifest, MeshError, type ModelManifest, type PeerId } from '#contracts'
 import type { HeldBlob } from '#mesh-node/store'
-import { conformance } from '../exec/conformance.ts'
+import { type Conformance, conformance } from '../exec/conformance.ts'
 import type { AgentPorts } from './ports.ts'
 
 /** Models whose files are held at once: more than the executors keep warm. */
@@ -20,7 +20,7 @@ interface Entry extends HeldModel {
   readonly blobs: readonly HeldBlob[]
 }
 
-type Ports = Pick<AgentPorts, 'blobs' | 'engine' | 'fetchBlob'>
+type Ports = Pick<AgentPorts, 'blobs' | 'engine' | 'fetchBlob' | 'trials'>
 
 export class ModelKeeper {
   readonly #ports: Ports
@@ -36,8 +36,8 @@ export class ModelKeeper {
     return decodeManifest(await this.#bytes(model, from))
   }
 
-  /** The empty string where the golden outputs came out right, else the reason; throws where files are not to be had. */
-  check(model: Cid, from: readonly PeerId[]): Promise<string> {
+  /** Whether the golden outputs come out right, and on what; throws where files are not to be had. */
+  check(model: Cid, from: readonly PeerId[]): Promise<Conformance> {
     const check = this.#lastCheck.then(() => this.#check(model, from))
     this.#lastCheck = check.catch(() => null)
     return check
@@ -74,15 +74,16 @@ export class ModelKeeper {
     this.#held.clear()
   }
 
-  async #check(model: Cid, from: readonly PeerId[]): Promise<string> {
+  async #check(model: Cid, from: readonly PeerId[]): Promise<Conformance> {
     const { manifest, files } = await this.use(model, from)
-    const { reason } = await conformance({
+    const { engine, trials } = this.#ports
+    return conformance({
       manifest,
       files,
-      engine: this.#ports.engine,
-      loadBlob: (cid) => this.#bytes(cid, from)
+      engine,
+      loadBlob: (cid) => this.#bytes(cid, from),
+      ...(trials === undefined ? {} : { record: trials })
     })
-    return reason
   }
 
   async #bytes(cid: Cid, from: readonly PeerId[]): Promise<Uint8Array> {

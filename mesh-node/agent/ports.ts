@@ -12,7 +12,7 @@ import type {
   Signer,
   Verifier
 } from '#contracts'
-import type { ExecutionEngine } from '#mesh-node/exec'
+import type { ExecutionEngine, Trial, TrialRecord } from '#mesh-node/exec'
 import type { HeldBlob } from '#mesh-node/store'
 import type { MeshNetwork } from '../net/ports.ts'
 
@@ -37,7 +37,14 @@ export interface AgentLedger {
 export type AgentReport =
   | { readonly type: 'gateway'; readonly gateway: PeerId; readonly phase: 'online' | 'lost' }
   | { readonly type: 'frame-refused'; readonly gateway: PeerId; readonly error: MeshError }
-  | { readonly type: 'model'; readonly model: Cid; readonly ok: boolean; readonly reason: string }
+  | {
+      readonly type: 'model'
+      readonly model: Cid
+      readonly ok: boolean
+      readonly reason: string
+      /** How it went on each backend; empty where it came to no trial. */
+      readonly trials: readonly Trial[]
+    }
   | {
       readonly type: 'run-failed'
       readonly lease: string
@@ -51,6 +58,8 @@ export type AgentReport =
 export interface AgentPorts {
   readonly network: MeshNetwork
   readonly engine: ExecutionEngine
+  /** Outcomes of golden runs, kept from visit to visit; absent: all are made anew. */
+  readonly trials?: TrialRecord
   readonly blobs: AgentBlobs
   /** Brings a blob into `blobs`, from these peers or any other; throws a MeshError where none has it. */
   readonly fetchBlob: (cid: Cid, from: readonly PeerId[]) => Promise<void>

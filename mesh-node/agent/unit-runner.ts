@@ -4,19 +4,22 @@
  */
 import {
   assert,
+  type Backend,
   type Cid,
   cidOfBytes,
   decodeValue,
   encodeValue,
   INLINE_BLOB_BYTES_MAX,
   MeshError,
+  type ModelManifest,
   type PackedUnit,
   type PeerId,
   Tensor,
   type UnitInput,
   type Usage,
   type Value,
-  type ValueMap
+  type ValueMap,
+  type WorkUnit
 } from '#contracts'
 import { type BuiltInOutput, builtInOf, runBuiltIn } from '#mesh-node/core'
 import type { ExecutionResult, InputRef } from '#mesh-node/exec'
@@ -46,6 +49,8 @@ export interface RunOptions {
 export interface UnitRunnerOptions {
   readonly memoryMb: number
   readonly drill: Drill | null
+  /** The one that the node's hello names. */
+  readonly backend: Backend
 }
 
 export class UnitRunner {
@@ -78,12 +83,24 @@ export class UnitRunner {
           memory_mb: this.#options.memoryMb,
           max_tokens: unit.budget.max_tokens
         },
-        signal
+        signal,
+        ...this.#promised(unit, manifest)
       })
       return { usage, backend, ...(await this.#store(this.#drilled(outputs))) }
     } finally {
       for (const blob of held) blob.release()
     }
+  }
+
+  /**
+   * Leases that want equal bytes were given out by the backend of the hello: where that one may run
+   * the model, it does, whatever the engine prefers.
+   */
+  #promised(unit: WorkUnit, manifest: ModelManifest): { backend?: Backend } {
+    const { backend } = this.#options
+    const { engine } = this.#ports
+    if (unit.verification.agreement.level !== 'class_exact') return {}
+    return engine.mayRun(manifest, backend) ? { backend } : {}
   }
 
   /** The output of a built-in handler; inputs were read when they arrived. */

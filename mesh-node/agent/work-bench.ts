@@ -44,8 +44,9 @@ export class WorkBench {
     this.#results = results
     this.#feed = feed
     this.#models = new ModelKeeper(ports)
-    const { drill, runMemoryMb: memoryMb } = options
-    this.#runner = new UnitRunner(ports, { models: this.#models, memoryMb, drill })
+    const { drill, runMemoryMb: memoryMb, descriptor } = options
+    const { backend } = descriptor
+    this.#runner = new UnitRunner(ports, { models: this.#models, memoryMb, drill, backend })
   }
 
   async fetch({ lease, unit, gateway, cids }: EffectOf<'fetch'>): Promise<void> {
@@ -74,9 +75,9 @@ export class WorkBench {
 
   async checkModel({ model, gateway }: EffectOf<'check-model'>): Promise<void> {
     try {
-      const reason = await this.#models.check(model, this.#sources(gateway))
-      this.#ports.report({ type: 'model', model, ok: reason === '', reason })
-      if (reason === '') this.#feed({ type: 'model-ready', model })
+      const { ok, reason, trials } = await this.#models.check(model, this.#sources(gateway))
+      this.#ports.report({ type: 'model', model, ok, reason, trials })
+      if (ok) this.#feed({ type: 'model-ready', model })
       else this.#feed({ type: 'model-refused', model, reason: reason.slice(0, 200), again: false })
     } catch (error) {
       this.#refuseModel(model, error)
@@ -159,7 +160,7 @@ export class WorkBench {
   /** What could not be fetched or kept may be there later; what cannot be read stays so. */
   #refuseModel(model: Cid, error: unknown): void {
     const { code, detail } = failureOf(error)
-    this.#ports.report({ type: 'model', model, ok: false, reason: detail })
+    this.#ports.report({ type: 'model', model, ok: false, reason: detail, trials: [] })
     const again = !code.startsWith('model.')
     this.#feed({ type: 'model-refused', model, reason: detail.slice(0, 200), again })
   }

@@ -33,6 +33,8 @@ export interface ExecutionRequest {
   readonly files: Readonly<Record<string, string>>
   readonly inputs: Readonly<Record<string, InputRef>>
   readonly limits: ExecutionLimits
+  /** Run on this one of the engine's backends; absent: on the one that `backendFor` names. */
+  readonly backend?: Backend
   readonly signal?: AbortSignal
   readonly onProgress?: OnProgress
 }
@@ -59,9 +61,23 @@ export interface Signature {
   readonly outputs: readonly Port[]
 }
 
-export interface ExecutionEngine {
-  /** The class of results this engine makes; equal bits are expected within a class. */
+/** How the golden vectors of a model came out on one backend. */
+export interface Trial {
   readonly backend: Backend
+  readonly ok: boolean
+  /** Which golden pair failed and how; empty where it conforms. */
+  readonly reason: string
+}
+
+export interface ExecutionEngine {
+  /** The classes of results this engine makes now, the preferred first; their owner may switch some off. */
+  readonly backends: readonly Backend[]
+  /** The backend on which the model runs: the first that conforms to it; null where none may run it. */
+  backendFor(manifest: ModelManifest): Backend | null
+  /** The backend is one of `backends`, and conforms to the model. */
+  mayRun(manifest: ModelManifest, backend: Backend): boolean
+  /** Says how a model's golden vectors came out: from then on `backendFor` heeds it. */
+  settle(manifest: ModelManifest, trials: readonly Trial[]): void
   execute(request: ExecutionRequest): Promise<ExecutionResult>
   /** Loads a model ahead of its first run. */
   warm(manifest: ModelManifest, files: Readonly<Record<string, string>>): Promise<void>

@@ -76,7 +76,7 @@ const toWire = (input: InputRef): WireInput =>
   input.kind === 'value' ? { kind: 'value', bytes: encodeValue(input.value) } : input
 
 export class ExecutorPool implements ExecutionEngine {
-  readonly backend: Backend
+  readonly backends: readonly [Backend]
   readonly #slots: number
   readonly #childrenMax: number
   readonly #threads: number
@@ -96,8 +96,19 @@ export class ExecutorPool implements ExecutionEngine {
     this.#threads = options.threads ?? 1
     this.#provider = options.provider ?? 'cpu'
     this.#inputRoots = options.inputRoots ?? []
-    this.backend = nodeBackend(this.#provider)
+    this.backends = [nodeBackend(this.#provider)]
   }
+
+  backendFor(): Backend {
+    return this.backends[0]
+  }
+
+  mayRun(): boolean {
+    return true
+  }
+
+  /** One provider leaves nothing to choose: what does not conform is refused by who asked. */
+  settle(): void {}
 
   execute(request: ExecutionRequest): Promise<ExecutionResult> {
     return this.#enqueue(request.signal, async () => {
@@ -228,7 +239,7 @@ export class ExecutorPool implements ExecutionEngine {
     assert(reply.type === 'done', `a run is answered, not ${reply.type}`)
     const outputs = decodeValue(reply.outputs)
     assert(isValueMap(outputs), 'runners give maps')
-    return { outputs, usage: { ...reply.usage, gpu_ms: 0 }, backend: this.backend }
+    return { outputs, usage: { ...reply.usage, gpu_ms: 0 }, backend: this.backends[0] }
   }
 
   /** An idle process that has this model, else a new one that has loaded it. */

@@ -11,7 +11,9 @@ export type {
   ExecutionRequest,
   ExecutionResult,
   InputRef,
-  Signature
+  Signature,
+  Trial
 } from './engine.ts'
 export { ExecutorPool, type ExecutorPoolOptions } from './executor-pool.ts'
 export { PROVIDERS, type Provider } from './protocol.ts'
+export { modelId, type TrialOutcome, type TrialRecord, trialKey } from './trials.ts'

@@ -157,6 +157,28 @@ describe('a model that the node does not know', () => {
     const again = bench.grant(offerOf(unitOf(2)))
     equal(effectsOf(again, 'read-manifest').length, 1)
   })
+
+  it('is checked again when the backends change, and not claimed before it passes', () => {
+    const bench = AgentBench.ready()
+    const changed = bench.step({ type: 'backends-changed' })
+    equal(effectsOf(changed, 'read-manifest')[0]?.model, MODEL)
+    deepEqual(framesOf(changed, 'claim')[0]?.models, [])
+    const offer = offerOf(unitOf(1))
+    deepEqual(startedBy(bench.grant(offer)), [])
+    bench.step({ type: 'manifest-read', model: MODEL, tier: 'small', memoryMb: 1 })
+    const passed = bench.step({ type: 'model-ready', model: MODEL })
+    deepEqual(startedBy(passed), [offer.lease])
+    deepEqual(framesOf(passed, 'claim')[0]?.models, [MODEL])
+  })
+
+  it('that was refused is checked again when the backends change', () => {
+    const bench = AgentBench.online()
+    bench.step({ type: 'announcement', body: announcementOf() })
+    bench.step({ type: 'model-refused', model: MODEL, reason: 'wrong here', again: false })
+    deepEqual(releasedBy(bench.grant(offerOf(unitOf(1)))), ['model_refused'])
+    equal(effectsOf(bench.step({ type: 'backends-changed' }), 'read-manifest').length, 1)
+    equal(bench.status().models[0]?.phase, 'reading')
+  })
 })
 
 describe('a lease on the node', () => {

@@ -112,6 +112,8 @@ export type AgentInput = Timed<
       readonly reason: string
       readonly again: boolean
     }
+  /** The owner switched a processor on or off, or one was lost: models are checked again. */
+  | { readonly type: 'backends-changed' }
   | { readonly type: 'finished'; readonly results: readonly RunResult[] }
   | {
       readonly type: 'failed'

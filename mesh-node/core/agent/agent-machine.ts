@@ -102,6 +102,9 @@ export class AgentMachine {
       case 'pause':
         this.#pause()
         return
+      case 'backends-changed':
+        this.#models.checkAgain()
+        return
       case 'resume':
         if (this.#context.mode === 'paused') this.#context.mode = 'serving'
         return

@@ -114,6 +114,18 @@ export class ModelShelf {
     this.#refuse(entry, reason, again ? this.#context.nowMs + MODEL_RETRY_MS : null)
   }
 
+  /** What conforms may have changed: models that were settled are checked anew, their files being here. */
+  checkAgain(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.phase !== 'ready' && entry.phase !== 'refused') continue
+      entry.phase = 'reading'
+      entry.reason = ''
+      entry.retryAtMs = null
+      this.#context.out.push({ type: 'read-manifest', model: entry.model, gateway: entry.gateway })
+    }
+    this.#list()
+  }
+
   view(): ModelView[] {
     return [...this.#entries.values()].map(({ model, phase, reason }) => ({ model, phase, reason }))
   }
