@@ -185,7 +185,7 @@ async function watch(
 ): Promise<void> {
   const live = new LiveProgress(io, Date.now)
   let killed = false
-  for await (const progress of control.feed.follow(session)) {
+  for await (const progress of control.follow(session)) {
     live.update(progress)
     if (victim === undefined || killed || progress.unitsDone < after || progress.unitsRunning === 0)
       continue

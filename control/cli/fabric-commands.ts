@@ -1,7 +1,8 @@
 /** The verbs of a control node: run, up, and everything that asks one what happened. */
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
+import { type AllowedClient, parseAllowed } from '../drivers/allowed-client.ts'
 import { collect, dataOption, inputOption, jsonOption, outOption, wholeNumber } from './options.ts'
 
 type Settle = (outcome: Exit) => void
@@ -28,12 +29,28 @@ const localNodesOption = () =>
 const meshOption = () =>
   new Option(
     '--mesh <id>',
-    'the mesh to work on, by id or genesis file; the one in --data where absent'
+    'the mesh to work on, by id or genesis file; the one in --data where absent, with --bootstrap another'
   ).env('KORA_MESH')
 const configOption = () =>
-  new Option('--config <file>', 'YAML with any of: mesh, listen, bootstrap, port, local_nodes').env(
-    'KORA_CONFIG'
+  new Option(
+    '--config <file>',
+    'YAML with any of: mesh, listen, bootstrap, port, local_nodes, allow'
+  ).env('KORA_CONFIG')
+const allowOption = () =>
+  new Option(
+    '--allow <peer id[=tenant[:micro]]>',
+    'let a client on another machine submit, as a tenant with so much credit; repeat for more'
   )
+    .argParser(collectAllowed)
+    .default([], 'nobody')
+
+function collectAllowed(text: string, before: readonly AllowedClient[]): readonly AllowedClient[] {
+  const allowed = parseAllowed(text)
+  if (allowed !== null) return [...before, allowed]
+  throw new InvalidArgumentError(
+    'Give a peer id, as `kora identity` prints it, then =tenant:micro.'
+  )
+}
 
 function addRun(kora: Command, context: CommandContext, settle: Settle): void {
   kora
@@ -56,7 +73,12 @@ function addRun(kora: Command, context: CommandContext, settle: Settle): void {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample: kora run examples/transcribe/graph.yaml --input audio=talk.wav --local-nodes 3 --json'
+      [
+        '',
+        'Examples:',
+        '  kora run examples/transcribe/graph.yaml --input audio=talk.wav --local-nodes 3 --json',
+        "  kora run graph.yaml --mesh <id> --bootstrap <address>   another operator's mesh, as its client"
+      ].join('\n')
     )
     .action(async (graph, options) => {
       const { run } = await import('./commands/run.ts')
@@ -73,6 +95,7 @@ function addUp(kora: Command, context: CommandContext, settle: Settle): void {
     .addOption(listenOption())
     .addOption(bootstrapOption())
     .addOption(configOption())
+    .addOption(allowOption())
     .addOption(
       new Option('--port <port>', 'HTTP port on loopback; 0: any free one')
         .argParser(wholeNumber(0, 65_535))
@@ -89,7 +112,14 @@ function addUp(kora: Command, context: CommandContext, settle: Settle): void {
 
 function addSessions(kora: Command, context: CommandContext, settle: Settle): void {
   const verb = (name: string, description: string): Command =>
-    kora.command(name).description(description).addOption(dataOption()).addOption(jsonOption())
+    kora
+      .command(name)
+      .description(description)
+      .addOption(meshOption())
+      .addOption(bootstrapOption())
+      .addOption(configOption())
+      .addOption(dataOption())
+      .addOption(jsonOption())
   const sessions = () => import('./commands/sessions.ts')
   verb('status', 'sessions, nodes, spend').action(async (options) => {
     settle(await (await sessions()).status(options, context))

@@ -1,4 +1,4 @@
-/** The verbs that need no fabric: plan, studio, models, init. */
+/** The verbs that need no fabric: plan, studio, models, init, identity. */
 import { type Command, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
@@ -39,6 +39,15 @@ export function addLocalCommands(kora: Command, context: CommandContext, settle:
     .action(async (options) => {
       const { init } = await import('./commands/init.ts')
       settle(await init(options, context))
+    })
+  kora
+    .command('identity')
+    .description('by which peer id this folder is known to other operators')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { identity } = await import('./commands/identity.ts')
+      settle(await identity(options, context))
     })
   addStudio(kora, context, settle)
   addModels(kora, context, settle)

@@ -12,7 +12,7 @@ import {
   isUnitId,
   MeshError,
   parseCid,
-  parseUnitId,
+  parseSessionId,
   type SessionHistory,
   type SessionId,
   type TaskGraph,
@@ -27,6 +27,7 @@ import { runHandler } from '../handlers/index.ts'
 import type { ModelRegistry } from '../registry/model-registry.ts'
 import { outputFiles, outputsView } from '../session/output-view.ts'
 import type { SessionPorts } from '../session/ports.ts'
+import type { SessionProgress } from '../session/progress.ts'
 import { readInputs } from '../session/read-inputs.ts'
 import { runSession } from '../session/session-driver.ts'
 import { bindInputs, nameSession } from '../session/session-ids.ts'
@@ -40,6 +41,7 @@ import type {
   Submission
 } from './control-service.ts'
 import { EventLog } from './event-log.ts'
+import { explainLive, liveRow, nodeRows } from './live-views.ts'
 import type { RecordedControl } from './recorded-control.ts'
 import { replayFolder } from './replay-driver.ts'
 import type { SessionFeed } from './session-feed.ts'
@@ -63,6 +65,12 @@ export interface ControlParts {
   readonly close: () => Promise<void>
 }
 
+/** Which sessions somebody may see. */
+export type OwnSessions = (session: SessionId) => boolean
+const everyone: OwnSessions = () => true
+
+/** Counting nodes costs a microsecond for a hundred of them; people see no faster change. */
+const NODES_LOOK_MS = 250
 /** As many as late watchers find in the feed. */
 const BROKEN_MAX = 1_000
 
@@ -83,6 +91,7 @@ export class ControlNode implements ControlService {
   readonly #parts: ControlParts
   readonly #running = new Map<SessionId, Running>()
   readonly #clock = new StoppableClock()
+  #isWatching = false
   /** Why sessions have no result, for whoever asks after they ended. */
   readonly #broken = new Map<SessionId, Error>()
 
@@ -102,10 +111,6 @@ export class ControlNode implements ControlService {
     return this.#parts.registry
   }
 
-  get feed(): SessionFeed {
-    return this.#parts.feed
-  }
-
   addresses(): readonly string[] {
     return this.#parts.network.addresses()
   }
@@ -118,24 +123,42 @@ export class ControlNode implements ControlService {
 
   /** Nodes that are connected and may work. */
   nodesReady(): number {
-    return this.#parts.gateway
-      .snapshot()
-      .nodes.filter((node) => node.connected && node.state === 'active').length
+    return this.#parts.gateway.nodesReady()
   }
 
-  async submit({
-    graph: graphBytes,
-    inputs: inputBytes,
-    useCache
-  }: Submission): Promise<SessionId> {
-    const graph = readGraph(graphBytes)
-    const inputs = bindInputs(graph, readInputs(graph, inputBytes))
-    return this.start({ graph, inputs, requestId: graph.request_id ?? freshRequestId(), useCache })
+  submit(submission: Submission): Promise<SessionId> {
+    return this.submitGraph(readGraph(submission.graph), submission)
+  }
+
+  /** As `submit`, for a graph that was read already: the bytes of it are not looked at. */
+  submitGraph(graph: TaskGraph, { inputs: given, ...rest }: Submission): Promise<SessionId> {
+    const inputs = bindInputs(graph, readInputs(graph, given))
+    const requestId = graph.request_id ?? rest.requestId ?? freshRequestId()
+    return this.start({ graph, inputs, requestId, useCache: rest.useCache })
+  }
+
+  /** Whose the session is; null where it is not known here. */
+  tenantOf(session: SessionId): string | null {
+    const running = this.#running.get(session)
+    return running?.graph.tenant_id ?? this.#parts.ledger.fold.session(session)?.tenant ?? null
+  }
+
+  /** Sessions of a tenant that run here. */
+  runningOf(tenant: string): number {
+    return [...this.#running.values()].filter(({ graph }) => graph.tenant_id === tenant).length
+  }
+
+  follow(session: SessionId, signal?: AbortSignal): AsyncIterable<SessionProgress> {
+    return this.#parts.feed.follow(session, signal)
   }
 
   /** Starts a session, or finds the one that the same request already is. */
   async start(job: Job): Promise<SessionId> {
     const { session } = nameSession(job.graph, job.inputs, job.requestId)
+    const owner = this.tenantOf(session)
+    // a trace id names its session for everybody, and is easily guessed
+    if (owner !== null && owner !== job.graph.tenant_id)
+      throw new MeshError('admission.tenant_mismatch', { session, reason: 'trace_id in use' })
     if (this.#running.has(session) || this.#parts.recorded.has(session)) return session
     await keepSubmission(this.#parts.blobs, job.graph, job.inputs)
     // the same request may have come a second time meanwhile
@@ -150,6 +173,7 @@ export class ControlNode implements ControlService {
     // nobody may ask for the result
     ended.catch(() => {})
     this.#running.set(session, { graph: job.graph, abort, ended })
+    this.#watchNodes()
     return session
   }
 
@@ -195,74 +219,23 @@ export class ControlNode implements ControlService {
     await running.ended
   }
 
-  async status(): Promise<StatusDocument> {
+  /** Of all sessions, or of those that are `mine`. */
+  async status(mine: OwnSessions = everyone): Promise<StatusDocument> {
     const { recorded, gateway, feed } = this.#parts
-    const past = recorded.status()
-    const { nodes } = gateway.snapshot()
-    return {
-      ...past,
-      addresses: this.addresses(),
-      sessions: past.sessions.map((row) => {
-        const running = [...this.#running].find(([session]) => session === row.session)
-        if (running === undefined) return row
-        const [session, { graph }] = running
-        const progress = feed.latest(session)
-        const {
-          unitsDone = 0,
-          unitsFailed = 0,
-          unitsRunning = 0,
-          unitsWaiting = 0
-        } = progress ?? {}
-        return {
-          ...row,
-          graph_id: graph.graph_id,
-          status: 'running',
-          units_done: unitsDone,
-          units_total: unitsDone + unitsFailed + unitsRunning + unitsWaiting
-        }
-      }),
-      nodes: nodes.map((node) => ({
-        node: node.node,
-        owner: node.owner,
-        state: node.connected ? node.state : `${node.state}, away`,
-        health_milli: node.health_milli,
-        trust_milli: node.trust_milli,
-        running: node.leases,
-        slots: node.leases_max,
-        models: node.models.length
-      }))
-    }
+    const past = recorded.status(mine)
+    const sessions = past.sessions.map((row) => {
+      const session = parseSessionId(row.session)
+      const running = this.#running.get(session)
+      return running === undefined ? row : liveRow(row, running.graph, feed.latest(session))
+    })
+    return { ...past, addresses: this.addresses(), sessions, nodes: nodeRows(gateway) }
   }
 
-  async explain(unit: string): Promise<ExplainDocument> {
-    const live = this.#explainLive(unit)
-    return live ?? this.#parts.recorded.explain(unit)
-  }
-
-  #explainLive(unit: string): ExplainDocument | null {
-    if (!isUnitId(unit)) return null
-    for (const session of this.#running.keys()) {
-      const found = this.#parts.gateway.explain(session, parseUnitId(unit))
-      if (found === null) continue
-      const refusals = found.refusals.map((one) => ({
-        ...one,
-        node: one.node ?? '(the unit itself)'
-      }))
-      const attempts = found.leases.map(({ attempt, node, phase }) => ({
-        attempt,
-        node,
-        backend: null,
-        ms: 0,
-        verdict: 'released' as const,
-        reason: phase
-      }))
-      const next =
-        refusals.length === 0
-          ? 'wait: a node has it, or is about to'
-          : 'start a node that no rule refuses: see `krako-node start --help`'
-      return { unit, state: found.state, attempts, refusals, next }
-    }
-    return null
+  async explain(unit: string, mine: OwnSessions = everyone): Promise<ExplainDocument> {
+    const { gateway, recorded } = this.#parts
+    const sessions = [...this.#running.keys()].filter(mine)
+    const live = isUnitId(unit) ? explainLive(unit, sessions, gateway) : null
+    return live ?? recorded.explain(unit, mine)
   }
 
   replay(session: SessionId): ReturnType<ControlService['replay']> {
@@ -289,6 +262,19 @@ export class ControlNode implements ControlService {
   async close(): Promise<void> {
     this.#clock.stop()
     await this.#parts.close()
+  }
+
+  /** Sessions hear of nodes that come and go while their own units only wait. */
+  #watchNodes(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    const look = (): void => {
+      this.#isWatching = this.#running.size > 0
+      if (!this.#isWatching) return
+      this.#parts.feed.nodesChanged(this.nodesReady())
+      this.#clock.after(NODES_LOOK_MS, look)
+    }
+    this.#clock.after(NODES_LOOK_MS, look)
   }
 
   #keepBroken(session: SessionId, error: unknown): void {

@@ -1,8 +1,10 @@
 /**
- * What a control node does for whoever asks: the same for the process it runs in and over HTTP.
+ * What a control node does for whoever asks: the same for the process it runs in, over HTTP on this
+ * machine, and over a link from another operator's machine.
  * Everything here is plain JSON data, as `--json` prints it; names are the contract's snake_case.
  */
 import type { ExecutionRecord, SessionId } from '#contracts'
+import type { SessionProgress } from '../session/progress.ts'
 import type { SessionResult, SessionUnitRow } from '../session/session-result.ts'
 
 export interface BillLine {
@@ -95,20 +97,29 @@ export interface Submission {
   /** Bytes of files, or JSON text, by input name; which it is, the graph says. */
   readonly inputs: Readonly<Record<string, Uint8Array>>
   readonly useCache: boolean
+  /** Where the graph names none: the same request again is the same session. Drawn where absent. */
+  readonly requestId?: string
 }
 
-export interface ControlService {
+/** Sessions: what a tenant may ask of a control node. */
+export interface SessionService {
   submit(submission: Submission): Promise<SessionId>
+  /** Progress until the session ends or `signal` is aborted; nothing where it does not run. */
+  follow(session: SessionId, signal?: AbortSignal): AsyncIterable<SessionProgress>
   /** Resolves when the session has ended. */
   result(session: SessionId): Promise<SessionDocument>
   cancel(session: SessionId): Promise<void>
   status(): Promise<StatusDocument>
   explain(unit: string): Promise<ExplainDocument>
   replay(session: SessionId): Promise<ReplayDocument>
-  verifyLedger(): Promise<LedgerReportDocument>
-  balances(): Promise<Pick<BillDocument, 'balances' | 'sum_micro'>>
   /** Of one session; of all where none is named. */
   bill(session: SessionId | null): Promise<BillDocument>
+}
+
+/** And the ledger: what only the operator asks. */
+export interface ControlService extends SessionService {
+  verifyLedger(): Promise<LedgerReportDocument>
+  balances(): Promise<Pick<BillDocument, 'balances' | 'sum_micro'>>
   /** Every entry in the order of the fold, as JSON text, one at a time. */
   exportLedger(): AsyncIterable<string>
 }

@@ -39,13 +39,14 @@ export class HttpControl implements ControlService {
     this.#file = file
   }
 
-  async submit({ graph, inputs, useCache }: Submission): Promise<SessionId> {
+  async submit({ graph, inputs, useCache, requestId }: Submission): Promise<SessionId> {
     const body = {
       graph: toBase64(graph),
       inputs: Object.fromEntries(
         Object.entries(inputs).map(([name, bytes]) => [name, toBase64(bytes)])
       ),
-      use_cache: useCache
+      use_cache: useCache,
+      ...(requestId === undefined ? {} : { request_id: requestId })
     }
     const answer = await this.#ask('POST', '/v1/sessions', JSON.stringify(body))
     const { session } = readShape(

@@ -15,29 +15,31 @@ import {
   GRAPH_BYTES_MAX,
   INPUT_BYTES_MAX,
   MeshError,
+  NAME_CHARS_MAX,
   parseSessionId,
   readShape,
   reportFailure,
   type SessionId
 } from '#contracts'
 import type { ControlService } from './control-service.ts'
-import type { SessionFeed } from './session-feed.ts'
 
 /** Base64 costs a third more than the bytes; the rest is names and braces. */
 const BODY_BYTES_MAX = Math.ceil((GRAPH_BYTES_MAX + INPUT_BYTES_MAX) * 1.4)
 const LOOPBACK = '127.0.0.1'
+/** Proxies and clients give up on a stream that says nothing for half a minute. */
+const KEEP_ALIVE_MS = 15_000
 
 const SubmissionBody = z.strictObject({
   graph: z.base64(),
   inputs: z.record(z.string().min(1).max(128), z.base64()),
-  use_cache: z.boolean().default(true)
+  use_cache: z.boolean().default(true),
+  request_id: z.string().min(1).max(NAME_CHARS_MAX).optional()
 })
 
 export interface HttpServerOptions {
   readonly port: number
   readonly token: string
   readonly service: ControlService
-  readonly feed: SessionFeed
 }
 
 export interface HttpServer {
@@ -71,7 +73,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   }
 }
 
-function routes({ token, service, feed }: HttpServerOptions): Hono {
+function routes({ token, service }: HttpServerOptions): Hono {
   const app = new Hono()
   app.use('*', async (context, next) => {
     if (!sameToken(context.req.header('authorization') ?? '', `Bearer ${token}`)) {
@@ -91,7 +93,8 @@ function routes({ token, service, feed }: HttpServerOptions): Hono {
       inputs: Object.fromEntries(
         Object.entries(body.inputs).map(([name, text]) => [name, fromBase64(text)])
       ),
-      useCache: body.use_cache
+      useCache: body.use_cache,
+      ...(body.request_id === undefined ? {} : { requestId: body.request_id })
     })
     return context.json({ session }, 202)
   })
@@ -106,7 +109,7 @@ function routes({ token, service, feed }: HttpServerOptions): Hono {
     context.json(await service.replay(parseSessionId(context.req.param('session'))))
   )
   app.get('/v1/sessions/:session/events', (context) =>
-    follow(context, feed, parseSessionId(context.req.param('session')))
+    follow(context, service, parseSessionId(context.req.param('session')))
   )
   app.get('/v1/units/:unit', async (context) =>
     context.json(await service.explain(context.req.param('unit')))
@@ -133,13 +136,19 @@ function ledgerRoutes(app: Hono, service: ControlService): void {
  * Progress as it comes, then `ended`, at once where nothing of the session runs here; a client that
  * goes away ends its own stream only.
  */
-function follow(context: Context, feed: SessionFeed, session: SessionId): Response {
+function follow(context: Context, service: ControlService, session: SessionId): Response {
   return streamSSE(context, async (stream) => {
-    for await (const progress of feed.knows(session) ? feed.follow(session) : []) {
-      if (stream.aborted) return
-      await stream.writeSSE({ event: 'progress', data: JSON.stringify(progress) })
+    const gone = new AbortController()
+    stream.onAbort(() => gone.abort())
+    const alive = setInterval(() => void stream.write(': still here\n\n'), KEEP_ALIVE_MS)
+    try {
+      for await (const progress of service.follow(session, gone.signal)) {
+        await stream.writeSSE({ event: 'progress', data: JSON.stringify(progress) })
+      }
+      await stream.writeSSE({ event: 'ended', data: JSON.stringify({ session }) })
+    } finally {
+      clearInterval(alive)
     }
-    await stream.writeSSE({ event: 'ended', data: JSON.stringify({ session }) })
   })
 }
 

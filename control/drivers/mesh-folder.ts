@@ -7,9 +7,12 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import {
   DEFAULT_PRICES,
+  isHex32,
   logIdOf,
   MeshError,
+  type MeshId,
   openGenesis,
+  parseMeshId,
   SEED_BYTES,
   type SignedGenesis,
   type Signer,
@@ -85,6 +88,19 @@ export function createMeshFolder(
   return { folder, seed, signer, genesis }
 }
 
+/**
+ * The folder's key, drawn where there is none: what its control node signs with, and what a client of
+ * other meshes is known by. A mesh that is made here later keeps it.
+ */
+export function folderSigner(folder: string): Signer {
+  makeFolder(folder)
+  return nodeSigner(keptSecret(seedFile(folder), SEED_BYTES))
+}
+
+/** The mesh that the folder owns; null where it owns none. */
+export const ownMesh = (folder: string): string | null =>
+  isMeshFolder(folder) ? keptGenesis(genesisFile(folder)).id : null
+
 /** Opens the folder's mesh, checking that its parts belong together. */
 export function openMeshFolder(folder: string): MeshFolder {
   const seed = readSecret(seedFile(folder), SEED_BYTES)
@@ -119,9 +135,17 @@ export function forgetIncarnation({ folder }: MeshFolder): void {
 export const openOrCreateMeshFolder = (folder: string, nowMs: number): MeshFolder =>
   isMeshFolder(folder) ? openMeshFolder(folder) : createMeshFolder(folder, DEFAULT_MESH, nowMs)
 
-/** The id of a mesh that is named by its id or by a file with its signed genesis. */
-export const meshNamed = (name: string): string =>
-  /^[0-9a-f]{64}$/.test(name) ? name : keptGenesis(name).id
+/** A mesh as it is named: by its id, or by a file with its signed genesis, which says more. */
+export function readMeshName(name: string): {
+  readonly id: MeshId
+  readonly genesis: SignedGenesis | null
+} {
+  if (isHex32(name)) return { id: parseMeshId(name), genesis: null }
+  const genesis = keptGenesis(name)
+  return { id: genesis.id, genesis }
+}
+
+export const meshNamed = (name: string): MeshId => readMeshName(name).id
 
 function makeFolder(folder: string): void {
   try {

@@ -8,7 +8,7 @@ import { RecordedControl } from './recorded-control.ts'
 import { replayFolder } from './replay-driver.ts'
 
 export interface OfflineControl {
-  readonly reader: Omit<ControlService, 'submit' | 'cancel'>
+  readonly reader: Omit<ControlService, 'submit' | 'cancel' | 'follow'>
   close(): Promise<void>
 }
 

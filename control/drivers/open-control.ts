@@ -29,13 +29,18 @@ import { DiskResultCache } from '../cache/result-cache.ts'
 import type { RegisteredModel } from '../models/builtin.ts'
 import { ModelRegistry } from '../registry/model-registry.ts'
 import { SessionJudge } from '../verify/judge.ts'
-import { blobsFolder, ControlNode } from './control-node.ts'
+import type { AllowedClient } from './allowed-client.ts'
+import { openAccess } from './client-access.ts'
+import { ControlLinks } from './control-links.ts'
+import { blobsFolder, ControlNode, type ControlParts } from './control-node.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
 import { startLocalNodes } from './local-nodes.ts'
 import { genesisFile, type MeshFolder, meshNamed, openOrCreateMeshFolder } from './mesh-folder.ts'
 import { RecordedControl } from './recorded-control.ts'
+import { RefusalLog } from './refusal-log.ts'
 import { SessionFeed } from './session-feed.ts'
 import { SignalBoard } from './signal-board.ts'
+import { TenantService } from './tenant-service.ts'
 
 export interface ControlOptions {
   readonly data: string
@@ -48,6 +53,11 @@ export interface ControlOptions {
 
 export interface OpenControl {
   readonly node: ControlNode
+  /**
+   * Lets clients on other machines ask: those that the operator lists, and whoever has this folder's
+   * key. Throws `control.tenant_unknown`.
+   */
+  serveClients(allowed: readonly AllowedClient[]): Promise<void>
   /** Rejects where the node cannot go on: a disk that refuses, a defect. Stop then; nothing is lost. */
   readonly failed: Promise<never>
   close(): Promise<void>
@@ -67,7 +77,11 @@ export async function openControl(
     const mesh = openOrCreateMeshFolder(options.data, Date.now())
     checkMesh(mesh.genesis, options.mesh)
     const trusted = new Set<string>(mesh.genesis.genesis.zones['trusted'] ?? [])
-    const node = await assemble(mesh, options, { opened, say, close, fatal, trusted })
+    const refusals = new RefusalLog(say, systemClock)
+    opened.push(async () => refusals.close())
+    const opening = { opened, close, fatal, trusted, refusals }
+    const parts = await assemble(mesh, options, opening)
+    const node = new ControlNode(parts)
     if (options.localNodes > 0) {
       const nodes = await startLocalNodes({
         count: options.localNodes,
@@ -79,7 +93,9 @@ export async function openControl(
       // processes of this operator on this machine: what is `local_only` may run there
       for (const { peerId } of nodes.nodes) trusted.add(peerId)
     }
-    return { node, failed, close: () => node.close() }
+    const serveClients = (allowed: readonly AllowedClient[]): Promise<void> =>
+      startControlLinks(allowed, { mesh, parts, node, opening })
+    return { node, failed, serveClients, close: () => node.close() }
   } catch (error) {
     await close()
     throw error
@@ -88,7 +104,7 @@ export async function openControl(
 
 interface Opening {
   readonly opened: (() => Promise<unknown>)[]
-  readonly say: (line: string) => void
+  readonly refusals: RefusalLog
   readonly close: () => Promise<void>
   /** A defect found where nobody waits for an answer. */
   readonly fatal: (error: unknown) => void
@@ -98,8 +114,8 @@ interface Opening {
 async function assemble(
   mesh: MeshFolder,
   { listen, bootstrap }: ControlOptions,
-  { opened, say, close, fatal, trusted }: Opening
-): Promise<ControlNode> {
+  { opened, refusals, close, fatal, trusted }: Opening
+): Promise<ControlParts> {
   const { folder, genesis, signer } = mesh
   const ledger = await openLedgerFolder(mesh)
   opened.push(() => ledger.close())
@@ -132,8 +148,7 @@ async function assemble(
       clock: systemClock,
       onSignal: signals.post,
       report: (report) => {
-        if (report.type === 'refused')
-          say(`refused ${report.node}: ${report.code} ${JSON.stringify(report.facts)}`)
+        if (report.type === 'refused') refusals.add(report.node, report)
       },
       fatal
     }
@@ -142,7 +157,7 @@ async function assemble(
   const registry = await ModelRegistry.open(join(folder, 'models'))
   await offerModels(registry.list(), { ledger, blobs, gateway })
   gateway.start()
-  return new ControlNode({
+  return {
     folder,
     ledger,
     blobs,
@@ -155,7 +170,36 @@ async function assemble(
     feed: new SessionFeed(),
     signals,
     close
+  }
+}
+
+interface Serving {
+  readonly mesh: MeshFolder
+  readonly parts: ControlParts
+  readonly node: ControlNode
+  readonly opening: Opening
+}
+
+async function startControlLinks(
+  allowed: readonly AllowedClient[],
+  { mesh: { genesis, signer }, parts, node, opening }: Serving
+): Promise<void> {
+  const access = await openAccess(allowed, parts.ledger)
+  const links = new ControlLinks({
+    network: parts.network,
+    mesh: genesis.id,
+    signer,
+    verifier: nodeVerifier,
+    blobs: parts.blobs,
+    serviceOf(client) {
+      const tenant = access.tenantOf(client)
+      return tenant === null ? null : new TenantService(node, tenant)
+    },
+    onRefused: (peer, error) => opening.refusals.add(peer, error),
+    fatal: opening.fatal
   })
+  opening.opened.push(() => links.close())
+  links.start()
 }
 
 interface Offer {

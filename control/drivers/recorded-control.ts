@@ -65,13 +65,14 @@ export class RecordedControl {
     }
   }
 
-  status(): StatusDocument {
+  status(mine: (session: SessionId) => boolean = () => true): StatusDocument {
     const { fold, genesis } = this.#ledger
+    const sessions = fold.sessions().filter(({ session }) => mine(session))
     return {
       mesh: genesis.id,
       peer_id: genesis.genesis.sequencer,
       addresses: [],
-      sessions: fold.sessions().map(({ session, stopReason, postedMicro }) => {
+      sessions: sessions.map(({ session, stopReason, postedMicro }) => {
         const document = this.has(session) ? this.result(session) : null
         return {
           session,
@@ -96,10 +97,10 @@ export class RecordedControl {
   }
 
   /** A unit by its id, or by an ending of it that only one unit has. */
-  explain(unit: string): ExplainDocument {
+  explain(unit: string, mine: (session: SessionId) => boolean = () => true): ExplainDocument {
     const rows = this.#ledger.fold
       .sessions()
-      .filter(({ session }) => this.has(session))
+      .filter(({ session }) => mine(session) && this.has(session))
       .flatMap(({ session }) => this.result(session).units)
       .filter(
         (row) => row.unit === unit || (unit.length >= 6 && row.unit.endsWith(unit.replace('…', '')))

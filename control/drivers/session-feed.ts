@@ -2,7 +2,7 @@
  * Follows sessions: the newest progress of each, for any number of watchers. A slow watcher skips
  * to the newest state; nothing queues up for it.
  */
-import { MeshError, type SessionId } from '#contracts'
+import type { SessionId } from '#contracts'
 import type { SessionProgress } from '../session/progress.ts'
 
 interface Channel {
@@ -29,6 +29,15 @@ export class SessionFeed {
     wake(channel)
   }
 
+  /** Nodes came or went: sessions whose units only wait are told too. */
+  nodesChanged(nodes: number): void {
+    for (const channel of this.#channels.values()) {
+      if (channel.ended || channel.latest === null || channel.latest.nodes === nodes) continue
+      channel.latest = { ...channel.latest, nodes }
+      wake(channel)
+    }
+  }
+
   end(session: SessionId): void {
     const channel = this.#channels.get(session)
     if (channel === undefined) return
@@ -36,26 +45,32 @@ export class SessionFeed {
     wake(channel)
   }
 
-  knows(session: SessionId): boolean {
-    return this.#channels.has(session)
-  }
-
   latest(session: SessionId): SessionProgress | null {
     return this.#channels.get(session)?.latest ?? null
   }
 
-  /** Gives what is known at once, then every change, until the session ends. */
-  async *follow(session: SessionId): AsyncGenerator<SessionProgress> {
+  /**
+   * Gives what is known at once, then every change, until the session ends or nobody watches any more;
+   * nothing where the session does not run here.
+   */
+  async *follow(session: SessionId, signal?: AbortSignal): AsyncGenerator<SessionProgress> {
     const channel = this.#channels.get(session)
-    if (channel === undefined) throw new MeshError('session.unknown', { session })
+    if (channel === undefined) return
+    const given = Promise.withResolvers<void>()
+    const giveUp = (): void => given.resolve()
+    signal?.addEventListener('abort', giveUp)
     let shown: SessionProgress | null = null
-    while (true) {
-      const { changed, ended, latest } = channel
-      if (latest !== null && latest !== shown) {
-        shown = latest
-        yield latest
-      } else if (ended) return
-      else await changed.promise
+    try {
+      while (signal?.aborted !== true) {
+        const { changed, ended, latest } = channel
+        if (latest !== null && latest !== shown) {
+          shown = latest
+          yield latest
+        } else if (ended) return
+        else await Promise.race([changed.promise, given.promise])
+      }
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
   }
 

@@ -138,6 +138,11 @@ export class GatewayDriver implements Fabric {
     return this.#machine.explain(session, unit)
   }
 
+  /** Nodes that are connected and may work. */
+  nodesReady(): number {
+    return this.#machine.nodesReady()
+  }
+
   snapshot(): GatewaySnapshot {
     return this.#machine.snapshot()
   }

@@ -259,7 +259,7 @@ async function askAll(
 }
 
 async function afterUnits(control: ControlNode, session: SessionId, units: number): Promise<void> {
-  for await (const { unitsDone } of control.feed.follow(session)) if (unitsDone >= units) return
+  for await (const { unitsDone } of control.follow(session)) if (unitsDone >= units) return
 }
 
 interface Parts {

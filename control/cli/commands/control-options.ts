@@ -2,7 +2,8 @@
 
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { MeshError, readShape } from '#contracts'
+import { CONTROL_CLIENTS_MAX, MeshError, readShape } from '#contracts'
+import { type AllowedClient, parseAllowed } from '../../drivers/allowed-client.ts'
 import { readBounded } from './submission.ts'
 
 export interface ControlFlags {
@@ -13,6 +14,7 @@ export interface ControlFlags {
   readonly config?: string
   readonly localNodes: number
   readonly port?: number
+  readonly allow?: readonly AllowedClient[]
 }
 
 export interface ControlSettings {
@@ -22,6 +24,7 @@ export interface ControlSettings {
   readonly bootstrap: readonly string[]
   readonly localNodes: number
   readonly port: number
+  readonly allow: readonly AllowedClient[]
 }
 
 const CONFIG_BYTES_MAX = 64 * 1024
@@ -32,7 +35,18 @@ const ConfigFile = z.strictObject({
   listen: z.array(z.string()).optional(),
   bootstrap: z.array(z.string()).optional(),
   local_nodes: z.int().min(0).max(64).optional(),
-  port: z.int().min(0).max(65_535).optional()
+  port: z.int().min(0).max(65_535).optional(),
+  allow: z
+    .array(
+      z.string().transform((text, context) => {
+        const allowed = parseAllowed(text)
+        if (allowed !== null) return allowed
+        context.addIssue('<peer id>, <peer id>=<tenant> or <peer id>=<tenant>:<micro-credits>')
+        return z.NEVER
+      })
+    )
+    .max(CONTROL_CLIENTS_MAX)
+    .optional()
 })
 
 export function controlSettings(flags: ControlFlags): ControlSettings {
@@ -44,6 +58,7 @@ export function controlSettings(flags: ControlFlags): ControlSettings {
     listen,
     bootstrap: flags.bootstrap.length > 0 ? flags.bootstrap : (file.bootstrap ?? []),
     localNodes: flags.localNodes > 0 ? flags.localNodes : (file.local_nodes ?? 0),
+    allow: [...(file.allow ?? []), ...(flags.allow ?? [])],
     port: flags.port !== undefined && flags.port > 0 ? flags.port : (file.port ?? 0)
   }
 }

@@ -1,18 +1,18 @@
 /**
  * `kora run`: a graph on the mesh. On the control node that runs in the folder, where one does and
- * no nodes are to be started; else in this process, which is the control node for as long as it takes.
+ * no nodes are to be started; on another operator's, where `--mesh` names a mesh that is not the
+ * folder's; else in this process, which is the control node for as long as it takes.
  */
-import { type Exit, MeshError, type SessionId } from '#contracts'
+import { type Exit, MeshError } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { type ControlFile, findControl } from '../../drivers/control-file.ts'
-import type { ControlService, SessionDocument } from '../../drivers/control-service.ts'
-import { HttpControl } from '../../drivers/http-client.ts'
+import type { SessionDocument, SessionService } from '../../drivers/control-service.ts'
 import type { SessionProgress } from '../../session/progress.ts'
 import { LiveProgress } from '../live-progress.ts'
 import type { InputFlags } from '../options.ts'
 import { sessionLines } from '../render.ts'
-import { type ControlFlags, controlSettings } from './control-options.ts'
+import { type ControlFlags, type ControlSettings, controlSettings } from './control-options.ts'
 import { copyOutputs } from './outputs.ts'
+import { type Place, placeOf, withRunning } from './reading.ts'
 import { type ReadSubmission, readSubmission } from './submission.ts'
 
 export interface RunFlags extends ControlFlags {
@@ -27,39 +27,33 @@ export interface RunFlags extends ControlFlags {
 export async function run(flags: RunFlags, context: CommandContext): Promise<Exit> {
   const submission = readSubmission(flags.graph, flags.input)
   const settings = controlSettings(flags)
-  const running = await findControl(settings.data)
-  if (running !== null) {
-    await checkRunning(running, settings.mesh)
-    if (settings.localNodes > 0) {
-      throw new MeshError('control.already_running', { folder: settings.data, pid: running.pid })
-    }
-    const control = new HttpControl(running)
-    return follow(control, (session) => control.follow(session, context.signal), {
-      submission,
-      flags,
-      context
-    })
-  }
+  const place = await placeOf(settings.data, settings.mesh)
+  const task = { submission, flags, context }
+  if (place.kind === 'folder') return runHere(settings, task)
+  if (settings.localNodes > 0) refuseNodes(place, settings)
+  return withRunning(flags, context, (control) => follow(control, task))
+}
+
+/** In this process, which is the control node for as long as it takes. */
+async function runHere(settings: ControlSettings, task: Task): Promise<Exit> {
   const { openControl } = await import('../../drivers/open-control.ts')
-  const control = await openControl(settings, context.io.err)
+  const control = await openControl(settings, task.context.io.err)
   try {
-    const ended = follow(control.node, (session) => control.node.feed.follow(session), {
-      submission,
-      flags,
-      context
-    })
-    return await Promise.race([ended, control.failed])
+    return await Promise.race([follow(control.node, task), control.failed])
   } finally {
     await control.close()
   }
 }
 
-/** A running control node of another mesh than the one named is not what was meant. */
-async function checkRunning({ mesh }: ControlFile, named: string | null): Promise<void> {
-  if (named === null) return
-  const { meshNamed } = await import('../../drivers/mesh-folder.ts')
-  const expected = meshNamed(named)
-  if (expected !== mesh) throw new MeshError('genesis.other_mesh', { expected, found: mesh })
+/** Nodes are started by a control node, for its own mesh. */
+function refuseNodes(place: Place, { data, mesh }: ControlSettings): never {
+  if (place.kind === 'running')
+    throw new MeshError('control.already_running', { folder: data, pid: place.file.pid })
+  throw new MeshError('genesis.other_mesh', {
+    expected: mesh,
+    folder: data,
+    reason: '--local-nodes'
+  })
 }
 
 interface Task {
@@ -70,8 +64,7 @@ interface Task {
 
 /** Submits, shows progress until the session ends, and prints what it gave. */
 async function follow(
-  control: ControlService,
-  progressOf: (session: SessionId) => AsyncIterable<SessionProgress>,
+  control: SessionService,
   { submission, flags, context }: Task
 ): Promise<Exit> {
   const { io, signal } = context
@@ -84,7 +77,7 @@ async function follow(
   const live = new LiveProgress(io, Date.now)
   const cancelled = cancelOn(signal, flags.timeout, () => control.cancel(session))
   try {
-    await watch(progressOf(session), live)
+    await watch(control.follow(session), live)
     const document = await control.result(session)
     live.end()
     if (flags.out !== undefined) copyOutputs(flags.out, document)

@@ -25,8 +25,7 @@ export async function up(flags: UpFlags, { io, signal }: CommandContext): Promis
     const http = await startHttpServer({
       port: settings.port,
       token,
-      service: node,
-      feed: node.feed
+      service: node
     })
     try {
       const addresses = [...node.addresses()]
@@ -40,6 +39,8 @@ export async function up(flags: UpFlags, { io, signal }: CommandContext): Promis
         addresses
       })
       const resumed = await node.resume()
+      // clients ask only when every session is known again
+      await control.serveClients(settings.allow)
       if (flags.json)
         io.out(JSON.stringify({ mesh, peer_id: peerId, addresses, url: http.url, resumed }))
       else {

@@ -15,7 +15,13 @@ import { onCommit, onFailure, onRelease, onResults } from './results.ts'
 import { cancelSession, closeSession, openSession, submit } from './sessions.ts'
 import { tellDependants } from './unit-end.ts'
 import { onJudged, settleRest } from './verification.ts'
-import { explainUnit, type GatewaySnapshot, snapshotOf, type UnitExplanation } from './views.ts'
+import {
+  explainUnit,
+  type GatewaySnapshot,
+  nodesReady,
+  snapshotOf,
+  type UnitExplanation
+} from './views.ts'
 import { World } from './world.ts'
 
 export class GatewayMachine {
@@ -57,6 +63,10 @@ export class GatewayMachine {
   /** Why a unit is where it is, and which rule keeps each node from it. Null: no such unit here. */
   explain(session: SessionId, unit: UnitId): UnitExplanation | null {
     return explainUnit(this.#world, session, unit)
+  }
+
+  nodesReady(): number {
+    return nodesReady(this.#world)
   }
 
   snapshot(): GatewaySnapshot {

@@ -97,6 +97,13 @@ export function snapshotOf(world: World): GatewaySnapshot {
   }
 }
 
+/** Nodes that are connected and may work. */
+export function nodesReady(world: World): number {
+  let ready = 0
+  for (const node of world.nodes.values()) if (node.connected && node.state === 'active') ready += 1
+  return ready
+}
+
 const modelsOf = ({ claims }: NodeRecord): string[] => [
   ...new Set([...claims.values()].flatMap(({ models }) => [...models]))
 ]
