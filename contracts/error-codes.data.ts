@@ -438,6 +438,22 @@ export const ERROR_CODES = {
     retry: 'elsewhere',
     hint: 'Speak version 1 of the sync protocol.'
   },
+  'link.malformed': {
+    retry: 'never',
+    hint: 'Ask whoever sent the donate link for it again, and copy it whole; `kora up` prints it.'
+  },
+  'link.missing': {
+    retry: 'never',
+    hint: 'Open the page by the donate link that `kora up` prints: it names the mesh behind a `#`.'
+  },
+  'link.no_peer': {
+    retry: 'never',
+    hint: 'The donate link names no peer to begin with; take the link that `kora up` prints.'
+  },
+  'link.too_large': {
+    retry: 'never',
+    hint: 'The donate link is over the limit; name fewer addresses in it.'
+  },
   'model.file_missing': {
     retry: 'elsewhere',
     hint: 'The manifest names a file that is not here; fetch it by its hash.'

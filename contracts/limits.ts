@@ -75,6 +75,12 @@ export const RELAY_CONNECTION_MS_MAX = 600_000
 export const RELAY_CONNECTION_BYTES_MAX = 16 * MIB
 /** Relayed connections that one peer may have open through a relay. */
 export const RELAY_STREAMS_PER_PEER_MAX = 64
+/** A donate link: a QR code that a phone still reads holds some 2,900 characters. */
+export const LINK_CHARS_MAX = 2_900
+/** Addresses in a donate link: one peer over each transport, and a second peer. */
+export const LINK_PEERS_MAX = 16
+/** One address in a donate link; by a relay, with a certificate's hash, it takes some 300. */
+export const LINK_PEER_CHARS_MAX = 512
 /** A blob this small rides beside the message that names it instead of costing a round trip. */
 export const INLINE_BLOB_BYTES_MAX = 16 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */
