@@ -6,6 +6,7 @@
 import { deepEqual, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { TOOLS } from '../../scripts/tool.ts'
 
 const read = (name: string): string =>
   readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
@@ -31,6 +32,9 @@ const { packages } = z
   })
   .parse(JSON.parse(read('package-lock.json')))
 const locked = Object.entries(packages)
+const tools = Object.values(TOOLS)
+  .flat()
+  .map((name) => ({ name: name.slice(0, name.lastIndexOf('@')), pinned: name }))
 
 describe('the manifest', () => {
   it('pins every dependency to one version', () => {
@@ -52,9 +56,29 @@ describe('the manifest', () => {
 
   it('gives every dependency a line in DECISIONS.md', () => {
     const decisions = read('DECISIONS.md')
-    const names = Object.keys({ ...dependencies, ...devDependencies })
+    const names = [
+      ...Object.keys({ ...dependencies, ...devDependencies }),
+      ...tools.map(({ name }) => name)
+    ]
     deepEqual(
       names.filter((name) => !decisions.includes(`| \`${name}\``)),
+      []
+    )
+  })
+})
+
+describe('a tool that is fetched when asked for', () => {
+  it('is pinned to one version', () => {
+    ok(tools.length > 0)
+    deepEqual(
+      tools.filter(({ pinned }) => !/@\d+\.\d+\.\d+$/.test(pinned)),
+      []
+    )
+  })
+
+  it('is in no checkout', () => {
+    deepEqual(
+      tools.filter(({ name }) => `node_modules/${name}` in packages),
       []
     )
   })

@@ -1,12 +1,13 @@
 /**
  * A worker process of the BullMQ rival: takes jobs of one queue and answers each at once.
  *
- * Started with port, queue and concurrency by `bullmq.ts`; ends with its parent's channel.
+ * Started with the folder of BullMQ, port, queue and concurrency by `bullmq.ts`; ends with its parent's channel.
  */
 
-import { Worker } from 'bullmq'
+import { loadBullmq } from './bullmq-package.ts'
 
-const [port = '', queue = '', concurrency = ''] = process.argv.slice(2)
+const [prefix = '', port = '', queue = '', concurrency = ''] = process.argv.slice(2)
+const { Worker } = await loadBullmq(prefix)
 const worker = new Worker(queue, async (job) => ({ ok: true, name: job.name }), {
   connection: { host: '127.0.0.1', port: Number(port), maxRetriesPerRequest: null },
   concurrency: Number(concurrency)

@@ -3,7 +3,7 @@
  *
  * Starts its own servers on free loopback ports with a folder of their own, once without persistence
  * and once per way to write an append-only file, and two worker processes each. Says `missing` where
- * redis-server is not installed. Leaves no process and no folder, and touches no other server.
+ * redis-server is not installed or BullMQ cannot be fetched. Leaves no process and no folder, and touches no other server.
  */
 
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
@@ -13,8 +13,14 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Queue, QueueEvents } from 'bullmq'
 import { assert } from '#contracts'
+import {
+  type Bullmq,
+  installBullmq,
+  loadBullmq,
+  type Queue,
+  type QueueEvents
+} from './bullmq-package.ts'
 
 /** How redis keeps what it was told: not at all, each second, or before it answers. */
 export const BULLMQ_STORES = {
@@ -78,8 +84,13 @@ export async function measureBullmq(options: BullmqOptions): Promise<BullmqRepor
   const redis = redisVersion()
   if (redis === null) return { missing: 'redis-server is not installed' }
   using _ = exitOnSignals()
+  await using stack = new AsyncDisposableStack()
+  const prefix = mkdtempSync(join(tmpdir(), 'bench-bullmq-'))
+  undoWith(() => rmSync(prefix, { recursive: true, force: true }), stack)
+  const missing = installBullmq(prefix)
+  if (missing !== null) return { missing }
   const figures: BullmqFigures[] = []
-  for (const store of options.stores) figures.push(await measureStore(store, options))
+  for (const store of options.stores) figures.push(await measureStore(store, prefix, options))
   return { redis, figures }
 }
 
@@ -88,12 +99,17 @@ function redisVersion(): string | null {
   return error === undefined ? (/v=(\S+)/.exec(stdout)?.[1] ?? 'unknown') : null
 }
 
-async function measureStore(store: BullmqStore, options: BullmqOptions): Promise<BullmqFigures> {
+async function measureStore(
+  store: BullmqStore,
+  prefix: string,
+  options: BullmqOptions
+): Promise<BullmqFigures> {
   await using stack = new AsyncDisposableStack()
   const port = await startRedis(store, stack)
   const name = 'rival'
-  await startWorkers({ port, queue: name, concurrency: options.outstanding / WORKERS }, stack)
-  const client = stack.use(await Client.open(name, port))
+  const concurrency = options.outstanding / WORKERS
+  await startWorkers({ prefix, port, queue: name, concurrency }, stack)
+  const client = stack.use(await Client.open(await loadBullmq(prefix), name, port))
   const { jobs, outstanding, roundTrips, rounds } = options
   const warmUp = Math.min(jobs, 1_000)
   await perSecond(warmUp, () => client.bulk(warmUp, outstanding))
@@ -137,13 +153,15 @@ async function startRedis(store: BullmqStore, stack: AsyncDisposableStack): Prom
 }
 
 interface WorkerOptions {
+  readonly prefix: string
   readonly port: number
   readonly queue: string
   readonly concurrency: number
 }
 async function startWorkers(options: WorkerOptions, stack: AsyncDisposableStack): Promise<void> {
   const script = join(import.meta.dirname, 'bullmq-worker.ts')
-  const words = [options.port, options.queue, options.concurrency].map(String)
+  const { prefix, port, queue, concurrency } = options
+  const words = [prefix, port, queue, concurrency].map(String)
   const ready = Array.from({ length: WORKERS }, async () => {
     const child = fork(script, words)
     endWith(child, stack)
@@ -202,12 +220,12 @@ class Client implements AsyncDisposable {
     })
   }
 
-  static async open(name: string, port: number): Promise<Client> {
+  static async open(bullmq: Bullmq, name: string, port: number): Promise<Client> {
     const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
     const defaultJobOptions = { removeOnComplete: true, removeOnFail: true }
-    const queue = new Queue(name, { connection, defaultJobOptions })
+    const queue = new bullmq.Queue(name, { connection, defaultJobOptions })
     // From the beginning: by default it misses what is done before its first read has arrived.
-    const events = new QueueEvents(name, { connection, lastEventId: '0-0' })
+    const events = new bullmq.QueueEvents(name, { connection, lastEventId: '0-0' })
     await Promise.all([queue.waitUntilReady(), events.waitUntilReady()])
     return new Client(queue, events)
   }
