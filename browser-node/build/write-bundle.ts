@@ -12,10 +12,12 @@ import { filesBelow, ROOT } from './source-files.ts'
 
 const TAB = join(ROOT, 'browser-node')
 
+const STYLE = join(TAB, 'page/style/page.css')
+
 /** Each entry becomes `<name>-<hash>.js` or `.css`. */
 const ENTRIES: Readonly<Record<string, string>> = {
   page: join(TAB, 'page/main.tsx'),
-  style: join(TAB, 'page/style/page.css')
+  style: STYLE
 }
 
 /** Each document, with `{{name.js}}` where the name of an entry's file belongs. */
@@ -52,11 +54,12 @@ export async function writeBundle(dir: string): Promise<void> {
   for (const path of COPIED) cpSync(join(TAB, path), join(dir, basename(path)))
 }
 
-/** One module with a bare `index.html` around it, bundled as the page is: what a test may open. */
+/** Another module in the place of the page's own, in the page's document: what a test opens. */
 export async function writeEntry(dir: string, entry: string): Promise<void> {
-  const { 'entry.js': script } = await bundleInto(dir, { entry })
-  const head = `<meta charset="utf-8"><script type="module" src="./${script}"></script>`
-  writeFileSync(join(dir, 'index.html'), `<!doctype html><title>entry</title>${head}\n`)
+  const outputs = await bundleInto(dir, { page: entry, style: STYLE })
+  const template = readFileSync(join(TAB, 'page/index.html'), 'utf8')
+  writeFileSync(join(dir, 'index.html'), filled(template, outputs))
+  for (const path of COPIED) cpSync(join(TAB, path), join(dir, basename(path)))
 }
 
 type Entries = Readonly<Record<string, string>>

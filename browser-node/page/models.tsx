@@ -1,0 +1,63 @@
+/** The models in this browser and the backends of this device, each with why it was refused. */
+import type { BackendView, ModelView, TabView } from '../tab-contract.ts'
+import { Card, Chip, Empty } from './card.tsx'
+import { bytes, mebibytes } from './format.ts'
+import { strings } from './strings.ts'
+
+const MODEL_TONES = { fetching: 'plain', checking: 'plain', ready: 'good', refused: 'bad' } as const
+const BACKEND_TONES = { ready: 'good', checking: 'plain', off: 'plain', unavailable: 'wait' } as const
+
+export function Models({ view }: { readonly view: TabView }) {
+  const { models, backends, cacheBytes, limits } = view
+  const words = strings.models
+  return (
+    <Card
+      id="models"
+      title={words.title}
+      note={words.cache(bytes(cacheBytes), mebibytes(limits.cacheMb))}
+    >
+      {models.length === 0 ? <Empty>{words.empty}</Empty> : null}
+      <ul class="rows">
+        {models.map((model) => (
+          <Model key={model.cid} model={model} />
+        ))}
+      </ul>
+      <h3>{words.backends}</h3>
+      <ul class="rows">
+        {backends.map((backend) => (
+          <Backend key={backend.provider} backend={backend} />
+        ))}
+      </ul>
+    </Card>
+  )
+}
+
+function Model({ model }: { readonly model: ModelView }) {
+  const { name, bytes: all, bytesHeld, state, provider, reason } = model
+  const words = strings.models
+  const held = words.held(bytes(bytesHeld), bytes(all))
+  return (
+    <li class="row">
+      <span class="row-name">{name}</span>
+      <Chip tone={MODEL_TONES[state]}>{words.states[state]}</Chip>
+      <span class="note">
+        {provider === null ? '' : `${strings.providers[provider]}, `}
+        {bytesHeld < all ? held : bytes(all)}
+      </span>
+      {state === 'fetching' ? (
+        <progress aria-label={words.progress(name)} value={bytesHeld} max={all} />
+      ) : null}
+      {reason === '' ? null : <p class="why">{reason}</p>}
+    </li>
+  )
+}
+
+function Backend({ backend: { provider, state, detail } }: { readonly backend: BackendView }) {
+  return (
+    <li class="row">
+      <span class="row-name">{strings.providers[provider]}</span>
+      <Chip tone={BACKEND_TONES[state]}>{strings.models.backendStates[state]}</Chip>
+      <span class="note">{detail}</span>
+    </li>
+  )
+}
