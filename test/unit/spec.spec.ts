@@ -98,6 +98,21 @@ describe('kora_krako_interface.md', () => {
     deepEqual(asLists(specTable(krako, 'node-states')), contracts.NODE_TRANSITIONS)
   })
 
+  it('lists every message of a control link, and every question', () => {
+    deepEqual(
+      specTable(krako, 'control-frames').map((row) => row.slice(0, 3)),
+      Object.entries(contracts.CONTROL_FRAMES).map(([kind, { byte, typ }]) => [
+        kind,
+        `${byte}`,
+        typ
+      ])
+    )
+    deepEqual(
+      column(specTable(krako, 'control-questions')),
+      contracts.ControlWant.options.map(({ shape }) => shape.t.value)
+    )
+  })
+
   it('lists every frame with its byte and typ', () => {
     const frames = Object.entries(contracts.FRAMES).map(([kind, { byte, typ }]) => [
       kind,

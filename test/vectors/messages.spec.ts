@@ -7,6 +7,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import {
   ATTESTATION_TYP,
   BATCH_HEAD_BYTES_MAX,
+  CONTROL_FRAMES,
   decodeCanonical,
   decodeManifest,
   ENTRY_BODIES,
@@ -18,6 +19,7 @@ import {
   FRAMES,
   openAnnouncement,
   openBatch,
+  openControlFrame,
   openEntry,
   openFrame,
   openGenesis,
@@ -29,6 +31,7 @@ import {
   packUnit,
   type Signer,
   sealAnnouncement,
+  sealControlFrame,
   sealFrame,
   sha256,
   signGenesis,
@@ -38,6 +41,7 @@ import {
   tweetnaclVerifier
 } from '#contracts'
 import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
+import { controlFrames } from '../support/control-fixtures.ts'
 import {
   ATTESTATIONS,
   attestationItems,
@@ -93,6 +97,27 @@ describe('golden frames', () => {
     const entries = Object.values(FRAMES)
     equal(new Set(entries.map(({ byte }) => byte)).size, entries.length)
     equal(new Set(entries.map(({ typ }) => typ)).size, entries.length)
+  })
+})
+
+describe('golden control messages', () => {
+  for (const { name, frame } of controlFrames()) {
+    it(`${name} has the bytes it always had and opens to its body`, () => {
+      const raw = sealed(name, NODE_SEED, (signer) =>
+        sealControlFrame(frame, { mesh: MESH, signer })
+      )
+      equal(raw[0], CONTROL_FRAMES[frame.kind].byte)
+      for (const verifier of VERIFIERS) {
+        deepEqual(openControlFrame(raw, { mesh: MESH, verifier }), { frame, signer: node.peerId })
+      }
+    })
+  }
+
+  it('have a byte and a typ each that no other message has', () => {
+    const entries = Object.values(CONTROL_FRAMES)
+    equal(new Set(entries.map(({ byte }) => byte)).size, entries.length)
+    const typs = [...entries, ...Object.values(FRAMES)].map(({ typ }) => typ)
+    equal(new Set(typs).size, typs.length)
   })
 })
 
