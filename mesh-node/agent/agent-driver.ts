@@ -90,6 +90,11 @@ export class AgentDriver {
     this.#feed({ type: 'pause' })
   }
 
+  /** Takes nothing new and lets what runs end; `resume` takes it back. */
+  finish(): void {
+    this.#feed({ type: 'finish' })
+  }
+
   resume(): void {
     this.#feed({ type: 'resume' })
   }
@@ -158,6 +163,7 @@ export class AgentDriver {
         return
       case 'forget':
         for (const lease of effect.leases) this.#bench.forget(lease)
+        this.#ports.report({ type: 'leases-ended', leases: effect.leases })
         return
       case 'event':
         this.#ports.report(effect)
@@ -201,7 +207,11 @@ export class AgentDriver {
 
   /** Blobs that ride along are stored before the machine hears of the leases that need them. */
   #takeGrant(gateway: PeerId, body: GrantBody): void {
-    const feed = () => this.#feed({ type: 'grant', gateway, ...readOffers(body) })
+    const feed = () => {
+      const read = readOffers(body)
+      this.#ports.report({ type: 'offered', offers: read.offers })
+      this.#feed({ type: 'grant', gateway, ...read })
+    }
     if (body.blobs.length === 0) {
       this.#inOrder(feed)
       return

@@ -7,11 +7,13 @@ import type {
   Cid,
   EntryContent,
   EventDraft,
+  LeaseId,
   MeshError,
   PeerId,
   Signer,
   Verifier
 } from '#contracts'
+import type { AgentOffer, RunResult } from '#mesh-node/core'
 import type { ExecutionEngine, Trial, TrialRecord } from '#mesh-node/exec'
 import type { HeldBlob } from '#mesh-node/store'
 import type { MeshNetwork } from '../net/ports.ts'
@@ -45,6 +47,12 @@ export type AgentReport =
       /** How it went on each backend; empty where it came to no trial. */
       readonly trials: readonly Trial[]
     }
+  /** Units that a gateway leased to this node; which of them it takes, the machine says. */
+  | { readonly type: 'offered'; readonly offers: readonly AgentOffer[] }
+  /** A unit has an output here; what its gateway says of it comes later. */
+  | { readonly type: 'ran'; readonly results: readonly RunResult[] }
+  /** Over on this node, however; verdicts were recorded before. */
+  | { readonly type: 'leases-ended'; readonly leases: readonly LeaseId[] }
   | {
       readonly type: 'run-failed'
       readonly lease: string

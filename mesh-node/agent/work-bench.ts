@@ -96,7 +96,7 @@ export class WorkBench {
       this.#results.keep(lease, inline)
       const finishedMs = this.#ports.clock.nowMs()
       const result = { lease, outputCid, usage, backend, startedMs, finishedMs }
-      this.#feed({ type: 'finished', results: [result] })
+      this.#finished([result])
     } catch (error) {
       this.#runs.delete(lease)
       const failure = failureOf(error)
@@ -123,8 +123,13 @@ export class WorkBench {
       this.#results.keep(lease, bytes)
       results.push(result)
     }
-    if (results.length > 0) this.#feed({ type: 'finished', results })
+    if (results.length > 0) this.#finished(results)
     return large.length === 0 ? DONE : Promise.all(large).then(() => undefined)
+  }
+
+  #finished(results: readonly RunResult[]): void {
+    this.#ports.report({ type: 'ran', results })
+    this.#feed({ type: 'finished', results })
   }
 
   #builtInResult(lease: LeaseId, outputCid: Cid): RunResult {
@@ -139,7 +144,7 @@ export class WorkBench {
     try {
       await this.#ports.blobs.put(bytes)
       this.#results.keep(lease, null)
-      this.#feed({ type: 'finished', results: [result] })
+      this.#finished([result])
     } catch (error) {
       const failure = failureOf(error)
       this.#ports.report({ type: 'run-failed', lease, ...failure })

@@ -36,6 +36,11 @@ export function logReport(log: Logger, report: AgentReport): void {
       log.debug({ event: type, unit, attempt }, 'event')
       return
     }
+    // of each unit: for those who show them one by one
+    case 'offered':
+    case 'ran':
+    case 'leases-ended':
+      return
     default:
       assertNever(report)
   }

@@ -427,6 +427,31 @@ describe('a node that stops', () => {
     equal(bench.status().idle?.rule, 'paused')
     equal(framesOf(bench.step({ type: 'resume' }), 'claim').length, 1)
   })
+
+  it('lets what runs end when it is to finish, takes nothing else, and is paused then', () => {
+    const bench = AgentBench.ready(agentOptions({ slots: 1 }))
+    const [first, second] = [offerOf(unitOf(1)), offerOf(unitOf(2))]
+    bench.grant(first, second)
+    const finishing = bench.step({ type: 'finish' })
+    equal(effectsOf(finishing, 'kill').length, 0)
+    equal(framesOf(finishing, 'withdraw')[0]?.reason, 'paused')
+    deepEqual(framesOf(finishing, 'release')[0]?.leases, [second.lease])
+    equal(bench.status().mode, 'finishing')
+    deepEqual(releasedBy(bench.grant(offerOf(unitOf(3)))), ['paused'])
+    equal(effectsOf(bench.finish(first.lease), 'attest').length, 1)
+    equal(bench.status().mode, 'paused')
+    equal(framesOf(bench.step({ type: 'resume' }), 'claim').length, 1)
+  })
+
+  it('takes back a finish, or makes it a pause', () => {
+    const bench = AgentBench.ready()
+    bench.grant(offerOf(unitOf(1)))
+    bench.step({ type: 'finish' })
+    equal(framesOf(bench.step({ type: 'resume' }), 'claim').length, 1)
+    bench.step({ type: 'finish' })
+    equal(effectsOf(bench.step({ type: 'pause' }), 'kill').length, 1)
+    equal(bench.status().mode, 'paused')
+  })
 })
 
 describe('the status of an idle node', () => {

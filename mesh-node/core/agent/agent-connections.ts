@@ -203,7 +203,8 @@ export class AgentConnections {
   #withdraw(entry: GatewayEntry): void {
     if (entry.claim === null) return
     entry.claim = null
-    const reason = this.#context.mode === 'paused' ? 'paused' : 'draining'
+    const isOver = this.#context.mode === 'draining' || this.#context.mode === 'drained'
+    const reason = isOver ? 'draining' : 'paused'
     this.#send(entry, { kind: 'withdraw', body: { v: 1, claim: CLAIM_ID, reason } })
   }
 

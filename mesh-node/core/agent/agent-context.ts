@@ -5,8 +5,11 @@
 import type { AgentOptions } from './agent-contract.ts'
 import type { Outbox } from './outbox.ts'
 
-/** `draining`: no new work, running units may finish; `drained`: over. */
-export type AgentMode = 'serving' | 'paused' | 'draining' | 'drained'
+/**
+ * `finishing`: no new work, running units may finish, then `paused`; `draining`: the same, then
+ * `drained`, which is the end.
+ */
+export type AgentMode = 'serving' | 'finishing' | 'paused' | 'draining' | 'drained'
 
 export interface AgentContext {
   readonly options: AgentOptions

@@ -125,6 +125,8 @@ export type AgentInput = Timed<
   | { readonly type: 'measured'; readonly freeMemoryMb: number }
   | { readonly type: 'drain' }
   | { readonly type: 'pause' }
+  /** Takes nothing new, lets what runs end, and is paused then. */
+  | { readonly type: 'finish' }
   | { readonly type: 'resume' }
   | { readonly type: 'tick' }
 >

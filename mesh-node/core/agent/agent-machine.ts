@@ -5,7 +5,7 @@
  */
 import { assert, assertNever } from '#contracts'
 import { AgentConnections } from './agent-connections.ts'
-import type { AgentContext } from './agent-context.ts'
+import type { AgentContext, AgentMode } from './agent-context.ts'
 import type { AgentEffect, AgentInput, AgentOptions } from './agent-contract.ts'
 import { type AgentStatus, statusOf } from './agent-status.ts'
 import { AgentTotals } from './agent-totals.ts'
@@ -46,6 +46,9 @@ export class AgentMachine {
     this.#connections.refreshClaims()
     const { slots } = this.#context.options.descriptor
     assert(this.#leases.slotsUsed <= slots, 'no more runs than the node has slots')
+    if (this.#context.mode === 'finishing' && this.#leases.active === 0) {
+      this.#context.mode = 'paused'
+    }
     if (this.#context.mode === 'draining' && this.#hasDrained()) return this.#endDrain()
     this.#setTimer()
     return this.#context.out.seal()
@@ -102,11 +105,14 @@ export class AgentMachine {
       case 'pause':
         this.#pause()
         return
+      case 'finish':
+        this.#finish()
+        return
       case 'backends-changed':
         this.#models.checkAgain()
         return
       case 'resume':
-        if (this.#context.mode === 'paused') this.#context.mode = 'serving'
+        if (isResting(this.#context.mode)) this.#context.mode = 'serving'
         return
       case 'tick':
         this.#tick()
@@ -178,7 +184,7 @@ export class AgentMachine {
 
   /** The machine is wanted back at once: everything unfinished is handed back, running units too. */
   #pause(): void {
-    if (this.#context.mode !== 'serving') return
+    if (this.#context.mode !== 'serving' && this.#context.mode !== 'finishing') return
     this.#context.mode = 'paused'
     this.#connections.stopBidding()
     for (const lease of this.#leases.all()) {
@@ -186,15 +192,26 @@ export class AgentMachine {
     }
   }
 
+  /** What runs goes on to its own end; nothing else is begun. */
+  #finish(): void {
+    if (this.#context.mode !== 'serving') return
+    this.#context.mode = 'finishing'
+    this.#handBackUnbegun('paused')
+  }
+
   /** No new work; what runs may finish within the grace period, the rest is handed back. */
   #drain(): void {
     if (this.#context.mode === 'draining') return
     this.#context.mode = 'draining'
     this.#graceEndsAtMs = this.#context.nowMs + this.#context.options.drainGraceMs
+    this.#handBackUnbegun('draining')
+  }
+
+  #handBackUnbegun(reason: 'paused' | 'draining'): void {
     this.#connections.stopBidding()
     for (const lease of this.#leases.all()) {
       if (lease.phase === 'waiting' || lease.phase === 'ready') {
-        this.#desk.handBack(lease, 'draining')
+        this.#desk.handBack(lease, reason)
       }
     }
   }
@@ -225,6 +242,8 @@ export class AgentMachine {
     this.#context.out.push({ type: 'timer', atMs: next })
   }
 }
+
+const isResting = (mode: AgentMode): boolean => mode === 'paused' || mode === 'finishing'
 
 type WorkInput = Extract<
   AgentInput,

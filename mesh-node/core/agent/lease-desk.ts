@@ -190,7 +190,7 @@ export class LeaseDesk {
   #refusal(gateway: PeerId, offer: AgentOffer): OfferRule | null {
     const { options, mode } = this.#context
     if (this.#leases.hasEnded(offer.lease)) return 'ended'
-    if (mode === 'paused') return 'paused'
+    if (mode === 'paused' || mode === 'finishing') return 'paused'
     if (mode !== 'serving') return 'draining'
     if (!this.#connections.isAuthorized(gateway)) return 'unauthorized'
     if (leaseIdOf(offer.unit.id, offer.attempt, options.node) !== offer.lease) return 'mismatched'
