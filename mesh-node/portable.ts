@@ -48,7 +48,8 @@ export {
   type MeshNetwork,
   TOPICS,
   type Topic,
-  type TopicHandler
+  type TopicHandler,
+  type TrafficMeter
 } from './net/ports.ts'
 export type {
   BlobDisk,

@@ -14,7 +14,7 @@ import {
   type PeerId
 } from '#contracts'
 import { FrameReader, joinFrames, type OutgoingFrame } from './frame-reader.ts'
-import type { Link, LinkKind } from './ports.ts'
+import type { Link, LinkKind, TrafficMeter } from './ports.ts'
 import { atTurnEnd, type Planned } from './turns.ts'
 
 /** Bytes gathered before a write goes out at once: the peer answers each write with a window update. */
@@ -26,6 +26,7 @@ export class FramedLink implements Link {
   readonly peer: PeerId
   readonly kind: LinkKind
   readonly #stream: Stream
+  readonly #traffic: TrafficMeter | null
   readonly #reader = new FrameReader()
   #waiting: OutgoingFrame[] = []
   #waitingBytes = 0
@@ -37,9 +38,13 @@ export class FramedLink implements Link {
   #closed = false
   #fault: MeshError | null = null
 
-  constructor(stream: Stream, peer: PeerId, kind: LinkKind) {
+  constructor(
+    stream: Stream,
+    { peer, kind, traffic = null }: Pick<Link, 'peer' | 'kind'> & { traffic?: TrafficMeter | null }
+  ) {
     this.peer = peer
     this.kind = kind
+    this.#traffic = traffic
     this.#stream = stream
     stream.addEventListener('drain', () => queueMicrotask(() => this.#onRoom()))
     stream.addEventListener('remoteCloseWrite', () => this.#onRemoteEnd())
@@ -114,6 +119,7 @@ export class FramedLink implements Link {
     this.#flushPlanned = null
     if (this.#waiting.length === 0 || this.#closed) return
     const message = joinFrames(this.#waiting)
+    this.#traffic?.up(message.byteLength)
     this.#waiting = []
     this.#waitingBytes = 0
     try {
@@ -131,6 +137,7 @@ export class FramedLink implements Link {
   }
 
   #onBytes(bytes: Uint8Array): void {
+    this.#traffic?.down(bytes.length)
     try {
       this.#reader.push(bytes, (frame) => {
         if (!this.#closed) this.#listener?.(frame)

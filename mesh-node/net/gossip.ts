@@ -24,7 +24,13 @@ import {
   type PeerId,
   sha256
 } from '#contracts'
-import { type GossipVerdict, TOPICS, type Topic, type TopicHandler } from './ports.ts'
+import {
+  type GossipVerdict,
+  TOPICS,
+  type Topic,
+  type TopicHandler,
+  type TrafficMeter
+} from './ports.ts'
 
 /** One second, as the gossipsub specification has it: meshes heal within a few beats. */
 const HEARTBEAT_MS = 1_000
@@ -67,11 +73,13 @@ export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {
 export class Gossip {
   readonly #pubsub: GossipSub
   readonly #mesh: MeshId
+  readonly #traffic: TrafficMeter | null
   readonly #handlers = new Map<string, TopicHandler>()
 
-  constructor(pubsub: GossipSub, mesh: MeshId) {
+  constructor(pubsub: GossipSub, mesh: MeshId, traffic: TrafficMeter | null = null) {
     this.#pubsub = pubsub
     this.#mesh = mesh
+    this.#traffic = traffic
     pubsub.addEventListener('gossipsub:message', ({ detail }) => {
       const from = detail.propagationSource.toString()
       if (isPeerId(from)) this.#handlers.get(detail.msg.topic)?.deliver(detail.msg.data, from)
@@ -79,7 +87,8 @@ export class Gossip {
   }
 
   async publish(topic: Topic, bytes: Uint8Array): Promise<void> {
-    await this.#pubsub.publish(topicName(this.#mesh, topic), bounded(bytes))
+    const { recipients } = await this.#pubsub.publish(topicName(this.#mesh, topic), bounded(bytes))
+    this.#traffic?.up(bytes.length * recipients.length)
   }
 
   subscribe(topic: Topic, handler: TopicHandler): void {
@@ -95,6 +104,7 @@ export class Gossip {
   }
 
   #judge(handler: TopicHandler, from: Libp2pPeerId, { data }: Message): TopicValidatorResult {
+    this.#traffic?.down(data.length)
     const peer = from.toString()
     if (!isPeerId(peer)) return TopicValidatorResult.Reject
     try {

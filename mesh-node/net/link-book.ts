@@ -12,7 +12,7 @@ import {
   type PeerId
 } from '#contracts'
 import { FramedLink } from './framed-link.ts'
-import { LINK_PROTOCOLS, type Link, type LinkKind } from './ports.ts'
+import { LINK_PROTOCOLS, type Link, type LinkKind, type TrafficMeter } from './ports.ts'
 
 /** Dial where needed, and negotiate the protocol, within this time. */
 const OPEN_MS = 10_000
@@ -26,13 +26,15 @@ interface Opened {
 
 export class LinkBook {
   readonly #host: Libp2p
+  readonly #traffic: TrafficMeter | null
   readonly #opened = new Map<string, Opened>()
   readonly #accepted = new Map<string, FramedLink>()
   readonly #acceptors = new Map<LinkKind, (link: Link) => void>()
   readonly #unclaimed = new Map<LinkKind, FramedLink[]>()
 
-  constructor(host: Libp2p) {
+  constructor(host: Libp2p, traffic: TrafficMeter | null = null) {
     this.#host = host
+    this.#traffic = traffic
   }
 
   /** Makes the host take streams of every kind; those nobody accepts yet wait, a bounded number. */
@@ -88,7 +90,7 @@ export class LinkBook {
         maxOutboundStreams: LINK_STREAMS_PER_PEER_MAX,
         runOnLimitedConnection: true
       })
-      return new FramedLink(stream, peer, kind)
+      return new FramedLink(stream, { peer, kind, traffic: this.#traffic })
     } catch (cause) {
       throw openError(cause, { peer, kind })
     }
@@ -100,7 +102,7 @@ export class LinkBook {
       stream.abort(new MeshError('contracts.peer_id_malformed', { text: peer.slice(0, 80) }))
       return
     }
-    const link = new FramedLink(stream, peer, kind)
+    const link = new FramedLink(stream, { peer, kind, traffic: this.#traffic })
     const key = keyOf(peer, kind)
     const older = this.#accepted.get(key)
     this.#accepted.set(key, link)

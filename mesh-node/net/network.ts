@@ -27,7 +27,7 @@ import { isLocalAddress, listenError, readAddress } from './addresses.ts'
 import { Gossip, gossipOptions } from './gossip.ts'
 import { KeptPeers } from './kept-peers.ts'
 import { LinkBook } from './link-book.ts'
-import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler } from './ports.ts'
+import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler, TrafficMeter } from './ports.ts'
 import { noiseInWholeWrites } from './whole-writes.ts'
 
 /** Time for one dial, handshake included, over all addresses of a peer. */
@@ -66,6 +66,7 @@ export interface NetworkOptions {
   readonly bootstrap?: readonly string[]
   readonly limits?: Partial<NetworkLimits>
   readonly logger?: NetworkLogger
+  readonly traffic?: TrafficMeter
 }
 
 /** What differs between a process and a page. */
@@ -121,11 +122,11 @@ class Libp2pNetwork implements MeshNetwork {
   readonly #listeners: ((change: 'connected' | 'disconnected', peer: PeerId) => void)[] = []
   #stopping: Promise<void> | null = null
 
-  constructor(host: Host, { mesh, logger }: NetworkOptions) {
+  constructor(host: Host, { mesh, logger, traffic }: NetworkOptions) {
     this.#host = host
     this.peerId = parsePeerId(host.peerId.toString())
-    this.#links = new LinkBook(host)
-    this.#gossip = new Gossip(host.services.pubsub, mesh)
+    this.#links = new LinkBook(host, traffic ?? null)
+    this.#gossip = new Gossip(host.services.pubsub, mesh, traffic ?? null)
     this.#kept = new KeptPeers({
       dial: (addresses) => this.#dial(addresses),
       connected: (peer) => this.peers().includes(peer),
@@ -150,6 +151,10 @@ class Libp2pNetwork implements MeshNetwork {
 
   peers(): readonly PeerId[] {
     return this.#host.getPeers().map(String).filter(isPeerId)
+  }
+
+  connections(): readonly string[] {
+    return this.#host.getConnections().map(({ remoteAddr }) => String(remoteAddr))
   }
 
   dial(address: string): Promise<PeerId> {

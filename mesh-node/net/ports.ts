@@ -46,6 +46,12 @@ export interface Link {
   close(): Promise<void>
 }
 
+/** Told of what links and topics carry, as it goes and comes; framing below them is not in it. */
+export interface TrafficMeter {
+  down(bytes: number): void
+  up(bytes: number): void
+}
+
 export interface MeshNetwork {
   readonly peerId: PeerId
   /** Dialable multiaddrs that end in this peer's id. */
@@ -65,6 +71,8 @@ export interface MeshNetwork {
    * network), bootstrap peers that are gone or do not answer are dialled at once.
    */
   setOnline(isOnline: boolean): void
+  /** Addresses of the open connections, each with its peer: how this host reaches the mesh now. */
+  connections(): readonly string[]
   onPeer(listener: (change: 'connected' | 'disconnected', peer: PeerId) => void): void
   stop(): Promise<void>
 }
