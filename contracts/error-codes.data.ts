@@ -254,6 +254,14 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'The node has more runs waiting than it takes; try again later.'
   },
+  'executor.software_adapter': {
+    retry: 'elsewhere',
+    hint: 'The GPU of this device is a program: too slow for a model of this size; use another backend.'
+  },
+  'executor.switched_off': {
+    retry: 'elsewhere',
+    hint: "The node's owner has switched this processor off; give the unit to another node."
+  },
   'executor.timed_out': {
     retry: 'elsewhere',
     hint: 'Raise timeouts.run_ms, send less input at once, or use a faster node.'
@@ -570,9 +578,17 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Name a file that does not exist yet, in a folder that you can write.'
   },
+  'page.certificate_unusable': {
+    retry: 'never',
+    hint: 'Give --page-cert and --page-key a certificate and its key in PEM form that belong together.'
+  },
   'page.too_many_lines': {
     retry: 'never',
     hint: 'Cut the page into parts with fewer lines.'
+  },
+  'page.unavailable': {
+    retry: 'never',
+    hint: 'Start with `--no-page`, or install the package again: the files of the donate page are missing.'
   },
   'replay.not_recorded': {
     retry: 'never',

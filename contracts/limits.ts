@@ -81,6 +81,10 @@ export const LINK_CHARS_MAX = 2_900
 export const LINK_PEERS_MAX = 16
 /** One address in a donate link; by a relay, with a certificate's hash, it takes some 300. */
 export const LINK_PEER_CHARS_MAX = 512
+/** Files of the donate page: a bundle has a few dozen. */
+export const PAGE_FILES_MAX = 1_000
+/** Connections to the page's server: some hundred tabs that open at one moment, six each. */
+export const PAGE_CONNECTIONS_MAX = 1_024
 /** A blob this small rides beside the message that names it instead of costing a round trip. */
 export const INLINE_BLOB_BYTES_MAX = 16 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */

@@ -34,7 +34,7 @@ const meshOption = () =>
 const configOption = () =>
   new Option(
     '--config <file>',
-    'YAML with any of: mesh, listen, bootstrap, port, local_nodes, allow'
+    'YAML with any of: mesh, listen, bootstrap, port, local_nodes, allow, page, page_host, page_port, …'
   ).env('KORA_CONFIG')
 const allowOption = () =>
   new Option(
@@ -43,6 +43,17 @@ const allowOption = () =>
   )
     .argParser(collectAllowed)
     .default([], 'nobody')
+
+const pageOptions = (): readonly Option[] => [
+  new Option('--no-page', 'serve no donate page, and listen for no tabs'),
+  new Option('--page-host <host>', 'where the donate page listens; 0.0.0.0: the whole network'),
+  new Option('--page-port <port>', 'its port; 8744, or what earlier links name').argParser(
+    wholeNumber(0, 65_535)
+  ),
+  new Option('--page-url <url>', 'its address for others, where that is another: behind a proxy'),
+  new Option('--page-cert <file>', 'certificate in PEM form: serve the page over https'),
+  new Option('--page-key <file>', 'the key of that certificate')
+]
 
 function collectAllowed(text: string, before: readonly AllowedClient[]): readonly AllowedClient[] {
   const allowed = parseAllowed(text)
@@ -87,7 +98,7 @@ function addRun(kora: Command, context: CommandContext, settle: Settle): void {
 }
 
 function addUp(kora: Command, context: CommandContext, settle: Settle): void {
-  kora
+  const command = kora
     .command('up')
     .description('start a control node and keep it running; sessions that were cut off go on')
     .addOption(localNodesOption())
@@ -103,7 +114,17 @@ function addUp(kora: Command, context: CommandContext, settle: Settle): void {
     )
     .addOption(dataOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample: kora up --local-nodes 2 --port 8077')
+  for (const option of pageOptions()) command.addOption(option)
+  command
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  kora up --local-nodes 2 --port 8077',
+        '  kora up --page-host 0.0.0.0 --page-cert page.pem --page-key page.key   tabs of the network'
+      ].join('\n')
+    )
     .action(async (options) => {
       const { up } = await import('./commands/up.ts')
       settle(await up(options, context))

@@ -15,6 +15,7 @@ import {
   parseSessionId,
   type SessionHistory,
   type SessionId,
+  type SignedGenesis,
   type TaskGraph,
   type ValueMap
 } from '#contracts'
@@ -105,6 +106,10 @@ export class ControlNode implements ControlService {
 
   get mesh(): string {
     return this.#parts.ledger.genesis.id
+  }
+
+  get genesis(): SignedGenesis {
+    return this.#parts.ledger.genesis
   }
 
   get models(): ModelRegistry {

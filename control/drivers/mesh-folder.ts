@@ -43,6 +43,8 @@ const DEFAULT_MESH: MeshSettings = {
 
 const INCARNATION_BYTES = 32
 
+/** Of WebRTC-Direct: its hash is part of the address in donate links. */
+export const certificateFile = (folder: string): string => join(folder, 'webrtc.json')
 export const genesisFile = (folder: string): string => join(folder, 'genesis.cbor')
 const seedFile = (folder: string): string => join(folder, 'control.key')
 const incarnationFile = (folder: string): string => join(folder, 'incarnation')

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import {
   type Cid,
   type EntryContent,
+  isTabAddress,
   MeshError,
   type PeerId,
   parseLogId,
@@ -35,7 +36,13 @@ import { ControlLinks } from './control-links.ts'
 import { blobsFolder, ControlNode, type ControlParts } from './control-node.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
 import { startLocalNodes } from './local-nodes.ts'
-import { genesisFile, type MeshFolder, meshNamed, openOrCreateMeshFolder } from './mesh-folder.ts'
+import {
+  certificateFile,
+  genesisFile,
+  type MeshFolder,
+  meshNamed,
+  openOrCreateMeshFolder
+} from './mesh-folder.ts'
 import { RecordedControl } from './recorded-control.ts'
 import { RefusalLog } from './refusal-log.ts'
 import { SessionFeed } from './session-feed.ts'
@@ -121,7 +128,15 @@ async function assemble(
   opened.push(() => ledger.close())
   const blobs = await DiskBlobStore.open(blobsFolder(folder))
   await blobs.put(genesis.bytes, genesisCid(genesis.id))
-  const network = await createNetwork({ seed: mesh.seed, mesh: genesis.id, listen, bootstrap })
+  const network = await createNetwork({
+    seed: mesh.seed,
+    mesh: genesis.id,
+    listen,
+    bootstrap,
+    // tabs find each other through whoever they came to
+    relay: listen.some(isTabAddress),
+    certificateFile: certificateFile(folder)
+  })
   opened.push(() => network.stop())
   const exchange = new BlobExchange({ network, store: blobs })
   const sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })

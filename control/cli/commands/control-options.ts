@@ -15,20 +15,40 @@ export interface ControlFlags {
   readonly localNodes: number
   readonly port?: number
   readonly allow?: readonly AllowedClient[]
+  readonly page?: boolean
+  readonly pageHost?: string
+  readonly pagePort?: number
+  readonly pageUrl?: string
+  readonly pageCert?: string
+  readonly pageKey?: string
 }
 
 export interface ControlSettings {
   readonly data: string
   readonly mesh: string | null
   readonly listen: readonly string[]
+  /** Whether the operator said so, or it is the default. */
+  readonly listenIsGiven: boolean
   readonly bootstrap: readonly string[]
   readonly localNodes: number
   readonly port: number
   readonly allow: readonly AllowedClient[]
+  readonly page: PageSettings
+}
+
+/** The donate page of `kora up`. */
+export interface PageSettings {
+  readonly isOn: boolean
+  readonly host: string
+  /** Null: the one that the links of this folder name. */
+  readonly port: number | null
+  readonly url: string | null
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null
 }
 
 const CONFIG_BYTES_MAX = 64 * 1024
 const LISTEN_DEFAULT = '/ip4/127.0.0.1/tcp/0'
+const PAGE_HOST_DEFAULT = '127.0.0.1'
 
 const ConfigFile = z.strictObject({
   mesh: z.string().optional(),
@@ -46,24 +66,48 @@ const ConfigFile = z.strictObject({
       })
     )
     .max(CONTROL_CLIENTS_MAX)
-    .optional()
+    .optional(),
+  page: z.boolean().optional(),
+  page_host: z.string().optional(),
+  page_port: z.int().min(0).max(65_535).optional(),
+  page_url: z.string().optional(),
+  page_cert: z.string().optional(),
+  page_key: z.string().optional()
 })
+type ConfigFile = z.infer<typeof ConfigFile>
 
 export function controlSettings(flags: ControlFlags): ControlSettings {
-  const file = flags.config === undefined ? {} : readConfig(flags.config)
-  const listen = flags.listen.length > 0 ? flags.listen : (file.listen ?? [LISTEN_DEFAULT])
+  const file: ConfigFile = flags.config === undefined ? {} : readConfig(flags.config)
+  const given = flags.listen.length > 0 ? flags.listen : file.listen
   return {
     data: flags.data,
     mesh: flags.mesh ?? file.mesh ?? null,
-    listen,
+    listen: given ?? [LISTEN_DEFAULT],
+    listenIsGiven: given !== undefined,
     bootstrap: flags.bootstrap.length > 0 ? flags.bootstrap : (file.bootstrap ?? []),
     localNodes: flags.localNodes > 0 ? flags.localNodes : (file.local_nodes ?? 0),
     allow: [...(file.allow ?? []), ...(flags.allow ?? [])],
-    port: flags.port !== undefined && flags.port > 0 ? flags.port : (file.port ?? 0)
+    port: flags.port !== undefined && flags.port > 0 ? flags.port : (file.port ?? 0),
+    page: pageSettings(flags, file)
   }
 }
 
-function readConfig(path: string): z.infer<typeof ConfigFile> {
+function pageSettings(flags: ControlFlags, file: ConfigFile): PageSettings {
+  const certFile = flags.pageCert ?? file.page_cert
+  const keyFile = flags.pageKey ?? file.page_key
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new MeshError('cli.usage', { missing: certFile === undefined ? 'page cert' : 'page key' })
+  }
+  return {
+    isOn: flags.page !== false && file.page !== false,
+    host: flags.pageHost ?? file.page_host ?? PAGE_HOST_DEFAULT,
+    port: flags.pagePort ?? file.page_port ?? null,
+    url: flags.pageUrl ?? file.page_url ?? null,
+    tls: certFile === undefined || keyFile === undefined ? null : { certFile, keyFile }
+  }
+}
+
+function readConfig(path: string): ConfigFile {
   const text = new TextDecoder().decode(readBounded(path, CONFIG_BYTES_MAX))
   let plain: unknown
   try {

@@ -1,11 +1,14 @@
-/** `kora up`: a control node that goes on running, with HTTP on loopback. */
+/** `kora up`: a control node that goes on running, with HTTP on loopback and the donate page. */
 import { randomBytes } from 'node:crypto'
 import { type Exit, MeshError } from '#contracts'
-import type { CommandContext } from '#mesh-node/cli'
+import type { CommandContext, Io } from '#mesh-node/cli'
 import { findControl, removeControlFile, writeControlFile } from '../../drivers/control-file.ts'
+import type { ControlNode } from '../../drivers/control-node.ts'
+import type { DonatePage } from '../../drivers/donate-page.ts'
 import { startHttpServer } from '../../drivers/http-server.ts'
 import { openControl } from '../../drivers/open-control.ts'
 import { type ControlFlags, controlSettings } from './control-options.ts'
+import { drawLink, openUpPage, planPage } from './up-page.ts'
 
 export interface UpFlags extends ControlFlags {
   readonly json: boolean
@@ -13,48 +16,34 @@ export interface UpFlags extends ControlFlags {
 
 const TOKEN_BYTES = 32
 
-export async function up(flags: UpFlags, { io, signal }: CommandContext): Promise<Exit> {
+export async function up(flags: UpFlags, context: CommandContext): Promise<Exit> {
   const settings = controlSettings(flags)
   const running = await findControl(settings.data)
   if (running !== null)
     throw new MeshError('control.already_running', { folder: settings.data, pid: running.pid })
-  const control = await openControl(settings, io.err)
+  const plan = await planPage(settings, context.io)
+  const control = await openControl({ ...settings, listen: plan.listen }, context.io.err)
   try {
-    const token = randomBytes(TOKEN_BYTES).toString('hex')
     const { node } = control
-    const http = await startHttpServer({
-      port: settings.port,
-      token,
-      service: node
-    })
+    const token = randomBytes(TOKEN_BYTES).toString('hex')
+    const http = await startHttpServer({ port: settings.port, token, service: node })
     try {
-      const addresses = [...node.addresses()]
-      const { mesh, peerId } = node
-      writeControlFile(settings.data, {
-        pid: process.pid,
-        url: http.url,
-        token,
-        mesh,
-        peer_id: peerId,
-        addresses
-      })
-      const resumed = await node.resume()
-      // clients ask only when every session is known again
-      await control.serveClients(settings.allow)
-      if (flags.json)
-        io.out(JSON.stringify({ mesh, peer_id: peerId, addresses, url: http.url, resumed }))
-      else {
-        io.out(`mesh ${mesh}`)
-        for (const address of addresses) io.out(`  ${address}`)
-        io.out(`http ${http.url} (token in ${settings.data}/control.json)`)
-        io.out(
-          `join: krako-node start --mesh ${settings.data}/genesis.cbor --bootstrap ${addresses[0] ?? '<address>'}`
-        )
-        for (const session of resumed) io.out(`goes on: session ${session}`)
+      const page = await openUpPage(plan, node, context.io)
+      try {
+        const { mesh, peerId } = node
+        const addresses = [...node.addresses()]
+        const known = { url: http.url, token, mesh, peer_id: peerId, addresses }
+        writeControlFile(settings.data, { pid: process.pid, ...known })
+        const resumed = await node.resume()
+        // clients ask only when every session is known again
+        await control.serveClients(settings.allow)
+        sayReady({ folder: settings.data, url: http.url, node, page, resumed }, flags, context.io)
+        await Promise.race([untilAborted(context.signal), control.failed])
+        context.io.err('stopping; sessions that still run go on with the next kora up')
+        return 'ok'
+      } finally {
+        await page?.close()
       }
-      await Promise.race([untilAborted(signal), control.failed])
-      io.err('stopping; sessions that still run go on with the next kora up')
-      return 'ok'
     } finally {
       removeControlFile(settings.data)
       await http.close()
@@ -62,6 +51,33 @@ export async function up(flags: UpFlags, { io, signal }: CommandContext): Promis
   } finally {
     await control.close()
   }
+}
+
+interface Ready {
+  readonly folder: string
+  readonly url: string
+  readonly node: ControlNode
+  readonly page: DonatePage | null
+  readonly resumed: readonly string[]
+}
+
+/** One line for programs; for people also the link, drawn where a phone can read it. */
+function sayReady({ folder, url, node, page, resumed }: Ready, { json }: UpFlags, io: Io): void {
+  const addresses = [...node.addresses()]
+  const { mesh, peerId } = node
+  const links = { donate_url: page?.donateUrl ?? null, page_url: page?.url ?? null }
+  if (json) {
+    io.out(JSON.stringify({ ...links, mesh, peer_id: peerId, addresses, url, resumed }))
+    return
+  }
+  io.out(`mesh ${mesh}`)
+  for (const address of addresses) io.out(`  ${address}`)
+  io.out(`http ${url} (token in ${folder}/control.json)`)
+  io.out(
+    `join: krako-node start --mesh ${folder}/genesis.cbor --bootstrap ${addresses[0] ?? '<address>'}`
+  )
+  for (const session of resumed) io.out(`goes on: session ${session}`)
+  if (links.donate_url !== null) drawLink(links.donate_url, io)
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {
