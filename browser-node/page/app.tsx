@@ -1,7 +1,7 @@
 /** The donate page: one view of the tab's node drawn as sections, in the order in which people ask. */
 import { useRef, useState } from 'preact/hooks'
 import type { UnitId } from '#contracts'
-import type { DonateTab, TabView } from '../tab-contract.ts'
+import type { DonateTab, TabPhase, TabView } from '../tab-contract.ts'
 import { About } from './about.tsx'
 import { useCommands } from './commands.ts'
 import { Consent } from './consent.tsx'
@@ -18,12 +18,15 @@ import { Trust } from './trust.tsx'
 import { Units } from './units.tsx'
 import { useView } from './use-view.ts'
 
+/** Nothing ran here so far: the page says what would. */
+const UNSTARTED: ReadonlySet<TabPhase> = new Set(['consent', 'blocked', 'elsewhere'])
+
 export function App({ tab }: { readonly tab: DonateTab }) {
   const view = useView(tab)
   const { commands, fault } = useCommands(tab)
   const [asked, setAsked] = useState<{ readonly unit: UnitId } | null>(null)
   const main = useRef<HTMLElement>(null)
-  const before = view.phase === 'consent'
+  const before = UNSTARTED.has(view.phase) && view.lines.length === 0
   return (
     <>
       <Top view={view} skip={() => main.current?.focus()} />
@@ -31,10 +34,14 @@ export function App({ tab }: { readonly tab: DonateTab }) {
         <Hero view={view} commands={commands} fault={fault} />
         <div class="columns">
           <div class="column">
-            {before ? <Consent view={view} /> : <Now view={view} />}
-            {before ? <Models view={view} /> : null}
-            {before && view.lines.length === 0 ? null : (
+            {before ? (
               <>
+                <Consent view={view} />
+                <Models view={view} />
+              </>
+            ) : (
+              <>
+                <Now view={view} />
                 <Tally view={view} />
                 <Credit view={view} show={(unit) => setAsked({ unit })} />
                 <History view={view} />
@@ -44,7 +51,7 @@ export function App({ tab }: { readonly tab: DonateTab }) {
           </div>
           <div class="column">
             <Limits view={view} commands={commands} />
-            {before && view.trust === null ? null : <Trust view={view} />}
+            {before ? null : <Trust view={view} />}
             {before ? null : <Models view={view} />}
             <About view={view} />
           </div>

@@ -8,5 +8,5 @@ const root = document.getElementById('page')
 const view = VIEWS[new URL(location.href).searchParams.get('view') ?? 'consent']
 if (root === null || view === undefined) throw new Error('no such view')
 const scripted = new ScriptedTab(view)
-Object.assign(globalThis, { scripted })
+Object.assign(globalThis, { scripted, views: VIEWS })
 render(<App tab={scripted} />, root)
