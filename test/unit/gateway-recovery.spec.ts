@@ -5,6 +5,8 @@ import {
   attestationOf,
   edge,
   GatewayMesh,
+  type LeaseOffer,
+  type ModelNode,
   modelUnit,
   resultOf,
   SESSION,
@@ -230,5 +232,125 @@ describe('gateway: after a restart', () => {
     equal(mesh.outcomes.get(unit.id)?.verification, 'agreed')
     equal(mesh.items('units.reserved').length, 0)
     mesh.audit()
+  })
+
+  it('counts the failures of before against the attempts that a unit may make', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, { manner: 'fail' })
+    const unit = unitOf('a', { retries: { max_attempts: 2, backoff_ms: 30_000 } })
+    before.submit(unit)
+    before.run(1_000)
+    equal(before.items('units.voided')[0]?.reason, 'failed')
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.addNode(1, { manner: 'fail' })
+    mesh.submit(unit)
+    ok(mesh.drain(60_000))
+    equal(mesh.outcomes.get(unit.id)?.status, 'failed')
+    equal(mesh.items('units.reserved').length, 1, 'the second attempt was the last')
+    deepEqual(
+      mesh.outcomes.get(unit.id)?.executions.map(({ attempt, verdict }) => [attempt, verdict]),
+      [
+        [1, 'failed'],
+        [2, 'failed']
+      ]
+    )
+    mesh.audit()
+  })
+
+  it('counts what a node gave back before as no failure of the unit', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, { manner: 'release' })
+    const unit = unitOf('a', { retries: { max_attempts: 1, backoff_ms: 0 } })
+    before.submit(unit)
+    before.run(20)
+    ok(before.items('units.voided').some(({ reason }) => reason === 'released'))
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.addNode(1)
+    mesh.submit(unit)
+    ok(mesh.drain(60_000))
+    const outcome = mesh.outcomes.get(unit.id)
+    equal(outcome?.status, 'success')
+    equal(outcome?.executions[0]?.verdict, 'released')
+    mesh.audit()
+  })
+
+  describe('with a quorum that lacked a replica when it stopped', () => {
+    const unit = unitOf('q', { verification: { mode: 'quorum', replicas: 2 } })
+
+    /** One of two leases stands; its node is not back. */
+    function halfRestored(): { mesh: GatewayMesh; node: ModelNode; offer: LeaseOffer } {
+      const before = new GatewayMesh()
+      before.open()
+      const node = before.addNode(0, { manner: 'withhold', descriptor: { owner: 'ann' } })
+      before.addNode(1, { manner: 'silent', descriptor: { owner: 'bob' } })
+      before.submit(unit)
+      before.run(5)
+      const [offer] = node.granted
+      const history = historyOf(before)
+      const past = history.units.get(unit.id)
+      ok(offer !== undefined && past !== undefined)
+      const outstanding = past.outstanding.filter(({ lease }) => lease === offer.lease_id)
+      const mesh = restarted(before)
+      mesh.open({}, { ...history, units: new Map([[unit.id, { ...past, outstanding }]]) })
+      mesh.submit(unit)
+      return { mesh, node, offer }
+    }
+
+    it('grants it to another owner, and never to the node that holds the first', () => {
+      const { mesh, node, offer } = halfRestored()
+      const holding = [offer.lease_id]
+      const back = mesh.addNode(0, { manner: 'silent', holding, descriptor: { owner: 'ann' } })
+      mesh.run(100)
+      equal(mesh.items('units.reserved').length, 0)
+      mesh.feed(resultOf(back.id, attestationOf(node, offer, unit, 'honest'), mesh.nowMs))
+      const other = mesh.addNode(2)
+      ok(mesh.drain(60_000))
+      equal(mesh.outcomes.get(unit.id)?.verification, 'agreed')
+      deepEqual(
+        mesh.items('units.reserved').map((item) => item.node),
+        [other.id]
+      )
+    })
+
+    it('grants it to nobody while it cannot tell whose the first is, and says so', () => {
+      const { mesh, offer } = halfRestored()
+      mesh.addNode(2, { descriptor: { owner: 'ann' } })
+      mesh.run(1_000)
+      equal(mesh.items('units.reserved').length, 0)
+      const said = mesh.machine.explain(SESSION, unit.id)?.refusals.map(({ rule }) => rule)
+      deepEqual(said, ['distinct_owners'])
+      mesh.addNode(0, { manner: 'silent', holding: [offer.lease_id], descriptor: { owner: 'ann' } })
+      mesh.run(1_000)
+      equal(mesh.items('units.reserved').length, 0, 'the second node is of the same owner')
+      const other = mesh.addNode(3, { manner: 'silent' })
+      mesh.run(1_000)
+      deepEqual(
+        mesh.items('units.reserved').map((item) => item.node),
+        [other.id]
+      )
+    })
+  })
+
+  it('goes no further than the edges that the graph still has', () => {
+    const unit = modelUnit('small')
+    const gone = modelUnit('large')
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, {
+      manner: (_offer, { unit: { task_id } }) => (task_id === 'small' ? 'malformed' : 'silent')
+    })
+    before.submit({ unit, edges: [edge(gone, 'schema_mismatch')] })
+    before.run(100)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.addNode(1)
+    mesh.submit(unit)
+    ok(mesh.drain(60_000))
+    equal(mesh.outcomes.get(unit.id)?.finalUnitId, unit.id)
+    deepEqual(mesh.outcomes.get(unit.id)?.escalations, [])
   })
 })

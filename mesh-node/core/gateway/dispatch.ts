@@ -7,7 +7,7 @@ import { assert, PRIORITIES } from '#contracts'
 import { affordable } from './budget.ts'
 import { claimFor } from './eligibility.ts'
 import { DISPATCH_QUANTUM } from './gateway-policy.ts'
-import { isLive, type NodeRecord, type UnitRecord } from './gateway-state.ts'
+import { isLive, type NodeRecord, ownersOf, type UnitRecord } from './gateway-state.ts'
 import { backendClass, grantLease } from './lease-life.ts'
 import { giveUpUnit } from './retry.ts'
 import { maybeReveal } from './verification.ts'
@@ -129,7 +129,8 @@ function rulesFor(world: World, unit: UnitRecord): { takes(node: NodeRecord): bo
   const { mode, agreement } = unit.packed.unit.verification
   if (mode !== 'quorum' && mode !== 'recompute') return { takes: () => true }
   const live = unit.leases.filter(isLive)
-  const owners = new Set(live.map(({ owner }) => owner))
+  const owners = ownersOf(live)
+  if (owners === null) return { takes: () => false }
   const first = live[0]
   let sameClass = first === undefined ? null : backendClass(first)
   let needsTrusted = mode === 'recompute' && !live.some(({ node }) => world.trusted.has(node.id))

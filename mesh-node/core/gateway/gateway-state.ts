@@ -245,6 +245,18 @@ export const isOutstanding = ({ phase }: LeaseRecord): boolean =>
 /** Counts for a quorum: outstanding, or its result is here and not refused. */
 export const isLive = ({ phase }: LeaseRecord): boolean => phase !== 'ended'
 
+/**
+ * Who holds these leases; null: one of them is of before a restart, and its node has not said since
+ * whose it is. Then nobody can be told to be another owner.
+ */
+export function ownersOf(leases: readonly LeaseRecord[]): Set<string> | null {
+  const owners = leases.map(({ restored, owner, node }) =>
+    restored ? node.descriptor?.owner : owner
+  )
+  const known = owners.filter((owner) => owner !== undefined)
+  return known.length === owners.length ? new Set(known) : null
+}
+
 export const backendClassOf = (backend: Backend): string =>
   `${backend.runtime}|${backend.version}|${backend.provider}|${backend.device_class}`
 

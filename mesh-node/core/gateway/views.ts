@@ -14,7 +14,7 @@ import {
 import type { AdmissionMode } from './admission.ts'
 import { affordable } from './budget.ts'
 import { healthNow, refusalOf } from './eligibility.ts'
-import { isLive, leasesMax, type NodeRecord, type UnitRecord } from './gateway-state.ts'
+import { isLive, leasesMax, type NodeRecord, ownersOf, type UnitRecord } from './gateway-state.ts'
 import type { World } from './world.ts'
 
 /** One rule that keeps a node, or with `node` null the unit itself, from going on. */
@@ -147,16 +147,20 @@ function ownReasons(world: World, unit: UnitRecord): Explanation[] {
 
 function byNode(world: World, unit: UnitRecord): Explanation[] {
   const live = unit.leases.filter(isLive)
-  const owners = new Set(live.map(({ owner }) => owner))
   const { mode, replicas } = unit.packed.unit.verification
   const needsOwners = mode === 'quorum' || mode === 'recompute'
+  const owners = ownersOf(live)
+  if (needsOwners && owners === null) {
+    const detail = 'a node that holds it since before the restart has not said whose it is'
+    return [{ node: null, rule: 'distinct_owners', detail }]
+  }
   const able = new Set<string>()
   const reasons = [...world.nodes.values()].flatMap((node): Explanation[] => {
     if (live.some((lease) => lease.node === node)) return []
     const refusal = refusalOf(unit.packed.unit, node, world)
     if (refusal !== null) return [{ node: node.id, ...refusal }]
     const owner = node.descriptor?.owner ?? node.id
-    if (needsOwners && owners.has(owner)) {
+    if (needsOwners && owners?.has(owner) === true) {
       return [{ node: node.id, rule: 'distinct_owner', detail: owner }]
     }
     able.add(owner)
