@@ -93,8 +93,8 @@ function describe(error: { instancePath: string; message?: string } | undefined)
 
 function checkWith(validate: ValidateFunction, isCostly: boolean): SchemaCheck {
   return (value) => {
-    const isLarge = (JSON.stringify(value)?.length ?? 0) > LARGE_JSON_CHARS
-    const fits = isCostly || isLarge ? limited(() => validate(value)) : unlimited(validate, value)
+    const fits =
+      isCostly || isLarge(value) ? limited(() => validate(value)) : unlimited(validate, value)
     if (fits === true) return []
     if (fits === null)
       return [{ path: '', rule: 'too_costly', message: 'the schema takes too long or too deep' }]
@@ -103,6 +103,16 @@ function checkWith(validate: ValidateFunction, isCostly: boolean): SchemaCheck {
       rule: keyword,
       message: message ?? 'does not fit'
     }))
+  }
+}
+
+/** What is too deep to be written is as costly as what is long. */
+function isLarge(value: unknown): boolean {
+  try {
+    return (JSON.stringify(value)?.length ?? 0) > LARGE_JSON_CHARS
+  } catch (error) {
+    if (error instanceof RangeError) return true
+    throw error
   }
 }
 

@@ -1,6 +1,13 @@
 /** The judge: what it refuses, what a hostile schema may cost, and that nothing is fetched. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { encodeValue, float32Tensor, type JsonSchema, packUnit, type Value } from '#contracts'
+import {
+  encodeValue,
+  float32Tensor,
+  type JsonSchema,
+  packUnit,
+  SCHEMAS_COMPILED_MAX,
+  type Value
+} from '#contracts'
 import { SessionJudge } from '#control'
 import { strictSchema } from '../../control/conductor/strict-schema.ts'
 import { compile, schemaFaults } from '../../control/verify/schema.ts'
@@ -134,5 +141,39 @@ describe('the judge', () => {
     equal(schemaFaults({ $async: true }).length, 1)
     equal(schemaFaults({ type: 'soup' }).length, 1)
     equal(schemaFaults({ pattern: '(' }).length, 1)
+  })
+
+  it('takes everything by the schema true, and nothing by the schema false', () => {
+    equal(judged(true, { any: 1 }).ok, true)
+    const refused = judged(false, { any: 1 })
+    equal(refused.ok, false)
+    equal(refused.issues[0]?.rule, 'false schema')
+  })
+
+  it('judges the same after more schemas than it keeps', () => {
+    const first = compile(TEXT)
+    for (let number = 0; number <= SCHEMAS_COMPILED_MAX; number++) {
+      compile({ type: 'object', required: [`member-${number}`] })
+    }
+    const again = compile({ ...TEXT })
+    ok(typeof first === 'function' && typeof again === 'function')
+    deepEqual(again({ text: 1 }), first({ text: 1 }))
+    deepEqual(again({ text: 'a' }), [])
+  })
+
+  it('stops at a value that is nested deeper than a recursive schema can follow', () => {
+    const tree: JsonSchema = {
+      $defs: { tree: { type: 'array', items: { $ref: '#/$defs/tree' } } },
+      $ref: '#/$defs/tree'
+    }
+    let deep: unknown = []
+    for (let depth = 0; depth < 50_000; depth++) deep = [deep]
+    const check = compile(tree)
+    ok(typeof check === 'function')
+    deepEqual(
+      check(deep).map(({ rule }) => rule),
+      ['too_costly']
+    )
+    deepEqual(check([[[]], []]), [])
   })
 })
