@@ -259,3 +259,51 @@ describe('the conductor', () => {
     ok(open <= 50, `${open}`)
   })
 })
+
+describe('a reference that leads nowhere', () => {
+  const stopOf = (graph: Parameters<typeof conduct>[0], inputs: Record<string, Value> = {}) => {
+    const { conclusion } = conduct(graph, { inputs })
+    return { reason: conclusion.stopReason, failure: conclusion.failure, all: conclusion.outputs }
+  }
+
+  it('fails the session where an output asks for it, and gives the outputs that are there', () => {
+    const graph = graphOf([echo('a', { x: 1 })], {
+      outputs: { there: { $task: 'a' }, lost: { $task: 'a', select: '/nowhere' } }
+    })
+    const { reason, failure, all } = stopOf(graph)
+    equal(reason, 'validation_failed')
+    ok(failure?.detail.startsWith('output lost: '), failure?.detail)
+    deepEqual(all, { there: { x: 1 } })
+  })
+
+  it('fails the task that a handler was to run, by name', () => {
+    for (const select of ['/list/first', '/list/9', '/list/01']) {
+      const graph = graphOf(
+        [echo('a', { list: [1, 2] }), echo('b', { x: { $task: 'a', select } })],
+        { outputs: { b: { $task: 'b' } } }
+      )
+      const { reason, failure } = stopOf(graph)
+      equal(reason, 'validation_failed', select)
+      equal(failure?.task, 'b', select)
+    }
+  })
+
+  it('fails the task whose model was to see it, before a unit is made', () => {
+    const graph = graphOf(
+      [echo('a', { x: 1 }), ask('m', { input: { x: { $task: 'a', select: '/y' } } })],
+      { outputs: { m: { $task: 'm' } } }
+    )
+    const { conclusion, submitted } = conduct(graph)
+    equal(conclusion.failure?.task, 'm')
+    equal(submitted.length, 0)
+  })
+
+  it('fails a fan-out over what is no list', () => {
+    const graph = graphOf([{ ...ask('each'), ...overList }], {
+      inputs: LIST,
+      outputs: { all: { $task: 'each' } }
+    })
+    const { failure } = stopOf(graph, { list: { no: 'list' } })
+    equal(failure?.code, 'graph.fanout_not_list')
+  })
+})

@@ -7,11 +7,13 @@ import {
   encodeCanonical,
   encodeSyncFrame,
   hexToBytes,
+  LEDGER_LOGS_MAX,
   type MeshError,
   openSyncFrame,
   type PeerId,
   type Signer,
-  SYNC_FAULTS_MAX
+  SYNC_FAULTS_MAX,
+  SYNC_PEERS_MAX
 } from '#contracts'
 import { type Ledger, type LedgerSync, SyncMachine, type SyncPorts } from '#ledger'
 import {
@@ -258,5 +260,98 @@ describe('a peer that lies', () => {
     ).flat()
     equal(effects.filter(({ type }) => type === 'serve').length, 16)
     equal(effects.filter(({ type }) => type === 'close').length, 1)
+  })
+
+  const logNumber = (number: number): Uint8Array => {
+    const bytes = new Uint8Array(32)
+    new DataView(bytes.buffer).setUint32(0, number)
+    return bytes
+  }
+  const logBytes = hexToBytes(CONTROL_LOG)
+  const heads = (claims: readonly (readonly [Uint8Array, number])[], more = false) => ({
+    v: 1 as const,
+    t: 'heads' as const,
+    more,
+    heads: claims.map(([log, seq]): [Uint8Array, number, Uint8Array] => [
+      log,
+      seq,
+      new Uint8Array(32)
+    ])
+  })
+
+  it('takes no more peers than its bound, and says why it closes a link', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    for (let link = 1; link <= SYNC_PEERS_MAX; link++) {
+      machine.step({ type: 'opened', link, nowMs: 0 })
+    }
+    const effects = machine.step({ type: 'opened', link: SYNC_PEERS_MAX + 1, nowMs: 0 })
+    deepEqual(
+      effects.filter(({ type }) => type === 'close' || type === 'send'),
+      [{ type: 'close', link: SYNC_PEERS_MAX + 1, reason: 'too_many_peers' }]
+    )
+    machine.step({ type: 'closed', link: 1, nowMs: 0 })
+    const later = machine.step({ type: 'opened', link: SYNC_PEERS_MAX + 2, nowMs: 0 })
+    deepEqual(
+      later.filter(({ type }) => type === 'close'),
+      []
+    )
+  })
+
+  it('closes the link of a peer that claims more logs than a mesh may have', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    const claims = Array.from(
+      { length: LEDGER_LOGS_MAX + 1 },
+      (_, number) => [logNumber(number), 0] as const
+    )
+    const effects = machine.step({ type: 'frame', link: 1, frame: heads(claims), nowMs: 0 })
+    deepEqual(
+      effects.filter(({ type }) => type === 'close'),
+      [{ type: 'close', link: 1, reason: 'faults' }]
+    )
+  })
+
+  it('asks nobody for a log that was found in conflict, by heads or by news', () => {
+    const machine = new SyncMachine({ held: [], shunned: [CONTROL_LOG], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    const told = [
+      ...machine.step({ type: 'frame', link: 1, frame: heads([[logBytes, 9]]), nowMs: 0 }),
+      ...machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 9, nowMs: 0 })
+    ]
+    deepEqual(
+      told.filter(({ type }) => type === 'send'),
+      []
+    )
+  })
+
+  it('closes the link of a peer that answers what nobody asked', () => {
+    for (const t of ['bundle', 'none'] as const) {
+      const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+      machine.step({ type: 'opened', link: 1, nowMs: 0 })
+      const place = { v: 1 as const, log: logBytes, from: 0 }
+      const frame =
+        t === 'none' ? { ...place, t } : { ...place, t, head: new Uint8Array(1), entries: [] }
+      const effects = machine.step({ type: 'frame', link: 1, frame, nowMs: 0 })
+      deepEqual(
+        effects.filter(({ type }) => type === 'close'),
+        [{ type: 'close', link: 1, reason: 'unasked' }],
+        t
+      )
+    }
+  })
+
+  it('hears nothing of a link that is closed', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    machine.step({ type: 'closed', link: 1, nowMs: 0 })
+    const effects = [
+      ...machine.step({ type: 'frame', link: 1, frame: heads([[logBytes, 3]]), nowMs: 0 }),
+      ...machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 3, nowMs: 0 }),
+      ...machine.step({ type: 'served', link: 1, nowMs: 0 })
+    ]
+    deepEqual(
+      effects.filter(({ type }) => type !== 'timer'),
+      []
+    )
   })
 })

@@ -1,7 +1,7 @@
 /** Plans: what needs no model and why, how many units, the worst case, and what is refused before it runs. */
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import type { Cid, TaskGraphInput, Value } from '#contracts'
+import { type Cid, GRAPH_UNITS_MAX, type TaskGraphInput, type Value } from '#contracts'
 import { checkBudget, planGraph, readGraph } from '#control'
 import { builtinModels } from '../../control/models/builtin.ts'
 import { modelTable } from '../../control/registry/model-table.ts'
@@ -135,4 +135,20 @@ describe('a plan', () => {
       equal(plan.tasks.length, readGraph(text).tasks.length)
     })
   }
+
+  it('refuses a fan-out that is known to make more units than a graph may have', () => {
+    const graph = graphOf([ask('each', overList)], {
+      inputs: LIST,
+      budgets: budgets({ max_model_calls: GRAPH_UNITS_MAX + 1 })
+    })
+    const list: Value = Array.from({ length: GRAPH_UNITS_MAX + 1 }, () => 0)
+    const plan = planGraph(graph, { models: MODELS, inputs: { list } })
+    throws(() => checkBudget(plan), { code: 'graph.too_many_units' })
+  })
+
+  it('cannot count a fan-out over an input that is not there yet, and says after what it can', () => {
+    const inputs = { list: { kind: 'json' } } as const
+    const [task] = planGraph(graphOf([ask('each', overList)], { inputs }), { models: MODELS }).tasks
+    equal(task?.units, 'after input list')
+  })
 })

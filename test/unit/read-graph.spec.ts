@@ -132,4 +132,24 @@ describe('reading a graph', () => {
     throws(() => parseGraph(new Map()), { code: 'graph.invalid' })
     throws(() => parseGraph(null), { code: 'graph.invalid' })
   })
+
+  it('refuses collections as keys in YAML', () => {
+    deepEqual(
+      faultsOf(`${HEAD}${TASK}? [a, b]\n: 1\n`).map((fault) => fault.split(' ').at(-1)),
+      ['key_not_text']
+    )
+  })
+
+  it('finds the place of a fault behind an alias', () => {
+    const text = `${HEAD}tasks:\n  - &first {id: a, type: soup, handler: x}\n  - *first\n`
+    const faults = faultsOf(text)
+    ok(
+      faults.some((fault) => fault === '6:20 /tasks/0/type invalid_value'),
+      faults.join('\n')
+    )
+    ok(
+      faults.some((fault) => fault === '6:20 /tasks/1/type invalid_value'),
+      faults.join('\n')
+    )
+  })
 })
