@@ -16,6 +16,8 @@ import {
 } from '#contracts'
 
 export const keyFile = (dataDir: string): string => join(dataDir, 'node.key')
+/** Of WebRTC-Direct: its hash is part of the node's address. */
+export const certificateFile = (dataDir: string): string => join(dataDir, 'webrtc.json')
 export const blobDir = (dataDir: string): string => join(dataDir, 'blobs')
 export const ledgerDir = (dataDir: string): string => join(dataDir, 'ledger')
 const genesisFile = (dataDir: string): string => join(dataDir, 'genesis.cbor')

@@ -37,6 +37,7 @@ import type { MeshNetwork } from './net/ports.ts'
 import { serveStatus } from './net/status-link.ts'
 import {
   blobDir,
+  certificateFile,
   findGenesis,
   genesisCid,
   keepGenesis,
@@ -53,6 +54,8 @@ export interface NodeOptions {
   readonly bootstrap: readonly string[]
   readonly listen: readonly string[]
   readonly announce: readonly string[]
+  /** Whether it lends addresses to peers that nobody can dial; false where absent. */
+  readonly relay?: boolean
   /** Who answers for the node; null: the node for itself. */
   readonly owner: string | null
   readonly kinds: readonly UnitKind[]
@@ -289,11 +292,20 @@ function meshOf({ mesh }: NodeOptions, known: SignedGenesis | null): MeshId {
 }
 
 function openNetwork(
-  { listen, announce, bootstrap }: NodeOptions,
+  { dataDir, listen, announce, bootstrap, relay = false }: NodeOptions,
   { seed, mesh, ports }: { seed: Uint8Array; mesh: MeshId; ports: NodePorts }
 ): Promise<MeshNetwork> {
   const logging = ports.logger === undefined ? {} : { logger: ports.logger }
-  return createNetwork({ seed, mesh, listen, announce, bootstrap, ...logging })
+  return createNetwork({
+    seed,
+    mesh,
+    listen,
+    announce,
+    bootstrap,
+    relay,
+    certificateFile: certificateFile(dataDir),
+    ...logging
+  })
 }
 
 async function openLedger(

@@ -71,6 +71,7 @@ export function nodeOptionsOf(settings: NodeSettings): NodeOptions {
     bootstrap: settings.bootstrap,
     listen: settings.listen,
     announce: settings.announce,
+    relay: settings.relay,
     owner: settings.owner,
     kinds: settings.kinds ?? kinds,
     podTiers: pod,

@@ -20,6 +20,7 @@ export const NodeSettings = z.strictObject({
   data: text(4_096),
   listen: addresses,
   announce: addresses,
+  relay: z.boolean(),
   owner: text(NAME_CHARS_MAX).nullable(),
   kinds: z.array(z.enum(UNIT_KINDS)).min(1).max(UNIT_KINDS.length).nullable(),
   pod: z.array(z.enum(TIERS)).max(TIERS.length),
@@ -42,7 +43,7 @@ export type SettingKey = keyof NodeSettings
 const POD_TIERS_DEFAULT = ['medium', 'large']
 
 /** How a setting is written on the command line and in the environment. */
-type Syntax = 'text' | 'list' | 'number' | 'tiers' | 'drill'
+type Syntax = 'text' | 'list' | 'number' | 'switch' | 'tiers' | 'drill'
 
 export interface Setting {
   readonly flag: string
@@ -71,6 +72,11 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     flag: '--announce <address...>',
     syntax: 'list',
     summary: 'addresses that others reach this node by, where they differ'
+  },
+  relay: {
+    flag: '--relay',
+    syntax: 'switch',
+    summary: 'bring peers together that nobody can dial, as tabs: lends addresses and small traffic'
   },
   owner: {
     flag: '--owner <name>',
@@ -134,6 +140,7 @@ export const defaults = (): Omit<NodeSettings, 'mesh'> => ({
   data: defaultData(),
   listen: ['/ip4/0.0.0.0/tcp/0'],
   announce: [],
+  relay: false,
   owner: null,
   kinds: null,
   pod: [],
@@ -163,6 +170,8 @@ export function readWritten(key: SettingKey, written: unknown): unknown {
       return Array.isArray(written) ? written.flatMap(splitList) : splitList(written)
     case 'number':
       return typeof written === 'string' && /^\d+$/.test(written) ? Number(written) : written
+    case 'switch':
+      return written === '1' || written === 'true' ? true : written === '0' ? false : written
     case 'tiers':
       return written === true || written === '' ? POD_TIERS_DEFAULT : splitList(written)
     case 'drill':

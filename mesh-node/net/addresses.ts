@@ -22,6 +22,16 @@ export function readAddress(address: string): Multiaddr {
   throw new MeshError('net.address_malformed', { ...facts, missing: TRANSPORTS.join(' or ') })
 }
 
+/** Addresses that end in one peer's id belong together; the others stand alone. */
+export function groupByPeer(addresses: readonly string[]): readonly (readonly string[])[] {
+  const groups = new Map<string, string[]>()
+  for (const address of new Set(addresses)) {
+    const key = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? address
+    groups.set(key, [...(groups.get(key) ?? []), address])
+  }
+  return [...groups.values()]
+}
+
 /** Loopback, private networks and names that only a local network knows. */
 export const isLocalAddress = (address: Multiaddr): boolean => {
   const host = address.getComponents()[0]

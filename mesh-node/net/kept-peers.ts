@@ -4,6 +4,7 @@
  * one peer are one peer. Knows addresses and peers, no protocol.
  */
 import type { PeerId } from '#contracts'
+import { groupByPeer } from './addresses.ts'
 
 /** A restarted gateway is back within a second; pauses grow so that a dead one costs little. */
 const RETRY_MS_MIN = 200
@@ -38,7 +39,7 @@ export class KeptPeers {
 
   /** Resolves when every peer was tried once, whether it answered or not. */
   async start(addresses: readonly string[]): Promise<void> {
-    this.#kept = byPeer(addresses).map((group) => ({
+    this.#kept = groupByPeer(addresses).map((group) => ({
       addresses: group,
       peer: null,
       pauseMs: RETRY_MS_MIN,
@@ -106,14 +107,4 @@ export class KeptPeers {
       'bootstrap peer does not answer yet'
     )
   }
-}
-
-/** Addresses that end in one peer's id belong together; the others stand alone. */
-function byPeer(addresses: readonly string[]): readonly (readonly string[])[] {
-  const groups = new Map<string, string[]>()
-  for (const address of new Set(addresses)) {
-    const key = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? address
-    groups.set(key, [...(groups.get(key) ?? []), address])
-  }
-  return [...groups.values()]
 }

@@ -11,7 +11,7 @@ import {
   RELAY_RESERVATIONS_MAX,
   RELAY_STREAMS_PER_PEER_MAX
 } from '#contracts'
-import { readAddress } from './addresses.ts'
+import { groupByPeer, readAddress } from './addresses.ts'
 import { type NetworkOptions, type NetworkParts, openNetwork } from './network.ts'
 import type { MeshNetwork } from './ports.ts'
 
@@ -37,13 +37,9 @@ export async function createNetwork(options: NodeNetworkOptions): Promise<MeshNe
 
 async function transportsFor(options: NodeNetworkOptions): Promise<Transports> {
   const { listen, announce = [], bootstrap = [] } = options
-  const spoken = new Set(
-    [...listen, ...announce, ...bootstrap].flatMap((address) =>
-      readAddress(address)
-        .getComponents()
-        .map(({ name }) => name)
-    )
-  )
+  // a peer that answers on TCP is dialled by nothing else
+  const dialled = groupByPeer(bootstrap).filter((group) => !group.some(isTcpAlone))
+  const spoken = new Set([...listen, ...announce, ...dialled.flat()].flatMap(protocolsOf))
   const transports: Transports = [tcp()]
   if (spoken.has('ws') || spoken.has('wss')) {
     const { webSockets } = await import('@libp2p/websockets')
@@ -56,6 +52,16 @@ async function transportsFor(options: NodeNetworkOptions): Promise<Transports> {
   }
   return transports
 }
+
+const protocolsOf = (address: string): readonly string[] =>
+  readAddress(address)
+    .getComponents()
+    .map(({ name }) => name)
+
+/** What an address has beside TCP that plain TCP cannot dial. */
+const MORE_THAN_TCP: ReadonlySet<string> = new Set(['ws', 'wss', 'tls', 'p2p-circuit', 'udp'])
+const isTcpAlone = (address: string): boolean =>
+  !protocolsOf(address).some((name) => MORE_THAN_TCP.has(name))
 
 async function webRtcDirect({ listen, certificateFile }: NodeNetworkOptions) {
   const { webRTCDirect } = await import('@libp2p/webrtc')

@@ -97,9 +97,9 @@ export class Commands {
     return JSON.parse(out)
   }
 
-  /** `kora up` of a folder, ready. */
+  /** `kora up` of a folder, ready; without the donate page, which few tests are about. */
   async up(data: string, ...more: readonly string[]): Promise<UpRun> {
-    const run = this.kora(['up', '--json', '--data', data, ...more])
+    const run = this.kora(['up', '--no-page', '--json', '--data', data, ...more])
     return { run, ...UpLine.parse(JSON.parse(await run.firstLine())) }
   }
 
