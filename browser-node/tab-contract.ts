@@ -250,3 +250,41 @@ export interface DonateTab {
   /** Leaves the mesh and closes what it holds. */
   close(): Promise<void>
 }
+
+/** What a receipt file is held to, in this order; a failed rule ends the check. */
+export const RECEIPT_RULES = [
+  /** The file is a receipt, in a version that is known, in canonical bytes. */
+  'file',
+  /** The genesis in it is signed by its operator and makes the mesh id that the receipt names. */
+  'mesh',
+  /** The node's signature over the batch of results is right. */
+  'signature',
+  /** This very result is in the signed batch. */
+  'path',
+  /** What was attested has the shape that the rules of the mesh ask for. */
+  'attestation',
+  /** The node that is named is the one that signed. */
+  'signer',
+  /** A gateway's signed record says that the result was accepted. */
+  'acceptance'
+] as const
+export type ReceiptRule = (typeof RECEIPT_RULES)[number]
+
+/** What `verifyReceipt(bytes)` of `tab/receipt.ts` finds; it asks nobody and throws at no file. */
+export interface ReceiptReport {
+  /** The rule that failed and the error code behind it; null for a genuine receipt. */
+  readonly failed: { readonly rule: ReceiptRule; readonly code: string } | null
+  /** What the receipt says; null where it could not be read that far. Believe it only if none failed. */
+  readonly facts: {
+    readonly meshId: string
+    readonly meshName: string
+    readonly node: PeerId
+    readonly unit: UnitId
+    readonly lease: LeaseId
+    readonly model: Cid | null
+    readonly output: Cid
+    readonly runtime: string
+    readonly startedMs: number
+    readonly finishedMs: number
+  } | null
+}
