@@ -7,6 +7,7 @@ import { cpSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:f
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import type { BuildOptions, Metafile } from 'esbuild'
+import { RUNTIME_CONDITION, RUNTIME_FILES } from '../exec/assets.ts'
 import { pointAtAssets, workerSources } from './point-at-assets.ts'
 import { filesBelow, ROOT } from './source-files.ts'
 
@@ -30,7 +31,7 @@ const OPTIONS = {
   format: 'esm',
   platform: 'browser',
   target: 'es2022',
-  conditions: ['browser'],
+  conditions: ['browser', RUNTIME_CONDITION],
   jsx: 'automatic',
   jsxImportSource: 'preact',
   minify: true,
@@ -112,7 +113,7 @@ function filled(template: string, outputs: Readonly<Record<string, string>>): st
 /** ONNX Runtime fetches its own code by name, so the folder carries the hash. */
 function copyRuntime(dir: string): string {
   const home = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'))
-  const files = filesBelow(home).filter((path) => RUNTIME_FILES.has(basename(path)))
+  const files = filesBelow(home).filter((path) => RUNTIME_FILES.includes(basename(path)))
   const hash = createHash('sha256')
   for (const path of files) hash.update(readFileSync(path))
   const name = `runtime-${hash.digest('hex').slice(0, 8).toUpperCase()}`
@@ -120,14 +121,6 @@ function copyRuntime(dir: string): string {
   for (const path of files) linkOrCopy(path, join(dir, name, basename(path)))
   return name
 }
-
-/** What the tab can load: plain WASM, and WASM that waits for WebGPU. */
-const RUNTIME_FILES: ReadonlySet<string> = new Set([
-  'ort-wasm-simd-threaded.mjs',
-  'ort-wasm-simd-threaded.wasm',
-  'ort-wasm-simd-threaded.asyncify.mjs',
-  'ort-wasm-simd-threaded.asyncify.wasm'
-])
 
 function linkOrCopy(from: string, to: string): void {
   try {

@@ -1,0 +1,64 @@
+/**
+ * ONNX Runtime Web behind the runners' port, as ort-node.ts is for Node. Lives in executor workers
+ * alone: a WASM run blocks its thread. Which build of the runtime it is, the worker's entry decides.
+ */
+import { MeshError } from '#contracts'
+import { type OrtSession, type Runtime, runtimeOf } from '#mesh-node/runners'
+import type { TabProvider } from './protocol.ts'
+
+/** The shape of onnxruntime-web's modules, as far as we use it. */
+export interface OrtWeb {
+  readonly env: {
+    readonly versions: { readonly common: string; readonly web?: string }
+    readonly wasm: { numThreads?: number; wasmPaths?: unknown; proxy?: boolean }
+    readonly webgpu: object
+  }
+  readonly InferenceSession: {
+    create(bytes: Uint8Array, options: object): Promise<OrtSession>
+  }
+  readonly Tensor: new (...parts: never[]) => object
+}
+
+interface OrtWebOptions {
+  readonly assets: string
+  readonly threads: number
+  readonly provider: TabProvider
+}
+
+/** The same in Node: graph optimisation changes the last bits. */
+export const OPTIMISATION_LEVEL = 'all'
+
+/** A WASM memory that may not grow fails in words of its own; the runtime passes them on. */
+const OUT_OF_MEMORY = /bad_alloc|out of memory|cannot enlarge memory|Array buffer allocation/i
+
+export function webRuntime(ort: OrtWeb, { assets, threads, provider }: OrtWebOptions): Runtime {
+  const { wasm } = ort.env
+  wasm.wasmPaths = assets
+  wasm.numThreads = threads
+  const options = {
+    executionProviders: [provider],
+    graphOptimizationLevel: OPTIMISATION_LEVEL,
+    logSeverityLevel: 3
+  }
+  return runtimeOf({
+    create: (source) => {
+      if (typeof source === 'string') throw new MeshError('model.unsupported', { source })
+      return ort.InferenceSession.create(source, options)
+    },
+    tensor: (type, data, dims) => Reflect.construct(ort.Tensor, [type, data, dims])
+  })
+}
+
+/** What the runtime's own failure means; the error as it came where it means nothing more. */
+export function plainer(error: unknown): unknown {
+  if (!(error instanceof MeshError)) return error
+  const { reason } = error.facts
+  if (typeof reason === 'string' && OUT_OF_MEMORY.test(reason)) {
+    return new MeshError('executor.memory_exceeded', { reason }, { cause: error })
+  }
+  // a trap leaves the runtime's memory in a state that nobody knows
+  if (error.cause instanceof WebAssembly.RuntimeError) {
+    return new MeshError('executor.crashed', { reason: reason ?? null }, { cause: error })
+  }
+  return error
+}

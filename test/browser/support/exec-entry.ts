@@ -1,0 +1,172 @@
+/**
+ * The page of the executor tests: opens the product's engine and lets a test drive it with plain
+ * data. Models and inputs come by address from the test's own server.
+ */
+import {
+  bytesToHex,
+  type Cid,
+  decodeValue,
+  encodeValue,
+  isValueMap,
+  MeshError,
+  type ModelManifest
+} from '#contracts'
+import { conformance, type InputRef } from '#mesh-node/portable'
+import { type EngineLimits, WorkerEngine } from '../../../browser-node/exec/worker-engine.ts'
+
+export interface OpenOrder {
+  readonly limits: EngineLimits
+  readonly softwareModelBytesMax?: number
+}
+
+export interface RunOrder {
+  readonly model: string
+  /** Address of an encoded value map. */
+  readonly inputs: string
+  readonly runMs?: number
+  readonly abortAfterMs?: number
+  /** Give the inputs as files instead of values. */
+  readonly asFiles?: boolean
+}
+
+export interface RunReport {
+  readonly code: string | null
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Encoded outputs. */
+  readonly outputs: string
+  readonly backend: string
+  readonly shares: readonly number[]
+  readonly ms: number
+  /** From the abort to the answer. */
+  readonly abortMs: number
+}
+
+const GENEROUS_MS = 120_000
+
+async function bytesAt(path: string): Promise<Uint8Array> {
+  const response = await fetch(path)
+  if (!response.ok) throw new Error(`${path}: ${response.status}`)
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+class Bench {
+  #engine: WorkerEngine | undefined
+  #manifests: readonly ModelManifest[] = []
+  #changes = 0
+
+  get engine(): WorkerEngine {
+    if (this.#engine === undefined) throw new Error('open comes first')
+    return this.#engine
+  }
+
+  async open(order: OpenOrder): Promise<unknown> {
+    await this.#engine?.close()
+    this.#manifests = await (await fetch('/manifests.json')).json()
+    this.#engine = await WorkerEngine.open(order)
+    this.#engine.subscribe(() => {
+      this.#changes += 1
+    })
+    return this.status()
+  }
+
+  status(): unknown {
+    const { engine } = this
+    return { backends: engine.backends, status: engine.status(), stats: engine.stats() }
+  }
+
+  changes(): number {
+    return this.#changes
+  }
+
+  async setLimits(change: Partial<EngineLimits>): Promise<unknown> {
+    await this.engine.setLimits(change)
+    return this.status()
+  }
+
+  conform(model: string): Promise<unknown> {
+    const manifest = this.#manifest(model)
+    const loadBlob = (cid: Cid): Promise<Uint8Array> => bytesAt(`/blob/${cid}`)
+    const { engine } = this
+    return conformance({ manifest, files: filesOf(manifest), engine, loadBlob })
+  }
+
+  /** Takes a model for conforming on WASM, as hand-made ones have no golden vectors. */
+  trust(model: string): void {
+    const trials = this.engine.backends.map((backend) => ({
+      backend,
+      ok: backend.provider === 'wasm',
+      reason: ''
+    }))
+    this.engine.settle(this.#manifest(model), trials)
+  }
+
+  async run(order: RunOrder): Promise<RunReport> {
+    const manifest = this.#manifest(order.model)
+    const inputs = await inputsOf(order)
+    const abort = new AbortController()
+    let abortedMs = 0
+    if (order.abortAfterMs !== undefined) {
+      setTimeout(() => {
+        abortedMs = performance.now()
+        abort.abort()
+      }, order.abortAfterMs)
+    }
+    const shares: number[] = []
+    const startMs = performance.now()
+    const times = () => ({
+      ms: performance.now() - startMs,
+      abortMs: abortedMs === 0 ? 0 : performance.now() - abortedMs
+    })
+    const limits = { run_ms: order.runMs ?? GENEROUS_MS, memory_mb: 1_024, max_tokens: 512 }
+    try {
+      const { outputs, backend } = await this.engine.execute({
+        manifest,
+        files: filesOf(manifest),
+        inputs,
+        limits,
+        signal: abort.signal,
+        onProgress: (share) => shares.push(share)
+      })
+      const done = { outputs: bytesToHex(encodeValue(outputs)), backend: backend.provider }
+      return { code: null, facts: {}, ...done, shares, ...times() }
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error
+      const { code, facts } = error
+      return { code, facts, outputs: '', backend: '', shares, ...times() }
+    }
+  }
+
+  #manifest(name: string): ModelManifest {
+    const found = this.#manifests.find((manifest) => manifest.name === name)
+    if (found === undefined) throw new Error(`no model ${name}`)
+    return found
+  }
+}
+
+const filesOf = ({ files }: ModelManifest): Record<string, string> =>
+  Object.fromEntries(files.map(({ name, cid }) => [name, `${location.origin}/blob/${cid}`]))
+
+async function inputsOf({ inputs, asFiles }: RunOrder): Promise<Record<string, InputRef>> {
+  const values = decodeValue(await bytesAt(inputs))
+  if (!isValueMap(values)) throw new Error('inputs are a map')
+  const refs: Record<string, InputRef> = {}
+  for (const [name, value] of Object.entries(values)) {
+    refs[name] =
+      asFiles === true
+        ? { kind: 'encoded', path: await privateFile(name, encodeValue(value).slice()) }
+        : { kind: 'value', value }
+  }
+  return refs
+}
+
+/** Puts bytes among the origin's private files, where a tab keeps its blobs. */
+async function privateFile(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const root = await navigator.storage.getDirectory()
+  const folder = await root.getDirectoryHandle('inputs', { create: true })
+  const file = await (await folder.getFileHandle(name, { create: true })).createWritable()
+  await file.write(bytes)
+  await file.close()
+  return `inputs/${name}`
+}
+
+Reflect.set(globalThis, 'bench', new Bench())
