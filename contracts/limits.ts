@@ -85,8 +85,12 @@ export const LINK_PEER_CHARS_MAX = 512
 export const PAGE_FILES_MAX = 1_000
 /** Connections to the page's server: some hundred tabs that open at one moment, six each. */
 export const PAGE_CONNECTIONS_MAX = 1_024
-/** A blob this small rides beside the message that names it instead of costing a round trip. */
-export const INLINE_BLOB_BYTES_MAX = 16 * KIB
+/**
+ * A blob this small rides beside the message that names it, instead of costing a round trip and files
+ * at both ends: a line of text as a picture has 45 KiB, and fetching those by hash was a quarter of
+ * what the mesh added to such a unit. Larger than that, the copies cost as much as the round trip.
+ */
+export const INLINE_BLOB_BYTES_MAX = 48 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */
 export const BATCH_ITEMS_MAX = 4_096
 /** Public keys a verifier keeps imported, about 1 KiB each: a gateway's nodes and as many others. */

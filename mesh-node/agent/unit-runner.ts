@@ -28,9 +28,6 @@ import { type Drill, forgeOutputs } from './drill.ts'
 import type { ModelKeeper } from './model-keeper.ts'
 import type { AgentPorts } from './ports.ts'
 
-/** An input this small goes to the executor as a value; larger ones are read there from their file. */
-const VALUE_INPUT_BYTES_MAX = 64 * 1024
-
 export const NO_USAGE: Usage = { cpu_ms: 0, gpu_ms: 0, wall_ms: 0, tokens_in: 0, tokens_out: 0 }
 
 export interface UnitOutput extends Pick<ExecutionResult, 'usage' | 'backend'> {
@@ -123,7 +120,8 @@ export class UnitRunner {
 
   async #input(input: UnitInput, held: HeldBlob[]): Promise<InputRef> {
     const size = await this.#ports.blobs.size(input.cid)
-    if (size !== null && size <= VALUE_INPUT_BYTES_MAX) {
+    // so small: as a value; larger ones are read from their file over there
+    if (size !== null && size <= INLINE_BLOB_BYTES_MAX) {
       return { kind: 'value', value: inputValue(input, await this.#bytes(input)) }
     }
     const blob = await this.#ports.blobs.hold(input.cid)

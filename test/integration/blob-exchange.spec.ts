@@ -114,7 +114,7 @@ describe('the blob exchange', () => {
   it('brings blobs of every size', async () => {
     const server = await side(1, [])
     const client = await side(2, [server.network], await DiskBlobStore.open(await started.folder()))
-    for (const size of [0, 1, 16_384, 16_385, BLOB_CHUNK_BYTES, BLOB_CHUNK_BYTES * 20 + 17]) {
+    for (const size of [0, 1, 49_152, 49_153, BLOB_CHUNK_BYTES, BLOB_CHUNK_BYTES * 20 + 17]) {
       const bytes = drawnBytes(size, size + 1)
       const cid = await server.store.put(bytes)
       equal(await client.exchange.fetch(cid, { from: [server.network.peerId] }), size)
