@@ -251,6 +251,9 @@ export interface DonateTab {
   close(): Promise<void>
 }
 
+/** `openDonateTab` of `tab/main.ts`: reads the link in the page's address; its faults are in the view. */
+export type OpenDonateTab = (href: string) => Promise<DonateTab>
+
 /** What a receipt file is held to, in this order; a failed rule ends the check. */
 export const RECEIPT_RULES = [
   /** The file is a receipt, in a version that is known, in canonical bytes. */

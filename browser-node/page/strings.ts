@@ -2,7 +2,7 @@
  * Every word that the page shows or speaks, in one place, so that it can be read as a whole and
  * translated. Plain sentences for people who never heard of a mesh; no markup, no logic.
  */
-import type { DetailKey, HoldRule, ModelView, TabPhase, UnitLine } from '../tab-contract.ts'
+import type { DetailKey, HoldRule, ModelView, ReceiptRule, TabPhase, UnitLine } from '../tab-contract.ts'
 
 type Facts = Readonly<Record<string, string>>
 
@@ -117,6 +117,10 @@ export const strings = {
   },
   until: (time: string): string => `until ${time}`,
   failed: (what: string): string => `That did not work: ${what}`,
+  notLoaded: {
+    title: 'The page is not complete',
+    text: 'A part of it could not be loaded. Check the connection, then load the page again.'
+  },
   connection: {
     none: 'Not connected',
     peers: (count: number): string => `Connected to ${plural(count, 'node', 'nodes')}`
@@ -276,14 +280,53 @@ export const strings = {
   },
   verify: {
     title: 'Check a receipt',
-    text: 'Drop a receipt file here. It is checked in this browser, offline; nothing is sent anywhere.',
-    choose: 'Choose a receipt file',
-    good: 'This receipt is genuine',
-    bad: 'This receipt is not genuine',
-    passed: 'Passed',
-    failed: 'Failed',
-    unchecked: 'Not checked, since an earlier rule failed',
-    back: 'Back to the donate page'
+    text: 'A receipt shows what a node did and that it was accepted. It is checked here, in your browser; nothing is sent anywhere.',
+    choose: 'Choose a receipt file, or drop it here',
+    tooLarge: 'The file is over 1 MiB, so it is no receipt.',
+    good: (file: string): string => `${file} is genuine`,
+    bad: (file: string): string => `${file} is not a genuine receipt`,
+    rules: 'What was checked',
+    says: 'What the receipt says',
+    states: { passed: 'Passed', failed: 'Failed', unchecked: 'Not checked' },
+    held: {
+      file: 'The file is a receipt and holds nothing else.',
+      mesh: 'It belongs to the mesh that it names, and the operator signed that mesh’s rules.',
+      signature: 'A node signed the batch of results that this one is from.',
+      path: 'This very result is in the signed batch.',
+      attestation: 'The result is described in the form that the rules ask for.',
+      signer: 'The node that it names is the node that signed.',
+      acceptance: 'A gateway of the mesh signed that the result was accepted.'
+    } satisfies Readonly<Record<ReceiptRule, string>>,
+    broken: {
+      file: 'The file is no receipt, or it was damaged.',
+      mesh: 'It does not belong to the mesh that it names.',
+      signature: 'The signature does not fit: somebody changed it or signed something else.',
+      path: 'The result was changed, or it was not in what the node signed.',
+      attestation: 'The result is not described in the form that the rules ask for.',
+      signer: 'It names another node than the one that signed.',
+      acceptance: 'No gateway of the mesh signed that this result was accepted.'
+    } satisfies Readonly<Record<ReceiptRule, string>>,
+    facts: {
+      mesh: 'Mesh',
+      node: 'Node',
+      unit: 'Unit',
+      lease: 'Lease',
+      model: 'Model',
+      output: 'Output',
+      runtime: 'Ran on',
+      when: 'When'
+    },
+    ran: (started: string, took: string): string => `${started}, for ${took}, by the node’s own clock`
+  },
+  widget: {
+    title: 'Donate computing time',
+    frame: 'Donate computing time to this mesh',
+    asks: (host: string): string => `Runs small pieces of AI work for the mesh of ${host}.`,
+    start: 'Start donating',
+    noLink: 'The mesh attribute is no donate link.',
+    whole: 'Open the whole page',
+    cleared: 'Cleared credit',
+    pending: 'On its way'
   }
 } as const
 

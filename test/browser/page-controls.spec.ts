@@ -78,7 +78,7 @@ describe('the controls of the donate page', () => {
     await tabTo('Work on battery')
     await page.keyboard.press('Enter')
     deepEqual(await commandsOf(page), ['override battery'])
-    await page.getByText('On battery').waitFor({ state: 'detached' })
+    await page.getByText('paused until it is plugged in').waitFor({ state: 'detached' })
   })
 
   it('set every limit under the keyboard', async () => {
@@ -143,7 +143,10 @@ describe('the controls of the donate page', () => {
     await page.evaluate(() => {
       const { scripted, views } = Object(globalThis)
       const { counts, current } = views.working
-      scripted.show({ counts: { ...counts, done: counts.done + 5 }, current: [{ ...current[0], progress: 0.9 }] })
+      scripted.show({
+        counts: { ...counts, done: counts.done + 5 },
+        current: [{ ...current[0], progress: 0.9 }]
+      })
     })
     await page.getByText('90 %').waitFor()
     equal(await status.textContent(), 'Working.')
@@ -153,7 +156,10 @@ describe('the controls of the donate page', () => {
     await showState(page, 'working')
     await page.getByText('The same as a table').press('Enter')
     equal(await page.getByRole('row', { name: /^09:30/ }).count(), 1)
-    match((await page.getByRole('img', { name: /Plot of/ }).getAttribute('aria-label')) ?? '', /Units/)
+    match(
+      (await page.getByRole('img', { name: /Plot of/ }).getAttribute('aria-label')) ?? '',
+      /Units/
+    )
     await page.getByRole('radio', { name: 'Data' }).check({ force: true })
     await page.getByRole('img', { name: /Plot of Data/ }).waitFor()
   })

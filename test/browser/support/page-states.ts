@@ -19,15 +19,21 @@ const REPORT = z.object({
   )
 })
 
-/** Call it in a `describe`. */
-export function useScriptedPage(): () => Suite {
+export const useScriptedPage = (): (() => Suite) => useEntry('test/browser/support/page-entry.tsx')
+
+/** Serves one entry and opens a browser for it; call it in a `describe`. */
+export function useEntry(
+  entry: string,
+  headers: Readonly<Record<string, string>> = {}
+): () => Suite {
   let bundle: EntryBundle | undefined
   after(() => bundle?.remove())
   return useBrowser({
     folders: async () => {
-      bundle = await bundleEntry('test/browser/support/page-entry.tsx')
+      bundle = await bundleEntry(entry)
       return [bundle.dir]
     },
+    headers,
     timezoneId: 'UTC'
   })
 }

@@ -12,18 +12,20 @@ export interface Suite {
 
 interface SuiteOptions extends BrowserSettings {
   readonly folders: () => Promise<readonly string[]>
+  /** In place of the page's headers, where the suite is about another site. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** A first bundle and a first start of Chromium on a busy machine. */
 const START_LIMIT_MS = 180_000
 
 /** Call it in a `describe`; the function it gives works inside tests and hooks. */
-export function useBrowser({ folders, ...settings }: SuiteOptions): () => Suite {
+export function useBrowser({ folders, headers = {}, ...settings }: SuiteOptions): () => Suite {
   let suite: Partial<Suite> = {}
 
   before(async function () {
     this.timeout(START_LIMIT_MS)
-    const server = await startStaticServer({ folders: await folders() })
+    const server = await startStaticServer({ folders: await folders(), headers })
     suite = { server }
     suite = { server, browser: await openBrowser(settings) }
   })

@@ -1,0 +1,133 @@
+/** `<kora-donate>` on a site of its own, with the mesh's page on another origin. */
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { mkdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'playwright-core'
+import { readFrameMessage } from '../../browser-node/embed/frame-messages.ts'
+import { bundleEntry, type EntryBundle } from './support/bundle-entry.ts'
+import { seriousFaults, useEntry } from './support/page-states.ts'
+import { type StaticServer, startStaticServer } from './support/static-server.ts'
+
+const SHOTS = fileURLToPath(new URL('.shots/', import.meta.url))
+/** A site as most are: no policy, no isolation. */
+const PLAIN_SITE = {
+  'content-security-policy': '',
+  'cross-origin-embedder-policy': '',
+  'cross-origin-opener-policy': ''
+}
+const HASH = `#mesh=${'4f'.repeat(32)}`
+
+describe('the embedded element', () => {
+  const suite = useEntry('browser-node/embed/main.ts', PLAIN_SITE)
+  let frame: EntryBundle | undefined
+  let meshSite: StaticServer | undefined
+  let page: Page
+
+  before(async function () {
+    this.timeout(120_000)
+    mkdirSync(SHOTS, { recursive: true })
+    frame = await bundleEntry('test/browser/support/compact-entry.tsx')
+    renameSync(join(frame.dir, 'index.html'), join(frame.dir, 'frame.html'))
+    meshSite = await startStaticServer({ folders: [frame.dir] })
+  })
+
+  after(async () => {
+    await meshSite?.close()
+    frame?.remove()
+  })
+
+  beforeEach(async () => {
+    const { browser, server } = suite()
+    page = await browser.open(server.url)
+    await place(`${meshSite?.url ?? ''}${HASH}`)
+  })
+
+  afterEach(async () => {
+    await page.close()
+  })
+
+  const place = (mesh: string): Promise<void> =>
+    page.evaluate((link) => {
+      const donate = document.createElement('kora-donate')
+      donate.setAttribute('mesh', link)
+      donate.append('Help us to transcribe our archive.')
+      const heard: string[] = []
+      donate.addEventListener('kora-donate', (event) => {
+        if (event instanceof CustomEvent) heard.push(event.detail.phase)
+      })
+      Object.assign(globalThis, { heard })
+      document.body.replaceChildren(donate)
+    }, mesh)
+
+  const start = () => page.getByRole('button', { name: 'Start donating' })
+
+  it('loads nothing from the mesh before the press', async () => {
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    await start().waitFor()
+    await page.getByText('Help us to transcribe our archive.').waitFor()
+    deepEqual(asked, [])
+    deepEqual(await seriousFaults(page), [])
+    await page.screenshot({ path: `${SHOTS}embed-before.png` })
+  })
+
+  it('shows who asks in a frame, and starts on a second press there', async () => {
+    await start().press('Enter')
+    const inside = page.frameLocator('iframe')
+    await inside.getByText('Open Speech Archive, operated by').waitFor()
+    equal(await page.evaluate('heard.at(-1)'), 'consent')
+    await page.screenshot({ path: `${SHOTS}embed-consent.png` })
+    await inside.getByRole('button', { name: 'Start donating' }).press('Enter')
+    await inside.getByRole('button', { name: 'Pause' }).waitFor()
+    await page.waitForFunction("heard.at(-1) === 'working'")
+    await page.screenshot({ path: `${SHOTS}embed-working.png` })
+    deepEqual(suite().browser.faults(), [])
+  })
+
+  it('grows with what the frame shows', async () => {
+    await start().click()
+    const inside = page.frameLocator('iframe')
+    await inside.getByRole('button', { name: 'Start donating' }).waitFor()
+    await page.waitForFunction(() => {
+      const shadow = document.querySelector('kora-donate')?.shadowRoot
+      return (shadow?.querySelector('iframe')?.clientHeight ?? 0) > 500
+    })
+    const cut = await inside
+      .locator('html')
+      .evaluate((html) => html.scrollHeight - html.clientHeight)
+    ok(cut <= 2, `${cut} pixels are hidden`)
+  })
+
+  it('lets no site start what its visitor did not', async () => {
+    await start().click()
+    const inside = page.frameLocator('iframe')
+    await inside.getByRole('button', { name: 'Start donating' }).waitFor()
+    await page.evaluate(() => {
+      const shadow = document.querySelector('kora-donate')?.shadowRoot
+      for (const data of ['start', { kora: 'start' }, { type: 'start' }]) {
+        shadow?.querySelector('iframe')?.contentWindow?.postMessage(data, '*')
+      }
+    })
+    equal(
+      await inside.locator('body').evaluate(() => Object(globalThis).scripted.commands.length),
+      0
+    )
+  })
+
+  it('says so where its attribute is no donate link', async () => {
+    for (const link of ['', 'javascript:alert(1)//#mesh=1', 'https://mesh.example/']) {
+      await place(link)
+      await page.getByText('The mesh attribute is no donate link.').waitFor()
+      equal(await start().count(), 0)
+    }
+  })
+
+  it('believes no message of another window', async () => {
+    for (const data of [null, 'x', {}, { kora: 'frame' }, { kora: 'frame', heightPx: 'all' }]) {
+      equal(readFrameMessage(data), null)
+    }
+    const tall = { kora: 'frame', heightPx: 1e9, phase: 'working', clearedMicro: 1 }
+    equal(readFrameMessage(tall)?.heightPx, 2000)
+  })
+})
