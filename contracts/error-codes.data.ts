@@ -590,6 +590,18 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Start with `--no-page`, or install the package again: the files of the donate page are missing.'
   },
+  'receipt.malformed': {
+    retry: 'never',
+    hint: 'The file is no receipt of this version; save it again from the page that earned it.'
+  },
+  'receipt.not_accepted': {
+    retry: 'never',
+    hint: "The record in the file does not show that the mesh's sequencer accepted this result."
+  },
+  'receipt.not_found': {
+    retry: 'later',
+    hint: 'The ledger as it is held here shows no accepted result of this unit; wait until it is synced.'
+  },
   'replay.not_recorded': {
     retry: 'never',
     hint: 'Replay where the session ran, or fetch its results first: a result it needs is not here.'

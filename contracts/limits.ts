@@ -206,6 +206,8 @@ export const LEDGER_BATCH_BYTES_MAX = 2 * MIB
 export const LEDGER_REJECTIONS_KEPT = 1_000
 /** Attempts that one unit may ever have: 21 failed rounds and as many replicas, twice over. */
 export const UNIT_ATTEMPTS_MAX = 128
+/** A genesis, a receipt, and the batch of ledger entries around its acceptance. */
+export const RECEIPT_FILE_BYTES_MAX = 8 * MIB
 /** Batch heads that a receipt checker remembers, at most 1 MiB each with the tree nodes it has seen. */
 export const RECEIPT_HEADS_MAX = 128
 /** Changes of a node's score that are kept for it to read. */

@@ -1,5 +1,6 @@
 export { type AccountBalance, balancesSumToZero } from './fold/accounts.ts'
 export type { AttemptFacts, BillLine, LineItem, SessionBill } from './fold/bill.ts'
+export { creditOf, type NodeCredit } from './fold/credit.ts'
 export type { JoinedHead } from './fold/digest.ts'
 export { LedgerFold } from './fold/fold.ts'
 export { historyOf } from './fold/history.ts'

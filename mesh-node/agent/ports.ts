@@ -55,7 +55,7 @@ export type AgentReport =
   | { readonly type: 'leases-ended'; readonly leases: readonly LeaseId[] }
   | {
       readonly type: 'run-failed'
-      readonly lease: string
+      readonly lease: LeaseId
       readonly code: string
       readonly detail: string
     }

@@ -1,0 +1,223 @@
+/**
+ * A tab in its mesh: the parts of a node put together as `mesh-node/node.ts` does for a process, in
+ * the order in which failures are cheapest. Opens, closes and changes them; shows nothing.
+ */
+import type { Backend, Cid, EntryContent, MeshId, PeerId, SignedGenesis } from '#contracts'
+import type { Ledger } from '#ledger'
+import type { AgentStatus } from '#mesh-node/core'
+import {
+  AgentDriver,
+  type AgentDriverOptions,
+  type AgentReport,
+  type BlobShelf,
+  type MeshNetwork,
+  type TrafficMeter,
+  type TrialRecord
+} from '#mesh-node/portable'
+import type { TabLimits } from '../tab-contract.ts'
+import type { GateNews } from './gated-engine.ts'
+import { closeAll, openParts, type SessionParts } from './join-mesh.ts'
+import type { Profile } from './profile.ts'
+import type { TabEngine, TabPorts } from './tab-ports.ts'
+
+const MIB = 1024 * 1024
+/** Units that wait here while one runs: enough to never idle, few enough to hand back. */
+const QUEUE_MAX = 3
+/** Long enough for nearly every unit; what is not done by then goes elsewhere. */
+const DRAIN_GRACE_MS = 5_000
+
+export interface SessionOptions {
+  readonly mesh: MeshId
+  readonly peers: readonly string[]
+  readonly limits: TabLimits
+  readonly profile: Profile
+  readonly trials: TrialRecord
+}
+
+/** What the tab hears of it. */
+export interface SessionNews extends GateNews {
+  readonly report: (report: AgentReport) => void
+  readonly changed: () => void
+  readonly traffic: TrafficMeter
+  readonly recorded: (contents: readonly EntryContent[]) => void
+  readonly guardFetch: () => void
+  readonly fetching: (cid: Cid, bytes: number) => void
+  readonly genesis: (genesis: SignedGenesis) => void
+  readonly network: (network: MeshNetwork) => void
+}
+
+export class MeshSession {
+  readonly #options: SessionOptions
+  readonly #ports: TabPorts
+  readonly #news: SessionNews
+  readonly #opened: (() => unknown)[]
+  readonly #parts: SessionParts
+  #limits: TabLimits
+  #driver: AgentDriver
+
+  private constructor(
+    options: SessionOptions,
+    ports: TabPorts,
+    { news, opened, parts }: { news: SessionNews; opened: (() => unknown)[]; parts: SessionParts }
+  ) {
+    this.#options = options
+    this.#ports = ports
+    this.#news = news
+    this.#opened = opened
+    this.#parts = parts
+    this.#limits = options.limits
+    this.#driver = this.#startAgent()
+  }
+
+  /** Joins; resolves when the genesis is known and the ledger is open. Throws with nothing left open. */
+  static async open(
+    options: SessionOptions,
+    ports: TabPorts,
+    news: SessionNews
+  ): Promise<MeshSession> {
+    const opened: (() => unknown)[] = []
+    try {
+      const parts = await openParts(options, ports, { news, opened })
+      return new MeshSession(options, ports, { news, opened, parts })
+    } catch (error) {
+      await closeAll(opened)
+      throw error
+    }
+  }
+
+  get peerId(): PeerId {
+    return this.#parts.signer.peerId
+  }
+
+  get genesis(): SignedGenesis {
+    return this.#parts.genesis
+  }
+
+  get ledger(): Ledger {
+    return this.#parts.ledger
+  }
+
+  get shelf(): BlobShelf {
+    return this.#parts.shelf
+  }
+
+  get network(): MeshNetwork {
+    return this.#parts.network
+  }
+
+  get engine(): TabEngine {
+    return this.#parts.engine
+  }
+
+  status(): AgentStatus {
+    return this.#driver.status()
+  }
+
+  work(): void {
+    this.#driver.resume()
+  }
+
+  letGo(): void {
+    this.#driver.pause()
+  }
+
+  finish(): void {
+    this.#driver.finish()
+  }
+
+  setGate(isOpen: boolean): void {
+    this.#parts.gated.setOpen(isOpen)
+  }
+
+  /** What the hello says of the machine is said anew where it changed. */
+  async setLimits(limits: TabLimits, isWorking: boolean): Promise<void> {
+    const before = this.#limits
+    this.#limits = limits
+    const { engine, shelf } = this.#parts
+    if (limits.cacheMb !== before.cacheMb) await shelf.setBytesMax(limits.cacheMb * MIB)
+    const { cpu, gpu, memoryMb } = limits
+    const isSame = cpu === before.cpu && gpu === before.gpu && memoryMb === before.memoryMb
+    if (isSame) return
+    await engine.setLimits({ cpu, gpu, memoryMb })
+    await this.#restart(isWorking)
+  }
+
+  /** Ends the agent and begins it anew, as after a visit; leases that it held are handed back. */
+  async #restart(isWorking: boolean): Promise<void> {
+    this.#driver.pause()
+    await this.#driver.stop()
+    this.#driver = this.#startAgent()
+    if (isWorking) this.#driver.resume()
+  }
+
+  async close(): Promise<void> {
+    await this.#driver.stop()
+    await closeAll(this.#opened)
+  }
+
+  #startAgent(): AgentDriver {
+    const { network, shelf, source, ledger, signer, gated } = this.#parts
+    const { clock, verifier, fatal } = this.#ports
+    const driver = new AgentDriver(this.#agentOptions(), {
+      ...{ network, clock, verifier, signer, fatal },
+      engine: gated,
+      trials: this.#options.trials,
+      blobs: shelf,
+      fetchBlob: (cid, from) => source.fetch(cid, from),
+      ledger: {
+        append: async (contents) => {
+          this.#news.recorded(contents)
+          return ledger.append(contents)
+        }
+      },
+      report: (report) => this.#news.report(report)
+    })
+    // it takes work when the owner's limits say so
+    driver.pause()
+    driver.start()
+    return driver
+  }
+
+  #agentOptions(): AgentDriverOptions {
+    const { genesis, signer, ledger, engine } = this.#parts
+    const { sequencer } = genesis.genesis
+    const { memoryMb } = this.#limits
+    const providers = engine.backends.map(({ provider }) => provider)
+    return {
+      node: signer.peerId,
+      log: ledger.ownLog,
+      mesh: genesis.id,
+      descriptor: {
+        owner: signer.peerId,
+        kinds: ['deterministic', 'small_model'],
+        pod_tiers: [],
+        zones: [],
+        region: null,
+        memory_mb: memoryMb,
+        accelerators: providers.includes('webgpu') ? ['webgpu'] : [],
+        slots: 1,
+        queue_max: QUEUE_MAX,
+        backend: engine.backends[0] ?? NO_BACKEND
+      },
+      tenants: null,
+      authorized: [sequencer],
+      gateways: [{ gateway: sequencer, addresses: this.#addressesOf(sequencer) }],
+      drainGraceMs: DRAIN_GRACE_MS,
+      runMemoryMb: memoryMb,
+      drill: null,
+      freeMemoryMb: () => memoryMb
+    }
+  }
+
+  #addressesOf(peer: PeerId): readonly string[] {
+    return this.#options.peers.filter((address) => address.endsWith(`/p2p/${peer}`))
+  }
+}
+
+/** What a tab says of itself while every processor is switched off; no model passes on it. */
+const NO_BACKEND: Backend = {
+  runtime: 'onnxruntime-web',
+  version: 'none',
+  provider: 'wasm',
+  device_class: 'off'
+}
