@@ -5,7 +5,6 @@
 import {
   assertNever,
   decodeManifest,
-  type EntryContent,
   MeshError,
   type MeshId,
   type SignedGenesis,
@@ -15,13 +14,14 @@ import type { AgentReport, MeshNetwork } from '#mesh-node/portable'
 import type { DonateTab, HoldRule, TabLimits, TabView } from '../tab-contract.ts'
 import { knownGenesis } from './join-mesh.ts'
 import { type LimitsEffect, type LimitsInput, LimitsMachine } from './limits-machine.ts'
-import { MeshSession, type SessionNews } from './mesh-session.ts'
+import { MeshSession } from './mesh-session.ts'
 import { receiptOf } from './receipt.ts'
+import type { SessionNews } from './session-ports.ts'
+import { TabJournal } from './tab-journal.ts'
 import type { TabMemory } from './tab-memory.ts'
 import { TabModels } from './tab-models.ts'
 import type { Detail, TabPorts } from './tab-ports.ts'
 import { detailOf, type TabState, viewOf } from './tab-view.ts'
-import { UnitRate } from './unit-rate.ts'
 
 /** A frame: what changes within it is told once. */
 const TELL_MS = 50
@@ -47,7 +47,7 @@ export class MeshTab implements DonateTab {
   readonly #memory: TabMemory
   readonly #limitsMachine: LimitsMachine
   readonly #models = new TabModels()
-  readonly #rate = new UnitRate()
+  readonly #journal: TabJournal
   readonly #listeners = new Set<(view: TabView) => void>()
   readonly #endings: (() => void)[] = []
   #limits: TabLimits
@@ -71,6 +71,8 @@ export class MeshTab implements DonateTab {
     this.#memory = options.memory
     this.#limits = options.limits
     const { limits, memory } = options
+    const nowMs = () => ports.clock.nowMs()
+    this.#journal = new TabJournal({ memory, models: this.#models, nowMs })
     this.#limitsMachine = new LimitsMachine({ limits, fetched: memory.fetched })
     this.#endings.push(ports.sense((sensed) => this.#sensed(sensed)))
   }
@@ -239,7 +241,10 @@ export class MeshTab implements DonateTab {
         },
         up: (bytes) => count({ upBytes: bytes })
       },
-      recorded: (contents) => this.#recorded(contents),
+      recorded: (contents) => {
+        this.#journal.recorded(contents)
+        this.#changed()
+      },
       guardFetch: () => this.#guardFetch(),
       fetching: (cid, bytes) => {
         this.#models.fetched(cid, bytes)
@@ -262,57 +267,9 @@ export class MeshTab implements DonateTab {
     throw new MeshError('blob.refused', { reason: 'download limit of the day', downloadMbPerDay })
   }
 
-  #recorded(contents: readonly EntryContent[]): void {
-    const nowMs = this.#ports.clock.nowMs()
-    for (const { kind, body } of contents) {
-      if (kind !== 'results.attested') continue
-      this.#memory.units.judged(body.verdicts, nowMs)
-      for (const { verdict, earned_micro } of body.verdicts) {
-        if (verdict !== 'accepted') continue
-        this.#memory.traffic(nowMs, { units: 1, creditMicro: earned_micro })
-      }
-    }
-    this.#changed()
-  }
-
   #report(report: AgentReport): void {
-    const { units } = this.#memory
-    const nowMs = this.#ports.clock.nowMs()
-    switch (report.type) {
-      case 'offered':
-        units.offered(report.offers)
-        break
-      case 'event':
-        if (report.event.type === 'workunit.started') {
-          const { work_unit_id: unit, attempt } = report.event
-          if (unit !== null && attempt !== null) units.started(unit, attempt, nowMs)
-        }
-        break
-      case 'ran':
-        for (const { lease } of report.results) this.#rate.ran(units.modelOf(lease), nowMs)
-        units.ran(report.results, nowMs)
-        break
-      case 'run-failed':
-        units.failed(report.lease, report.code)
-        break
-      case 'leases-ended': {
-        const why = this.#limitsMachine.stand === 'let-go' ? 'handed_back' : 'lease_over'
-        units.ended(report.leases, { nowMs, why })
-        break
-      }
-      case 'model':
-        this.#models.tried(report.model, report.trials)
-        break
-      case 'record-failed':
-        this.fail(report.error)
-        break
-      case 'gateway':
-      case 'frame-refused':
-      case 'ledger-refused':
-        break
-      default:
-        assertNever(report)
-    }
+    this.#journal.report(report, { isLetGo: this.#limitsMachine.stand === 'let-go' })
+    if (report.type === 'record-failed') this.fail(report.error)
     this.#lookForIdle()
     this.#changed()
   }
@@ -414,7 +371,7 @@ export class MeshTab implements DonateTab {
       limitsMachine: this.#limitsMachine,
       memory: this.#memory,
       models: this.#models,
-      unitsPerMinute: this.#rate.perMinute(),
+      unitsPerMinute: this.#journal.unitsPerMinute,
       progress: this.#progress,
       nowMs: this.#ports.clock.nowMs()
     }

@@ -15,8 +15,8 @@ import { Ledger } from '#ledger'
 import { BlobExchange, type BlobShelf, linkLedger, type MeshNetwork } from '#mesh-node/portable'
 import { BlobSource } from './blob-source.ts'
 import { GatedEngine } from './gated-engine.ts'
-import type { SessionNews, SessionOptions } from './mesh-session.ts'
 import { quickSigner } from './quick-keys.ts'
+import type { SessionNews, SessionOptions } from './session-ports.ts'
 import type { TabEngine, TabPorts } from './tab-ports.ts'
 
 const MIB = 1024 * 1024

@@ -2,22 +2,18 @@
  * A tab in its mesh: the parts of a node put together as `mesh-node/node.ts` does for a process, in
  * the order in which failures are cheapest. Opens, closes and changes them; shows nothing.
  */
-import type { Backend, Cid, EntryContent, MeshId, PeerId, SignedGenesis } from '#contracts'
+import type { Backend, PeerId, SignedGenesis } from '#contracts'
 import type { Ledger } from '#ledger'
 import type { AgentStatus } from '#mesh-node/core'
 import {
   AgentDriver,
   type AgentDriverOptions,
-  type AgentReport,
   type BlobShelf,
-  type MeshNetwork,
-  type TrafficMeter,
-  type TrialRecord
+  type MeshNetwork
 } from '#mesh-node/portable'
 import type { TabLimits } from '../tab-contract.ts'
-import type { GateNews } from './gated-engine.ts'
 import { closeAll, openParts, type SessionParts } from './join-mesh.ts'
-import type { Profile } from './profile.ts'
+import type { SessionNews, SessionOptions } from './session-ports.ts'
 import type { TabEngine, TabPorts } from './tab-ports.ts'
 
 const MIB = 1024 * 1024
@@ -25,26 +21,6 @@ const MIB = 1024 * 1024
 const QUEUE_MAX = 3
 /** Long enough for nearly every unit; what is not done by then goes elsewhere. */
 const DRAIN_GRACE_MS = 5_000
-
-export interface SessionOptions {
-  readonly mesh: MeshId
-  readonly peers: readonly string[]
-  readonly limits: TabLimits
-  readonly profile: Profile
-  readonly trials: TrialRecord
-}
-
-/** What the tab hears of it. */
-export interface SessionNews extends GateNews {
-  readonly report: (report: AgentReport) => void
-  readonly changed: () => void
-  readonly traffic: TrafficMeter
-  readonly recorded: (contents: readonly EntryContent[]) => void
-  readonly guardFetch: () => void
-  readonly fetching: (cid: Cid, bytes: number) => void
-  readonly genesis: (genesis: SignedGenesis) => void
-  readonly network: (network: MeshNetwork) => void
-}
 
 export class MeshSession {
   readonly #options: SessionOptions

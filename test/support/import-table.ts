@@ -122,7 +122,7 @@ export const REACHES: readonly Reach[] = [
   },
   {
     from: 'browser-node/tab/main.ts',
-    never: ['node:', ...NATIVE_PACKAGES, '@libp2p/tcp', 'llama-tokenizer-js'],
+    never: ['node:', 'onnxruntime-node', 'classic-level', 'pino', 'commander', '@libp2p/tcp'],
     why: 'a tab is a page: what it loads runs in a browser'
   },
   {
