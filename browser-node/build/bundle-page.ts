@@ -6,7 +6,7 @@
  * package carries the outcome. It serves nothing and watches nothing.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +28,7 @@ export async function bundlePage(): Promise<PageBundle> {
   const cache = cacheFolder()
   const dir = join(cache, inputsHash())
   if (existsSync(dir)) return { dir }
+  removeOld(cache)
   const made = mkdtempSync(join(cache, 'making-'))
   try {
     await writeBundle(made)
@@ -39,6 +40,17 @@ export async function bundlePage(): Promise<PageBundle> {
     rmSync(made, { recursive: true, force: true })
   }
   return { dir }
+}
+
+/** What a week of work has left: each holds some megabytes. One in use is younger. */
+const KEPT_MS = 7 * 24 * 3600 * 1000
+
+function removeOld(cache: string): void {
+  for (const name of readdirSync(cache)) {
+    const path = join(cache, name)
+    const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity)
+    if (ageMs > KEPT_MS) rmSync(path, { recursive: true, force: true })
+  }
 }
 
 function inputsHash(): string {

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Plugin } from 'esbuild'
+import { withZodAsNamespace } from './small-zod.ts'
 
 export interface Assets {
   /** From a worker's source to its file in the bundle. */
@@ -45,7 +46,7 @@ export function pointAtAssets({ workers, runtime }: Assets): Plugin {
     name: 'point-at-assets',
     setup(build) {
       build.onLoad({ filter: SOURCES }, ({ path }) => {
-        const text = readFileSync(path, 'utf8')
+        const text = withZodAsNamespace(readFileSync(path, 'utf8'))
         const contents = text.replace(ADDRESS, (_all, _quote, address: string) =>
           placed(path, address)
         )

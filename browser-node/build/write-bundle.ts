@@ -8,6 +8,8 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import type { BuildOptions, Metafile } from 'esbuild'
 import { RUNTIME_CONDITION, RUNTIME_FILES } from '../exec/assets.ts'
+import { smallZod } from './small-zod.ts'
+import { doors } from './doors.ts'
 import { pointAtAssets, workerSources } from './point-at-assets.ts'
 import { filesBelow, ROOT } from './source-files.ts'
 
@@ -18,11 +20,14 @@ const STYLE = join(TAB, 'page/style/page.css')
 /** Each entry becomes `<name>-<hash>.js` or `.css`. */
 const ENTRIES: Readonly<Record<string, string>> = {
   page: join(TAB, 'page/main.tsx'),
+  frame: join(TAB, 'embed/frame-main.tsx'),
+  verify: join(TAB, 'verify/main.tsx'),
+  widget: join(TAB, 'embed/main.ts'),
   style: STYLE
 }
 
 /** Each document, with `{{name.js}}` where the name of an entry's file belongs. */
-const DOCUMENTS: readonly string[] = ['page/index.html']
+const DOCUMENTS: readonly string[] = ['page/index.html', 'embed/frame.html', 'verify/verify.html']
 
 const COPIED: readonly string[] = ['page/icon.svg']
 
@@ -38,12 +43,14 @@ const OPTIONS = {
   sourcemap: 'linked',
   legalComments: 'linked',
   metafile: true,
+  splitting: true,
   logLevel: 'silent',
   entryNames: '[name]-[hash]',
   chunkNames: 'part-[hash]',
   absWorkingDir: ROOT,
   define: { 'process.env.NODE_ENV': '"production"' },
-  loader: { '.svg': 'text' }
+  // abstract-level asks for Node's emitter; libp2p brings one of the same shape for its queues
+  alias: { events: 'eventemitter3' }
 } satisfies BuildOptions
 
 /** The product's page. */
@@ -53,6 +60,8 @@ export async function writeBundle(dir: string): Promise<void> {
     writeFileSync(join(dir, basename(path)), filled(readFileSync(join(TAB, path), 'utf8'), outputs))
   }
   for (const path of COPIED) cpSync(join(TAB, path), join(dir, basename(path)))
+  // other sites name this file, so its name stays
+  writeFileSync(join(dir, 'embed.js'), `import './${outputs['widget.js']}'\n`)
 }
 
 /** Another module in the place of the page's own, in the page's document: what a test opens. */
@@ -76,7 +85,7 @@ async function bundleInto(dir: string, entries: Entries): Promise<Entries> {
       ...OPTIONS,
       entryPoints: [source],
       outdir: dir,
-      plugins: [pointAtAssets({ workers: new Map(), runtime })]
+      plugins: [doors, smallZod, pointAtAssets({ workers: new Map(), runtime })]
     })
     workers.set(source, outputOf(metafile, source))
   }
@@ -84,8 +93,7 @@ async function bundleInto(dir: string, entries: Entries): Promise<Entries> {
     ...OPTIONS,
     entryPoints: Object.entries(entries).map(([out, input]) => ({ in: input, out })),
     outdir: dir,
-    splitting: true,
-    plugins: [pointAtAssets({ workers, runtime })]
+    plugins: [doors, smallZod, pointAtAssets({ workers, runtime })]
   })
   return Object.fromEntries(
     Object.entries(entries).map(([name, source]) => {

@@ -19,7 +19,10 @@ export function About({ view }: { readonly view: TabView }) {
         </Fact>
       </dl>
       <p>
-        <a href="./verify.html">{words.verify}</a>
+        {/* a tab of its own: leaving this one ends the work */}
+        <a href="./verify.html" target="_blank" rel="noreferrer">
+          {words.verify}
+        </a>
       </p>
     </Card>
   )

@@ -1,5 +1,8 @@
 /** Puts the donate page into its document. It draws what the tab's node says and computes nothing. */
-import { render } from 'preact'
+import { App } from './app.tsx'
+import { mount } from './mount.tsx'
 
-const root = document.getElementById('page')
-if (root !== null) render(<h1>KORA mesh</h1>, root)
+mount(
+  async (href) => (await import('../tab/main.ts')).openDonateTab(href),
+  (tab) => <App tab={tab} />
+)

@@ -9,7 +9,7 @@ import { BlobShelf } from '#mesh-node/portable'
 import { openPrivateShelf } from './disk-driver.ts'
 import type { Sensed } from './limits-machine.ts'
 import { MemoryDisk } from './memory-disk.ts'
-import { hasTransport } from './network-driver.ts'
+import { hasTransport } from './transports.ts'
 import type { ProfileLevel } from './profile.ts'
 import type { Detail, HostBlob, OpenShelf, PageHost, WorkPlace } from './tab-ports.ts'
 

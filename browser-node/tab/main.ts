@@ -19,7 +19,6 @@ import {
   workPlace
 } from './browser-driver.ts'
 import { MeshTab } from './donate-tab.ts'
-import { openTabNetwork } from './network-driver.ts'
 import { Profile } from './profile.ts'
 import { QuickVerifier } from './quick-keys.ts'
 import { TabMemory } from './tab-memory.ts'
@@ -51,7 +50,9 @@ async function openTab(href: string): Promise<DonateTab> {
     clock: systemClock,
     verifier: new QuickVerifier(),
     ...{ random, utcOffsetMin, lacks, openLedgerLevel, openShelf, sense },
-    openNetwork: openTabNetwork,
+    // half of all code, and nobody needs it before Start
+    openNetwork: async (options) =>
+      (await import('./network-driver.ts')).openTabNetwork(options),
     openEngine: (allowed) => WorkerEngine.open({ limits: { ...allowed, threads: THREADS } }),
     host: pageHost(new URL('./', href).href),
     place: workPlace,

@@ -13,14 +13,10 @@ import {
   type NetworkParts,
   openNetwork
 } from '#mesh-node/portable'
+import { hasWebRtc, hasWebSocket } from './transports.ts'
 
 /** A place at a relay, by which other tabs reach this one. */
 const LISTEN_AT_RELAY = ['/webrtc', '/p2p-circuit']
-
-const hasWebRtc = (): boolean => typeof RTCPeerConnection === 'function'
-const hasWebSocket = (): boolean => typeof WebSocket === 'function'
-
-export const hasTransport = (): boolean => hasWebRtc() || hasWebSocket()
 
 export function openTabNetwork(options: NetworkOptions): Promise<MeshNetwork> {
   const transports: NetworkParts['transports'] = []

@@ -32,7 +32,7 @@ export function VerifyPage({ verify }: { readonly verify: VerifyReceipt }) {
   }
   return (
     <>
-      <header class="top">
+      <header class="top top-narrow">
         <img src="./icon.svg" alt="" width={28} height={28} />
         <p class="brand">{strings.product}</p>
       </header>
