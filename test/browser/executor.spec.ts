@@ -12,7 +12,7 @@ import { ExecBench, outputsOf, until } from './support/exec-bench.ts'
 describe('models in a tab', function () {
   this.timeout(120_000)
   // what a worker fetched when it was ended
-  const bench = new ExecBench(/net::ERR_|Failed to load resource/)
+  const bench = new ExecBench({ expected: /net::ERR_|Failed to load resource/ })
 
   for (const name of ['silero-vad', 'moonshine-tiny', 'ppocr-detect', 'ppocr-direction']) {
     it(`${name} reproduces its golden vectors on WASM`, async () => {

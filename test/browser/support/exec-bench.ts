@@ -25,14 +25,21 @@ export interface EngineStatus {
   readonly stats: { readonly children: number; readonly running: number }
 }
 
+interface BenchSettings {
+  /** Errors that tests bring about on purpose. */
+  readonly expected?: RegExp
+  /** All tests share a page, and what it remembers of golden runs. */
+  readonly onePage?: boolean
+}
+
 export class ExecBench {
   readonly #suite: () => Suite
   #models: ExecModels | undefined
   #bundle: EntryBundle | undefined
   #page: Page | undefined
 
-  /** Call it in a `describe`; `expected` are errors that its tests bring about on purpose. */
-  constructor(expected?: RegExp) {
+  /** Call it in a `describe`. */
+  constructor({ expected, onePage = false }: BenchSettings = {}) {
     this.#suite = useBrowser({
       folders: async () => {
         this.#models = new ExecModels()
@@ -42,11 +49,12 @@ export class ExecBench {
       ...(expected === undefined ? {} : { expected })
     })
     beforeEach(async () => {
+      if (onePage && this.#page !== undefined) return
       const { browser, server } = this.#suite()
       this.#page = await browser.open(server.url)
     })
     afterEach(async () => {
-      await this.#page?.close()
+      if (!onePage) await this.#page?.close()
       deepEqual(this.#suite().browser.faults(), [])
     })
     after(() => {

@@ -11,7 +11,12 @@ import {
   MeshError,
   type ModelManifest
 } from '#contracts'
-import { conformance, type InputRef } from '#mesh-node/portable'
+import {
+  conformance,
+  type InputRef,
+  type TrialOutcome,
+  type TrialRecord
+} from '#mesh-node/portable'
 import { type EngineLimits, WorkerEngine } from '../../../browser-node/exec/worker-engine.ts'
 
 export interface OpenOrder {
@@ -49,10 +54,24 @@ async function bytesAt(path: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer())
 }
 
+/** Kept while the page is open, as a tab keeps it from visit to visit. */
+class KeptTrials implements TrialRecord {
+  readonly outcomes = new Map<string, TrialOutcome>()
+
+  read(key: string): Promise<TrialOutcome | undefined> {
+    return Promise.resolve(this.outcomes.get(key))
+  }
+
+  write(key: string, outcome: TrialOutcome): Promise<void> {
+    this.outcomes.set(key, outcome)
+    return Promise.resolve()
+  }
+}
+
 class Bench {
+  readonly #trials = new KeptTrials()
   #engine: WorkerEngine | undefined
   #manifests: readonly ModelManifest[] = []
-  #changes = 0
 
   get engine(): WorkerEngine {
     if (this.#engine === undefined) throw new Error('open comes first')
@@ -63,9 +82,6 @@ class Bench {
     await this.#engine?.close()
     this.#manifests = await (await fetch('/manifests.json')).json()
     this.#engine = await WorkerEngine.open(order)
-    this.#engine.subscribe(() => {
-      this.#changes += 1
-    })
     return this.status()
   }
 
@@ -74,8 +90,14 @@ class Bench {
     return { backends: engine.backends, status: engine.status(), stats: engine.stats() }
   }
 
-  changes(): number {
-    return this.#changes
+  /** The provider that a run would use now. */
+  choice(model: string): string | null {
+    return this.engine.backendFor(this.#manifest(model))?.provider ?? null
+  }
+
+  /** Models and backends that are known without another run. */
+  kept(): readonly string[] {
+    return [...this.#trials.outcomes.keys()]
   }
 
   async setLimits(change: Partial<EngineLimits>): Promise<unknown> {
@@ -87,7 +109,8 @@ class Bench {
     const manifest = this.#manifest(model)
     const loadBlob = (cid: Cid): Promise<Uint8Array> => bytesAt(`/blob/${cid}`)
     const { engine } = this
-    return conformance({ manifest, files: filesOf(manifest), engine, loadBlob })
+    const record = this.#trials
+    return conformance({ manifest, files: filesOf(manifest), engine, loadBlob, record })
   }
 
   /** Takes a model for conforming on WASM, as hand-made ones have no golden vectors. */

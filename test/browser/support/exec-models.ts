@@ -21,7 +21,7 @@ import { floats, longs, tensorManifest } from '../../support/models.ts'
 import { doublingModel, endlessModel, hungryModel } from '../../support/onnx-builder.ts'
 
 /** Windows of Silero's golden pair that the short one keeps: wrong kernels show in the first. */
-const SHORT_WINDOWS = 8
+const SHORT_WINDOWS = 3
 const WINDOW_SAMPLES = 512
 
 export class ExecModels {
