@@ -375,6 +375,62 @@ describe('a result', () => {
     equal(bench.status().ends.revoked, 1)
   })
 
+  describe("while more of the node's work waits", () => {
+    const offers = [1, 2, 3, 4, 5, 6, 7].map((index) => offerOf(unitOf(index)))
+    const leases = offers.map(({ lease }) => lease)
+    const toldBy = (effects: ReturnType<AgentBench['step']>): number[] =>
+      effectsOf(effects, 'attest').map(({ attestations }) => attestations.length)
+    const busy = (): AgentBench => {
+      const bench = AgentBench.ready(agentOptions({ slots: 1 }))
+      bench.grant(...offers)
+      return bench
+    }
+
+    it('waits for others, and half of the work is told while the other half runs', () => {
+      const bench = busy()
+      const told = leases.map((lease) => toldBy(bench.finish(lease)))
+      deepEqual(told, [[], [], [3], [], [2], [1], [1]])
+    })
+
+    it('is told after a quarter of a second even alone', () => {
+      const bench = busy()
+      const [timer] = effectsOf(bench.finish(...leases.slice(0, 1)), 'timer')
+      equal((timer?.atMs ?? 0) - bench.nowMs, 250)
+      deepEqual(toldBy(bench.tick(249)), [])
+      deepEqual(toldBy(bench.tick(1)), [1])
+    })
+
+    it('is told at once where the node is to rest, or takes no more', () => {
+      for (const type of ['pause', 'finish', 'drain'] as const) {
+        const bench = busy()
+        bench.finish(...leases.slice(0, 1))
+        deepEqual(toldBy(bench.step({ type })), [1], type)
+      }
+    })
+
+    it('is told at once where it is urgent or its lease ends soon', () => {
+      for (const changes of [{ priority: 'p0' }, {}] as const) {
+        const bench = AgentBench.ready(agentOptions({ slots: 1 }))
+        const first = offerOf(unitOf(8, changes), { ttlMs: 'priority' in changes ? 60_000 : 500 })
+        bench.grant(first, ...offers)
+        deepEqual(toldBy(bench.finish(first.lease)), [1])
+      }
+    })
+
+    it('is told once after a new link, and never where its lease was revoked', () => {
+      const bench = busy()
+      bench.finish(...leases.slice(0, 1))
+      bench.step({ type: 'unlinked', gateway: GATEWAY })
+      bench.step({ type: 'linked', gateway: GATEWAY })
+      deepEqual(toldBy(bench.welcome(leases)), [1])
+      deepEqual(toldBy(bench.tick(250)), [])
+      bench.finish(...leases.slice(1, 2))
+      const body = { v: 1, leases: leases.slice(1, 2), reason: 'settled' } as const
+      bench.step({ type: 'revoke', gateway: GATEWAY, body: { ...body, leases: [...body.leases] } })
+      deepEqual(toldBy(bench.tick(250)), [])
+    })
+  })
+
   it('counts once when it is acknowledged twice', () => {
     const bench = AgentBench.ready()
     const offer = offerOf(unitOf(1))

@@ -106,6 +106,31 @@ describe('gateway: which node may run what', () => {
   })
 })
 
+describe('gateway: how much of long work a node gets ahead', () => {
+  /** Runs of 40 ms on two nodes of one slot that never answer. */
+  function granted(units: number): readonly number[] {
+    const mesh = new GatewayMesh()
+    mesh.open()
+    const cost = { baseUs: 40_000, usPerKib: 0 }
+    const needs = { tier: 'small', memoryMb: 10, cost } as const
+    mesh.feed({ type: 'model', cid: MODEL, ...needs, nowMs: mesh.nowMs })
+    const descriptor = { slots: 1, queue_max: 1_000 }
+    const nodes = [0, 1].map((number) => mesh.addNode(number, { manner: 'silent', descriptor }))
+    mesh.submit(...Array.from({ length: units }, (_, index) => modelUnit('u', { index })))
+    return nodes.map((node) => node.granted.length)
+  }
+
+  it('is a second of it while much waits', () => {
+    deepEqual(granted(200), [26, 26])
+  })
+
+  it('is less the less waits, so that the last of it is shared', () => {
+    const [few = 0, fewToo = 0] = granted(40)
+    ok(few >= 6 && few <= 9 && Math.abs(few - fewToo) <= 1, `${few} and ${fewToo} of 40`)
+    deepEqual(granted(8), [3, 3])
+  })
+})
+
 describe('gateway: the life of nodes', () => {
   it('gives the units of a silent node to others when its heartbeats stop', () => {
     const mesh = new GatewayMesh()

@@ -43,6 +43,7 @@ export class AgentMachine {
     this.#context.nowMs = input.nowMs
     this.#dispatch(input)
     this.#desk.startReady()
+    this.#desk.tellResults()
     this.#connections.refreshClaims()
     const { slots } = this.#context.options.descriptor
     assert(this.#leases.slotsUsed <= slots, 'no more runs than the node has slots')
@@ -236,7 +237,12 @@ export class AgentMachine {
 
   #setTimer(): void {
     const { nextDeadlineMs } = this.#leases
-    const next = Math.min(this.#connections.nextAtMs(), nextDeadlineMs, this.#graceEndsAtMs)
+    const next = Math.min(
+      this.#connections.nextAtMs(),
+      nextDeadlineMs,
+      this.#desk.resultsDueAtMs,
+      this.#graceEndsAtMs
+    )
     if (next >= this.#wakeAtMs) return
     this.#wakeAtMs = next
     this.#context.out.push({ type: 'timer', atMs: next })

@@ -21,6 +21,7 @@ import type { HeldLease, LeaseTable } from './lease-table.ts'
 import type { ModelShelf } from './model-shelf.ts'
 import { type OfferRule, refusalOf } from './offer-rules.ts'
 import type { Outbox } from './outbox.ts'
+import { ResultGate } from './result-gate.ts'
 
 /** Loading a model into a fresh executor comes before the run's own limit, and takes at most this. */
 const LOAD_MS_MAX = 120_000
@@ -40,6 +41,7 @@ export class LeaseDesk {
   readonly #models: ModelShelf
   readonly #connections: AgentConnections
   readonly #totals: AgentTotals
+  readonly #gate = new ResultGate()
 
   constructor(context: AgentContext, { leases, models, connections, totals }: LeaseDeskParts) {
     this.#context = context
@@ -136,6 +138,18 @@ export class LeaseDesk {
       if (lease.expiresAtMs <= this.#context.nowMs) this.#endAs(lease, 'expired')
       else this.#start(lease)
     }
+  }
+
+  /** Tells the results that waited for each other, where it is time. To be called after `startReady`. */
+  tellResults(): void {
+    const { mode, nowMs } = this.#context
+    const ready = mode === 'serving' ? this.#leases.count('ready') : 0
+    for (const lease of this.#gate.take(nowMs, ready)) this.#tell(lease)
+  }
+
+  /** When results that wait are due. */
+  get resultsDueAtMs(): number {
+    return this.#gate.dueAtMs
   }
 
   finish(result: RunResult): void {
@@ -262,12 +276,13 @@ export class LeaseDesk {
 
   #deliver(lease: HeldLease): void {
     this.#leases.move(lease, 'delivered')
-    this.#tell(lease)
+    if (!this.#gate.hold(lease, this.#context.nowMs)) this.#tell(lease)
   }
 
   /** Sends what the lease has to say, if its gateway is there: a commitment, a result, or nothing yet. */
   #tell(lease: HeldLease): void {
     const { attestation, gateway, phase } = lease
+    this.#gate.drop(lease)
     if (attestation === null || !this.#connections.isOnline(gateway)) return
     if (phase === 'delivered') {
       this.#context.out.result(gateway, attestation)
@@ -291,6 +306,7 @@ export class LeaseDesk {
 
   /** The lease is over here, whatever it was doing. */
   #end(lease: HeldLease): void {
+    this.#gate.drop(lease)
     const stopping = lease.phase === 'running' && !lease.builtIn
     if (stopping) this.#context.out.push({ type: 'kill', lease: lease.id })
     this.#leases.end(lease, { stopping })

@@ -4,7 +4,13 @@
  */
 import { SUBSTRATE_OF_KIND, type WorkUnit } from '#contracts'
 import type { ModelNeeds } from './gateway-io.ts'
-import { AHEAD_MS, HEALTH_MIN, HEALTH_STALE_MS } from './gateway-policy.ts'
+import {
+  AHEAD_BULK_MS,
+  AHEAD_MS,
+  AHEAD_SHARE,
+  HEALTH_MIN,
+  HEALTH_STALE_MS
+} from './gateway-policy.ts'
 import {
   type ClaimRecord,
   inputBytesOf,
@@ -43,6 +49,9 @@ export interface EligibilityFacts {
   readonly trusted: ReadonlySet<string>
   /** By model, where its manifest was told. */
   readonly models: ReadonlyMap<string, ModelNeeds>
+  /** Units that wait for a lease, of all sessions. */
+  readonly waitingUnits: number
+  readonly connectedNodes: number
 }
 
 /** The first rule by which the node cannot run the unit now, or null. */
@@ -121,18 +130,15 @@ function claimRefusal(unit: WorkUnit, node: NodeRecord): Refusal | null {
     : { rule: 'no_claim', detail: unit.kind }
 }
 
-function momentRefusal(
-  unit: WorkUnit,
-  node: NodeRecord,
-  { nowMs, models }: EligibilityFacts
-): Refusal | null {
+function momentRefusal(unit: WorkUnit, node: NodeRecord, facts: EligibilityFacts): Refusal | null {
+  const { nowMs } = facts
   const health = healthNow(node, nowMs)
   if (health < HEALTH_MIN) return { rule: 'health', detail: health.toFixed(3) }
   if (!node.breaker.allows(nowMs)) return { rule: 'breaker_open', detail: node.breaker.state }
   if (claimFor(unit, node) === null) {
     return { rule: 'no_capacity', detail: `${node.working} of ${leasesMax(node)} leases` }
   }
-  const enough = leasesEnough(unit, node, models)
+  const enough = leasesEnough(unit, node, facts)
   if (node.working >= enough) {
     return { rule: 'busy', detail: `has ${node.working} leases; ${enough} keep it busy` }
   }
@@ -141,18 +147,22 @@ function momentRefusal(
 
 /**
  * Leases that keep the node busy while results and the next grant travel. Long runs do not queue up
- * behind each other on the first node that was ready: the next node to come gets them.
+ * behind each other on the first node that was ready: the next node to come gets them. While much
+ * waits a node takes more at once, and less and less of it as the end comes near (guided
+ * self-scheduling: Polychronopoulos and Kuck, 1987).
  */
 function leasesEnough(
   unit: WorkUnit,
   node: NodeRecord,
-  models: EligibilityFacts['models']
+  { models, waitingUnits, connectedNodes }: EligibilityFacts
 ): number {
   const slots = node.descriptor?.slots ?? 1
   const cost = unit.model.cid === null ? null : (models.get(unit.model.cid)?.cost ?? null)
   if (cost === null) return Number.POSITIVE_INFINITY
   const runUs = cost.baseUs + (cost.usPerKib * inputBytesOf(unit)) / 1024
-  return slots + Math.floor((slots * AHEAD_MS * 1000) / Math.max(1, runUs))
+  const ahead = (ms: number): number => Math.floor((slots * ms * 1000) / Math.max(1, runUs))
+  const share = Math.floor((AHEAD_SHARE * waitingUnits) / Math.max(1, connectedNodes))
+  return slots + Math.max(ahead(AHEAD_MS), Math.min(ahead(AHEAD_BULK_MS), share))
 }
 
 /** The node's claim under which the unit fits, with most places left; null where none has any. */

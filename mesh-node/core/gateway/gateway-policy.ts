@@ -80,6 +80,13 @@ export const ADMISSION_OPEN_EVALUATIONS = 6
  * links. Runs longer than this are granted one per slot, so that they spread.
  */
 export const AHEAD_MS = 100
+/**
+ * As long as much more waits than all nodes hold, each takes on so much work ahead: results then come
+ * by the dozen, and a dozen cost little more than one.
+ */
+export const AHEAD_BULK_MS = 1_000
+/** All nodes together take so much ahead of what waits. */
+export const AHEAD_SHARE = 0.5
 
 // Frames and entries.
 /** Units of one class granted in a row before the next class has its turn. */
