@@ -2,9 +2,9 @@
  * Builds the package that is published: JavaScript and types in `dist/`, data files beside them.
  *
  * Node strips no types below `node_modules`, so what others install cannot be the sources. Every
- * door keeps its name. It publishes nothing, and it bundles one dependency only: a package's
+ * door keeps its name. It publishes nothing, and it bundles two dependencies only: a package's
  * `overrides` count for nothing once it is installed by others, and the speech model would bring
- * half a gigabyte that nothing here loads.
+ * half a gigabyte that nothing here loads, and WebRTC all of React Native.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -25,8 +25,16 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const DIST = join(ROOT, 'dist')
 const FOLDERS = ['contracts', 'ledger', 'mesh-node', 'browser-node', 'control', 'sim', 'examples']
 const PAGES = ['LICENSE', 'README.md', 'CHANGELOG.md']
-/** Installed with this package, so that none of its own dependencies is. */
-const BUNDLED = '@moonshine-ai/moonshine-js'
+/**
+ * Carried by this package, with the dependencies of theirs that nothing here loads. npm installs none
+ * of a carried package's dependencies, so what is left of them is named as ours.
+ */
+const BUNDLED: Readonly<Record<string, 'all' | readonly string[]>> = {
+  '@libp2p/webrtc': ['react-native-webrtc'],
+  '@moonshine-ai/moonshine-js': 'all'
+}
+/** What pages alone load: it is bundled into them when this package is built. */
+const IN_PAGES = ['browser-level', 'onnxruntime-web', 'preact', 'uplot']
 /** A checkout brings its own Node, and serves from 20 on; what is installed runs on the user's. */
 const ENGINES = { node: '>=22.18' }
 /** What an application gets from `import ... from 'kora-mesh'`. */
@@ -85,18 +93,23 @@ function copyData(): void {
   }
 }
 
-function bundle(): void {
-  const copy = join(DIST, 'node_modules', BUNDLED)
-  const original = join(ROOT, 'node_modules', BUNDLED)
+/** Copies a package into ours, and gives those of its dependencies that it needs there. */
+function bundle(name: string, dropped: 'all' | readonly string[]): Manifest['dependencies'] {
+  const copy = join(DIST, 'node_modules', name)
+  const original = join(ROOT, 'node_modules', name)
   cpSync(original, copy, {
     recursive: true,
     filter: (path) => !path.slice(original.length).includes('node_modules')
   })
   const path = join(copy, 'package.json')
-  const { dependencies: _dropped, ...kept } = z
-    .looseObject({ dependencies: z.unknown() })
+  const { dependencies, ...kept } = z
+    .looseObject({ dependencies: z.record(z.string(), z.string()).default({}) })
     .parse(JSON.parse(readFileSync(path, 'utf8')))
   writeFileSync(path, `${JSON.stringify(kept, null, 2)}\n`)
+  const needed = Object.entries(dependencies).filter(
+    ([dependency]) => dropped !== 'all' && !dropped.includes(dependency)
+  )
+  return Object.fromEntries(needed)
 }
 
 const built = (path: string): string => path.replace(/\.ts$/, '.js')
@@ -111,7 +124,7 @@ function builtDoor(door: Door): Door | undefined {
   )
 }
 
-function writeManifest(): void {
+function writeManifest(needed: Manifest['dependencies']): void {
   const own = MANIFEST.parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')))
   const doors = Object.entries(own.imports).flatMap(([name, door]) => {
     const target = builtDoor(door)
@@ -119,12 +132,16 @@ function writeManifest(): void {
   })
   const main = doors.filter(({ name }) => name === MAIN_DOOR).map(({ target }) => ['.', target])
   const named = doors.map(({ name, target }) => [name.replace('#', './'), target])
+  const installed = Object.entries({ ...needed, ...own.dependencies }).filter(
+    ([name]) => !IN_PAGES.includes(name)
+  )
   const manifest = {
     ...own,
     engines: ENGINES,
     imports: Object.fromEntries(doors.map(({ name, target }) => [name, target])),
     exports: Object.fromEntries([...main, ...named, ['./package.json', './package.json']]),
-    bundleDependencies: [BUNDLED]
+    dependencies: Object.fromEntries(installed),
+    bundleDependencies: Object.keys(BUNDLED)
   }
   writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   for (const path of Object.values(own.bin)) chmodSync(join(DIST, path), 0o755)
@@ -134,6 +151,6 @@ rmSync(DIST, { recursive: true, force: true })
 compile()
 pointAddressesAtJavaScript()
 copyData()
-bundle()
-writeManifest()
+const needed = Object.entries(BUNDLED).map(([name, dropped]) => bundle(name, dropped))
+writeManifest(Object.assign({}, ...needed))
 console.log(`built ${namesBelow(DIST).length} files into dist/`)

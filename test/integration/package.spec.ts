@@ -101,7 +101,8 @@ describe('the published package', function () {
 
   it('brings no package that only a checkout needs, and no half gigabyte for its models', () => {
     const names = readdirSync(join(project, 'node_modules'))
-    for (const name of ['onnxruntime-web', '@huggingface', 'typescript', 'mocha', 'node'])
+    const unwanted = ['onnxruntime-web', '@huggingface', 'react-native', 'react-native-webrtc']
+    for (const name of [...unwanted, 'preact', 'typescript', 'esbuild', 'mocha', 'node'])
       ok(!names.includes(name), name)
   })
 

@@ -59,7 +59,7 @@ const DRIVERS: readonly RegExp[] = [
   /^control\/(cli|drivers|models)\//,
   /^ledger\/store\//,
   /^contracts\/platform\//,
-  /^browser-node\/(build|embed|net|page|verify|worker)\//,
+  /^browser-node\/(build|embed|exec|net|page|verify|worker)\//,
   /^(bin|scripts|test)\//,
   /\/([a-z-]+-)?driver\.ts$/,
   /\/main\.ts$/
