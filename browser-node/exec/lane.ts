@@ -5,6 +5,7 @@
 import {
   assert,
   type Backend,
+  bytesToHex,
   decodeValue,
   EXECUTOR_QUEUE_MAX,
   encodeValue,
@@ -236,7 +237,7 @@ export class Lane {
     const { provider, workerUrl, assets, memoryMb, threads } = this.#options
     const worker = new ExecutorWorker(workerUrl, (verdict) => this.#ended(worker, verdict))
     this.#worker = worker
-    const lock = `kora-executor-${provider}-${crypto.randomUUID()}`
+    const lock = `kora-executor-${provider}-${randomName()}`
     const heapBytesMax = memoryMb() * MIB
     const request = { type: 'begin', assets, threads: threads(), heapBytesMax, lock } as const
     try {
@@ -268,6 +269,9 @@ export class Lane {
     this.#options.changed()
   }
 }
+
+/** No two workers of this origin share a lock; pages without a secure context have no random UUIDs. */
+const randomName = (): string => bytesToHex(crypto.getRandomValues(new Uint8Array(16)))
 
 const WITHDRAWN: ReadonlySet<string> = new Set([
   'executor.cancelled',

@@ -96,7 +96,9 @@ const MESH = [
 export const IN_A_TAB: readonly string[] = [
   'mesh-node/portable.ts',
   'mesh-node/exec/runners/index.ts',
-  'browser-node/tab/main.ts'
+  'browser-node/tab/main.ts',
+  'browser-node/exec/wasm-worker.ts',
+  'browser-node/exec/webgpu-worker.ts'
 ]
 
 export const REACHES: readonly Reach[] = [
@@ -124,6 +126,16 @@ export const REACHES: readonly Reach[] = [
     from: 'browser-node/tab/main.ts',
     never: ['node:', 'onnxruntime-node', 'classic-level', 'pino', 'commander', '@libp2p/tcp'],
     why: 'a tab is a page: what it loads runs in a browser'
+  },
+  ...['browser-node/exec/wasm-worker.ts', 'browser-node/exec/webgpu-worker.ts'].map((from) => ({
+    from,
+    never: ['node:', ...NETWORK_PACKAGES, 'ledger/', 'mesh-node/net/', 'mesh-node/agent/'],
+    why: 'an executor worker holds models and nothing else'
+  })),
+  {
+    from: 'browser-node/exec/lane.ts',
+    never: ['node:', ...NATIVE_PACKAGES, 'llama-tokenizer-js'],
+    why: 'a page runs no model on its own thread'
   },
   {
     from: 'mesh-node/exec/index.ts',
