@@ -7,8 +7,6 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Plugin } from 'esbuild'
-import { withZodAsNamespace } from './small-zod.ts'
 
 export interface Assets {
   /** From a worker's source to its file in the bundle. */
@@ -20,13 +18,13 @@ export interface Assets {
 const ADDRESS = /new URL\(\s*(['"])(\.\.?\/[^'"]+)\1,\s*import\.meta\.url\s*\)/g
 const RUNTIME = './runtime/'
 /** The scripts of the build and its own addresses belong to Node. */
-const SOURCES = /(browser-node|test[\\/]browser)[\\/].*\.tsx?$/
+export const TAB_SOURCES = /(browser-node|test[\\/]browser)[\\/].*\.tsx?$/
 const BUILD_SCRIPTS = /browser-node[\\/]build[\\/]/
 
 /** Every module that some other module of the tab names by address. */
 export function workerSources(paths: readonly string[]): readonly string[] {
   const found = paths
-    .filter((path) => SOURCES.test(path) && !BUILD_SCRIPTS.test(path))
+    .filter((path) => TAB_SOURCES.test(path) && !BUILD_SCRIPTS.test(path))
     .flatMap((path) => {
       const addresses = [...readFileSync(path, 'utf8').matchAll(ADDRESS)]
       return addresses.flatMap(([, , address = '']) =>
@@ -36,22 +34,11 @@ export function workerSources(paths: readonly string[]): readonly string[] {
   return [...new Set(found)]
 }
 
-export function pointAtAssets({ workers, runtime }: Assets): Plugin {
-  const placed = (source: string, address: string): string => {
-    const target = address === RUNTIME ? `${runtime}/` : workers.get(join(dirname(source), address))
-    if (target === undefined) throw new Error(`${source} names ${address}, which is not bundled`)
+/** The source at `path` with its addresses as they are in the bundle. */
+export function pointedAtAssets(source: string, path: string, { workers, runtime }: Assets): string {
+  return source.replace(ADDRESS, (_all, _quote, address: string) => {
+    const target = address === RUNTIME ? `${runtime}/` : workers.get(join(dirname(path), address))
+    if (target === undefined) throw new Error(`${path} names ${address}, which is not bundled`)
     return `new URL('./${target}', import.meta.url)`
-  }
-  return {
-    name: 'point-at-assets',
-    setup(build) {
-      build.onLoad({ filter: SOURCES }, ({ path }) => {
-        const text = withZodAsNamespace(readFileSync(path, 'utf8'))
-        const contents = text.replace(ADDRESS, (_all, _quote, address: string) =>
-          placed(path, address)
-        )
-        return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' }
-      })
-    }
-  }
+  })
 }

@@ -8,9 +8,8 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import type { BuildOptions, Metafile } from 'esbuild'
 import { RUNTIME_CONDITION, RUNTIME_FILES } from '../exec/assets.ts'
-import { smallZod } from './small-zod.ts'
-import { doors } from './doors.ts'
-import { pointAtAssets, workerSources } from './point-at-assets.ts'
+import { ownSources } from './own-sources.ts'
+import { workerSources } from './point-at-assets.ts'
 import { filesBelow, ROOT } from './source-files.ts'
 
 const TAB = join(ROOT, 'browser-node')
@@ -85,7 +84,7 @@ async function bundleInto(dir: string, entries: Entries): Promise<Entries> {
       ...OPTIONS,
       entryPoints: [source],
       outdir: dir,
-      plugins: [doors, smallZod, pointAtAssets({ workers: new Map(), runtime })]
+      plugins: [ownSources({ workers: new Map(), runtime })]
     })
     workers.set(source, outputOf(metafile, source))
   }
@@ -93,7 +92,7 @@ async function bundleInto(dir: string, entries: Entries): Promise<Entries> {
     ...OPTIONS,
     entryPoints: Object.entries(entries).map(([out, input]) => ({ in: input, out })),
     outdir: dir,
-    plugins: [doors, smallZod, pointAtAssets({ workers, runtime })]
+    plugins: [ownSources({ workers, runtime })]
   })
   return Object.fromEntries(
     Object.entries(entries).map(([name, source]) => {
