@@ -3,7 +3,14 @@
  * fetches without the page's thread, and else from peers. Goes on behind what an earlier visit left;
  * a host whose bytes are others is not believed and not asked again for that blob.
  */
-import { BLOB_BYTES_MAX, type Cid, MeshError, type PeerId } from '#contracts'
+import {
+  BLOB_BYTES_MAX,
+  type Cid,
+  decodeManifest,
+  MeshError,
+  type ModelManifest,
+  type PeerId
+} from '#contracts'
 import type { BlobExchange, BlobShelf, BlobWriter } from '#mesh-node/portable'
 import type { HostBlob, PageHost } from './tab-ports.ts'
 
@@ -16,6 +23,8 @@ export interface BlobSourcePorts {
   readonly shelf: BlobShelf
   readonly exchange: BlobExchange
   readonly host: PageHost
+  /** Whether the id is a model's: hosts have content of models alone. */
+  readonly isModel: (cid: Cid) => boolean
   /** Throws where the owner allows no more bytes today. */
   readonly guard: () => void
   readonly onBytes: (bytes: number) => void
@@ -26,6 +35,8 @@ export class BlobSource {
   readonly #ports: BlobSourcePorts
   readonly #jobs = new Map<Cid, Promise<void>>()
   readonly #hostMisses = new Set<Cid>()
+  /** Files and golden vectors of the models that were asked for. */
+  readonly #parts = new Set<Cid>()
   readonly #ended = new AbortController()
   #missesInRow = 0
 
@@ -48,14 +59,31 @@ export class BlobSource {
 
   async #fetch(cid: Cid, from: readonly PeerId[]): Promise<void> {
     const { shelf, exchange, onProgress } = this.#ports
-    if (await shelf.has(cid)) return
+    if (await shelf.has(cid)) return this.#note(cid)
     this.#ports.guard()
-    if (await this.#fromHost(cid)) return
+    if (this.#isPublic(cid) && (await this.#fromHost(cid))) return this.#note(cid)
     await exchange.fetch(cid, {
       from,
       signal: this.#ended.signal,
       onProgress: ({ bytes }) => onProgress(cid, bytes)
     })
+    await this.#note(cid)
+  }
+
+  #isPublic(cid: Cid): boolean {
+    return this.#parts.has(cid) || this.#ports.isModel(cid)
+  }
+
+  /** What a manifest names is content of a model too. */
+  async #note(cid: Cid): Promise<void> {
+    if (!this.#ports.isModel(cid)) return
+    const bytes = await this.#ports.shelf.get(cid)
+    const manifest = bytes === null ? null : readManifest(bytes)
+    for (const file of manifest?.files ?? []) this.#parts.add(file.cid)
+    for (const { inputs, outputs } of manifest?.golden ?? []) {
+      this.#parts.add(inputs)
+      this.#parts.add(outputs)
+    }
   }
 
   async #fromHost(cid: Cid): Promise<boolean> {
@@ -108,6 +136,16 @@ export class BlobSource {
       this.#hostMisses.delete(oldest)
     }
     this.#hostMisses.add(cid)
+  }
+}
+
+/** Not a manifest after all: whoever reads it says what is wrong. */
+function readManifest(bytes: Uint8Array): ModelManifest | null {
+  try {
+    return decodeManifest(bytes)
+  } catch (error) {
+    if (error instanceof MeshError) return null
+    throw error
   }
 }
 

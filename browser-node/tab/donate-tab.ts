@@ -245,6 +245,7 @@ export class MeshTab implements DonateTab {
         this.#journal.recorded(contents)
         this.#changed()
       },
+      isModel: (cid) => this.#session?.status().models.some(({ model }) => model === cid) === true,
       guardFetch: () => this.#guardFetch(),
       fetching: (cid, bytes) => {
         this.#models.fetched(cid, bytes)
@@ -275,7 +276,6 @@ export class MeshTab implements DonateTab {
   }
 
   #sensed(sensed: Extract<LimitsInput, { type: 'sensed' }>['sensed']): void {
-    this.#network?.setOnline(sensed.online)
     this.#step({ type: 'sensed', sensed })
   }
 

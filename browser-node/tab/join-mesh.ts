@@ -63,6 +63,7 @@ export async function openParts(
   const exchange = new BlobExchange({ network, store: shelf })
   const source = new BlobSource({
     ...{ shelf, exchange, host: ports.host },
+    isModel: news.isModel,
     guard: news.guardFetch,
     onBytes: (bytes) => news.traffic.down(bytes),
     onProgress: news.fetching

@@ -51,8 +51,7 @@ async function openTab(href: string): Promise<DonateTab> {
     verifier: new QuickVerifier(),
     ...{ random, utcOffsetMin, lacks, openLedgerLevel, openShelf, sense },
     // half of all code, and nobody needs it before Start
-    openNetwork: async (options) =>
-      (await import('./network-driver.ts')).openTabNetwork(options),
+    openNetwork: async (options) => (await import('./tab-network.ts')).openTabNetwork(options),
     openEngine: (allowed) => WorkerEngine.open({ limits: { ...allowed, threads: THREADS } }),
     host: pageHost(new URL('./', href).href),
     place: workPlace,

@@ -19,6 +19,8 @@ export interface SessionNews extends GateNews {
   readonly changed: () => void
   readonly traffic: TrafficMeter
   readonly recorded: (contents: readonly EntryContent[]) => void
+  /** Whether the agent knows a model of this id. */
+  readonly isModel: (cid: Cid) => boolean
   readonly guardFetch: () => void
   readonly fetching: (cid: Cid, bytes: number) => void
   readonly genesis: (genesis: SignedGenesis) => void

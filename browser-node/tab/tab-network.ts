@@ -6,13 +6,16 @@
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
+import { isTabAddress } from '#contracts'
 import {
   gaterFor,
   isLocalMesh,
   type MeshNetwork,
   type NetworkOptions,
+  type NetworkParts,
   openNetwork
 } from '#mesh-node/portable'
+import { hasWebRtc, hasWebSocket } from './transports.ts'
 
 /** A place at a relay, and tabs that come by it. */
 const LISTEN = ['/p2p-circuit', '/webrtc']
@@ -24,21 +27,28 @@ const LISTEN = ['/p2p-circuit', '/webrtc']
 const NOBODY_OUTSIDE = { rtcConfiguration: { iceServers: [] } }
 
 export function openTabNetwork(options: NetworkOptions): Promise<MeshNetwork> {
-  const { bootstrap = [] } = options
+  const bootstrap = (options.bootstrap ?? []).filter(isReachable)
+  const transports: NetworkParts['transports'] = []
+  if (hasWebSocket()) transports.push(webSockets())
+  if (hasWebRtc()) {
+    const rtc = isLocalMesh(bootstrap) ? NOBODY_OUTSIDE : {}
+    transports.push(webRTCDirect(NOBODY_OUTSIDE), webRTC(rtc), circuitRelayTransport())
+  }
   return openNetwork(
-    { ...options, listen: LISTEN },
-    {
-      transports: [
-        webSockets(),
-        webRTCDirect(NOBODY_OUTSIDE),
-        webRTC(isLocalMesh(bootstrap) ? NOBODY_OUTSIDE : {}),
-        circuitRelayTransport()
-      ],
-      gater: gaterFor(bootstrap),
-      followLine
-    }
+    { ...options, bootstrap, listen: hasWebRtc() ? LISTEN : [] },
+    { transports, gater: gaterFor(bootstrap), followLine }
   )
 }
+
+/** What this browser can dial: plain WebSockets are closed to pages that came by https. */
+function isReachable(address: string): boolean {
+  if (!isTabAddress(address)) return false
+  if (address.includes('/webrtc')) return hasWebRtc()
+  const isPlain = !/\/(wss|tls)(\/|$)/.test(address)
+  return hasWebSocket() && !(isPlain && location.protocol === 'https:' && !isLoopback(address))
+}
+
+const isLoopback = (address: string): boolean => /^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
 
 /** A browser says when it is off line and on line, and when a sleeping page wakes. */
 function followLine(changed: (isOnline: boolean) => void): () => void {
