@@ -65,6 +65,6 @@ export function progressLine(progress: SessionProgress): string {
   const spent = `${progress.spentMicro}/${progress.budgetMicro} micro`
   return (
     `[${bar}] ${unitsDone}/${known} units, ${unitsRunning} running, ${unitsWaiting} waiting${failed}` +
-    ` | ${progress.nodes} nodes | ${spent} | ${progress.task}`
+    ` | ${progress.nodes} ${progress.nodes === 1 ? 'node' : 'nodes'} | ${spent} | ${progress.task}`
   )
 }

@@ -358,7 +358,7 @@ describe('kora', function () {
       const words = ['run', files.path('loops.json'), ...endless(), '--data', data]
       const run = commands.kora([...words, '--local-nodes', '1', '--json'])
       await until(
-        () => /[1-9]\d* running, .* \d+ nodes .* run$/m.test(run.err) || run.isOver,
+        () => /[1-9]\d* running, .* \| 1 node \| .* run$/m.test(run.err) || run.isOver,
         'units at a node',
         PATIENCE_MS
       )
