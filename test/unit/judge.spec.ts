@@ -126,10 +126,12 @@ describe('the judge', () => {
   }
   for (const [what, [schema, value]] of Object.entries(HOSTILE)) {
     it(`refuses, in bounded time, ${what}`, () => {
-      const startedMs = performance.now()
+      const before = process.cpuUsage()
       const check = compile(schema)
       const faults = typeof check === 'string' ? [check] : check(value)
-      const tookMs = performance.now() - startedMs
+      // the processor's time, as the bound itself is kept: the clock's grows with whatever else runs
+      const { user, system } = process.cpuUsage(before)
+      const tookMs = (user + system) / 1_000
       equal(faults.length > 0, true)
       ok(tookMs < 2_000, `${tookMs} ms`)
     })
