@@ -37,7 +37,9 @@ export async function up(flags: UpFlags, context: CommandContext): Promise<Exit>
         const resumed = await node.resume()
         // clients ask only when every session is known again
         await control.serveClients(settings.allow)
-        sayReady({ folder: settings.data, url: http.url, node, page, resumed }, flags, context.io)
+        const clients = settings.allow.length
+        const ready = { folder: settings.data, url: http.url, node, page, resumed, clients }
+        sayReady(ready, flags, context.io)
         await Promise.race([untilAborted(context.signal), control.failed])
         context.io.err('stopping; sessions that still run go on with the next kora up')
         return 'ok'
@@ -59,10 +61,13 @@ interface Ready {
   readonly node: ControlNode
   readonly page: DonatePage | null
   readonly resumed: readonly string[]
+  /** Clients of other operators that were let in. */
+  readonly clients: number
 }
 
 /** One line for programs; for people also the link, drawn where a phone can read it. */
-function sayReady({ folder, url, node, page, resumed }: Ready, { json }: UpFlags, io: Io): void {
+function sayReady(ready: Ready, { json }: UpFlags, io: Io): void {
+  const { folder, url, node, page, resumed, clients } = ready
   const addresses = [...node.addresses()]
   const { mesh, peerId } = node
   const links = { donate_url: page?.donateUrl ?? null, page_url: page?.url ?? null }
@@ -76,6 +81,10 @@ function sayReady({ folder, url, node, page, resumed }: Ready, { json }: UpFlags
   io.out(
     `join: krako-node start --mesh ${folder}/genesis.cbor --bootstrap ${addresses[0] ?? '<address>'}`
   )
+  if (clients > 0)
+    io.out(
+      `${clients} let in: kora run <graph> --mesh ${mesh} --bootstrap ${addresses[0] ?? '<address>'}`
+    )
   for (const session of resumed) io.out(`goes on: session ${session}`)
   if (links.donate_url !== null) drawLink(links.donate_url, io)
 }
