@@ -18,8 +18,9 @@ const RUNNING: ReadonlySet<TabPhase> = new Set(['joining', 'waiting', 'working',
 
 export function Hero({ view, commands, fault }: HeroProps) {
   const { phase, detail, mesh } = view
-  const { title, text } = isOnHold(view) ? strings.onHold : strings.phases[phase]
-  const running = RUNNING.has(phase)
+  const onHold = isOnHold(view)
+  const { title, text } = onHold ? strings.onHold : strings.phases[phase]
+  const running = RUNNING.has(phase) || onHold
   const sentence = detail === null ? text : strings.detail(detail.key, detail.facts)
   return (
     <section class="hero" data-phase={phase} aria-labelledby="phase-title">
@@ -41,7 +42,7 @@ export function Hero({ view, commands, fault }: HeroProps) {
           onClick={running ? commands.pause : commands.start}
         >
           <Sign running={running} />
-          {buttonName(phase)}
+          {onHold ? strings.start.pause : buttonName(phase)}
         </button>
         {phase === 'working' ? (
           <button type="button" class="quiet" onClick={commands.finishThenPause}>

@@ -28,7 +28,7 @@ export function History({ view: { history } }: { readonly view: TabView }) {
   const [kind, setKind] = useState<Kind>('units')
   return (
     <Card id="history" title={words.title}>
-      {history.length === 0 ? (
+      {isBlank(history) ? (
         <Empty>{words.empty}</Empty>
       ) : (
         <>
@@ -40,6 +40,10 @@ export function History({ view: { history } }: { readonly view: TabView }) {
     </Card>
   )
 }
+
+/** One point makes no line, and minutes without work make none that says anything. */
+const isBlank = (points: readonly HistoryPoint[]): boolean =>
+  points.length < 2 || points.every(({ units, downBytes }) => units === 0 && downBytes === 0)
 
 interface ChoiceProps {
   readonly kind: Kind

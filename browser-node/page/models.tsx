@@ -23,6 +23,7 @@ export function Models({ view }: { readonly view: TabView }) {
         ))}
       </ul>
       <h3>{words.backends}</h3>
+      {backends.length === 0 ? <p class="note">{words.backendsLater}</p> : null}
       <ul class="rows">
         {backends.map((backend) => (
           <Backend key={backend.provider} backend={backend} />
@@ -52,12 +53,15 @@ function Model({ model }: { readonly model: ModelView }) {
   )
 }
 
+/** What WASM says of itself is the number of its threads. */
+const isCount = (detail: string): boolean => /^\d+$/.test(detail)
+
 function Backend({ backend: { provider, state, detail } }: { readonly backend: BackendView }) {
   return (
     <li class="row">
       <span class="row-name">{strings.providers[provider]}</span>
       <Chip tone={BACKEND_TONES[state]}>{strings.models.backendStates[state]}</Chip>
-      <span class="note">{detail}</span>
+      <span class="note">{isCount(detail) ? strings.models.threads(Number(detail)) : detail}</span>
     </li>
   )
 }

@@ -64,7 +64,7 @@ function optionsOf(host: HTMLElement, lines: readonly PlotLine[]): uPlot.Options
     height: HEIGHT_PX,
     legend: { show: lines.length > 1 },
     cursor: { y: false },
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, Number.MIN_VALUE)] } },
+    scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
       { ...axis, values: clockLabels },
       { ...axis, size: 64 }

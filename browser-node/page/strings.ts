@@ -221,6 +221,8 @@ export const strings = {
     progress: (name: string): string => `Download of ${name}`,
     cache: (held: string, cap: string): string => `${held} of ${cap} kept in this browser`,
     backends: 'Backends of this device',
+    backendsLater: 'They are tried when you start.',
+    threads: (count: number): string => plural(count, 'thread', 'threads'),
     backendStates: {
       ready: 'Ready',
       unavailable: 'Not available',
@@ -251,7 +253,7 @@ export const strings = {
   },
   history: {
     title: 'History',
-    empty: 'The plot begins with the first minute of work.',
+    empty: 'The plot begins with the first units.',
     series: 'What to plot',
     units: 'Units',
     credit: 'Credit',

@@ -79,7 +79,7 @@ describe('the embedded element', () => {
     equal(await page.evaluate('heard.at(-1)'), 'consent')
     await page.screenshot({ path: `${SHOTS}embed-consent.png` })
     await inside.getByRole('button', { name: 'Start donating' }).press('Enter')
-    await inside.getByRole('button', { name: 'Pause' }).waitFor()
+    await inside.getByRole('button', { name: /^Pause/ }).waitFor()
     await page.waitForFunction("heard.at(-1) === 'working'")
     await page.screenshot({ path: `${SHOTS}embed-working.png` })
     deepEqual(suite().browser.faults(), [])

@@ -1,6 +1,7 @@
 /** The receipt page over a check that judges by the file's own text: `ok`, or the rule that fails. */
-import { parseCid, parseLeaseId, parsePeerId, parseUnitId } from '#contracts'
+
 import { render } from 'preact'
+import { parseCid, parseLeaseId, parsePeerId, parseUnitId } from '#contracts'
 import { RECEIPT_RULES, type ReceiptReport } from '../../../browser-node/tab-contract.ts'
 import { VerifyPage } from '../../../browser-node/verify/verify-page.tsx'
 
