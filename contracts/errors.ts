@@ -47,6 +47,16 @@ export class MeshError extends Error {
   }
 }
 
+/** Whoever meets one of these stops: nothing that comes after it could be kept. */
+const DISK_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  'ledger.store_failed',
+  'store.disk_full',
+  'store.unwritable'
+])
+/** The disk itself refuses: neither the peer's fault nor the user's input's, and no defect. */
+export const isDiskFault = (error: unknown): boolean =>
+  error instanceof MeshError && DISK_FAULTS.has(error.code)
+
 /** Our own mistake: a state that the code promised could not be. */
 export class AssertionFailure extends Error {
   override readonly name = 'AssertionFailure'

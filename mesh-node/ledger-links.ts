@@ -2,7 +2,7 @@
  * Joins a ledger to the network: its gossip topic, and one sync link to every peer. Of two peers the
  * one with the smaller id opens the link. The same for nodes and for the control node.
  */
-import { MeshError, type PeerId, type Verifier } from '#contracts'
+import { isDiskFault, MeshError, type PeerId, type Verifier } from '#contracts'
 import { type Ledger, LedgerSync } from '#ledger'
 import type { AgentClock } from './agent/ports.ts'
 import type { MeshNetwork } from './net/ports.ts'
@@ -14,7 +14,7 @@ export interface LedgerLinksPorts {
   readonly clock: AgentClock
   readonly onRefused?: (refused: { readonly peer: PeerId; readonly error: MeshError }) => void
   readonly onSynced?: (peer: PeerId) => void
-  /** Our own mistake, found where nobody waits for an answer. */
+  /** Our own mistake or a disk that refuses, found where nobody waits for an answer. */
   readonly fatal: (error: unknown) => void
 }
 
@@ -27,7 +27,10 @@ export function linkLedger(ports: LedgerLinksPorts): LedgerSync {
     publish: (bytes) => network.publish('ledger', bytes),
     nowMs: () => clock.nowMs(),
     setTimer: (atMs, fire) => clock.setTimer(atMs, fire),
-    ...(ports.onRefused === undefined ? {} : { onRefused: ports.onRefused }),
+    onRefused: (refused) => {
+      if (isDiskFault(refused.error)) fatal(refused.error)
+      else ports.onRefused?.(refused)
+    },
     ...(ports.onSynced === undefined ? {} : { onSynced: ports.onSynced })
   })
   const open = async (peer: PeerId): Promise<void> => {

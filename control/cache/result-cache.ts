@@ -6,6 +6,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CACHE_ENTRIES_MAX, type Cid, isCid, type UnitId } from '#contracts'
+import { diskError } from '#mesh-node/store'
 
 /** What sessions ask of a cache. */
 export interface ResultCache {
@@ -61,8 +62,13 @@ export class DiskResultCache implements ResultCache {
     if (!KEY.test(key) || this.#keys.has(key)) return
     await this.#makeRoom()
     const temporary = join(this.#dir, `.${process.pid}.${this.#temporary++}.tmp`)
-    await writeFile(temporary, outputCid)
-    await rename(temporary, join(this.#dir, key))
+    try {
+      await writeFile(temporary, outputCid)
+      await rename(temporary, join(this.#dir, key))
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw diskError(error, temporary)
+    }
     this.#keys.add(key)
   }
 

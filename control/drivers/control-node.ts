@@ -9,6 +9,7 @@ import {
   type EventDraft,
   type Fabric,
   type FabricSignal,
+  isDiskFault,
   isUnitId,
   MeshError,
   parseCid,
@@ -64,6 +65,10 @@ export interface ControlParts {
   readonly feed: SessionFeed
   readonly signals: SignalBoard
   readonly close: () => Promise<void>
+  /** Ends the node; `failed` then rejects. */
+  readonly fatal: (error: unknown) => void
+  /** Rejects where the node cannot go on. */
+  readonly failed: Promise<never>
 }
 
 /** Which sessions somebody may see. */
@@ -171,10 +176,16 @@ export class ControlNode implements ControlService {
     this.#broken.delete(session)
     const abort = new AbortController()
     this.#parts.feed.begin(session)
-    const ended = this.#run(session, job, abort.signal).finally(() => {
-      this.#running.delete(session)
-      this.#parts.feed.end(session)
-    })
+    const run = this.#run(session, job, abort.signal)
+    const ended = Promise.race([run, this.#parts.failed])
+      .catch((error: unknown) => {
+        this.#keepBroken(session, error)
+        throw error
+      })
+      .finally(() => {
+        this.#running.delete(session)
+        this.#parts.feed.end(session)
+      })
     // nobody may ask for the result
     ended.catch(() => {})
     this.#running.set(session, { graph: job.graph, abort, ended })
@@ -288,9 +299,11 @@ export class ControlNode implements ControlService {
   }
 
   async #run(session: SessionId, job: Job, signal: AbortSignal): Promise<SessionDocument> {
-    const { feed, folder, signals } = this.#parts
-    const events = new EventLog(folder, session)
+    const { feed, folder, signals, fatal } = this.#parts
+    let events: EventLog | null = null
     try {
+      const log = new EventLog({ dataFolder: folder, session, failed: fatal })
+      events = log
       const result = await runSession(
         {
           graph: job.graph,
@@ -299,17 +312,18 @@ export class ControlNode implements ControlService {
           signal,
           nodes: () => this.nodesReady(),
           onProgress: (progress) => feed.update(session, progress),
-          onEvent: (event: EventDraft) => events.append(event)
+          onEvent: (event: EventDraft) => log.append(event)
         },
         this.#sessionPorts(session, job.useCache)
       )
-      return this.#document(result)
+      return await this.#document(result)
     } catch (error) {
-      this.#keepBroken(session, error)
+      // no session could be kept from now on
+      if (isDiskFault(error)) fatal(error)
       throw error
     } finally {
       signals.forget(session)
-      events.flush()
+      events?.flush()
     }
   }
 

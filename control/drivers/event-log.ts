@@ -1,30 +1,47 @@
 /**
  * The telemetry of sessions on disk: one JSON line per event, in a file per session, with the source
- * and sequence that make consumers idempotent. Appended in order; a line that a crash cut off is
- * dropped when the file is opened again. Judges nothing.
+ * and sequence that make consumers idempotent. Appended in order; half a line, of a crash or of a full
+ * disk, is dropped, and the number that it had is given again. Judges nothing.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EventDraft, MeshEvent, SessionId } from '#contracts'
+import { diskError } from '#mesh-node/store'
 
 /** Events that wait to be written together; one write per so many, and one per turn. */
 const FLUSH_EVENTS = 512
 
+export interface EventLogOptions {
+  readonly dataFolder: string
+  readonly session: SessionId
+  /** Told once, where the disk takes no more; what comes afterwards is not kept. */
+  readonly failed: (error: unknown) => void
+}
+
 export class EventLog {
   readonly #path: string
   readonly #source: string
+  readonly #failed: (error: unknown) => void
   #next: number
   #waiting: string[] = []
   #scheduled = false
+  #isBroken = false
 
-  constructor(dataFolder: string, session: SessionId) {
-    mkdirSync(join(dataFolder, 'events'), { recursive: true })
+  /** Throws `store.*` where the disk refuses. */
+  constructor({ dataFolder, session, failed }: EventLogOptions) {
     this.#path = eventFile(dataFolder, session)
     this.#source = `kora/session/${session}`
-    this.#next = mendTail(this.#path)
+    this.#failed = failed
+    try {
+      mkdirSync(join(dataFolder, 'events'), { recursive: true })
+      this.#next = mendTail(this.#path)
+    } catch (error) {
+      throw diskError(error, this.#path)
+    }
   }
 
   append(draft: EventDraft): void {
+    if (this.#isBroken) return
     const event: MeshEvent = {
       specversion: '1.0',
       source: this.#source,
@@ -42,8 +59,15 @@ export class EventLog {
   flush(): void {
     this.#scheduled = false
     if (this.#waiting.length === 0) return
-    appendFileSync(this.#path, `${this.#waiting.join('\n')}\n`)
+    const lines = `${this.#waiting.join('\n')}\n`
     this.#waiting = []
+    try {
+      appendFileSync(this.#path, lines)
+    } catch (error) {
+      this.#isBroken = true
+      mendTail(this.#path)
+      this.#failed(diskError(error, this.#path))
+    }
   }
 }
 

@@ -80,13 +80,15 @@ export async function openControl(
     for (const end of opened.splice(0).reverse()) await end()
   }
   const { promise: failed, reject: fatal } = Promise.withResolvers<never>()
+  // it may fail before anybody waits for it
+  failed.catch(() => {})
   try {
     const mesh = openOrCreateMeshFolder(options.data, Date.now())
     checkMesh(mesh.genesis, options.mesh)
     const trusted = new Set<string>(mesh.genesis.genesis.zones['trusted'] ?? [])
     const refusals = new RefusalLog(say, systemClock)
     opened.push(async () => refusals.close())
-    const opening = { opened, close, fatal, trusted, refusals }
+    const opening = { opened, close, fatal, failed, trusted, refusals }
     const parts = await assemble(mesh, options, opening)
     const node = new ControlNode(parts)
     if (options.localNodes > 0) {
@@ -113,15 +115,16 @@ interface Opening {
   readonly opened: (() => Promise<unknown>)[]
   readonly refusals: RefusalLog
   readonly close: () => Promise<void>
-  /** A defect found where nobody waits for an answer. */
+  /** A defect, or a disk that refuses, found where nobody waits for an answer. */
   readonly fatal: (error: unknown) => void
+  readonly failed: Promise<never>
   readonly trusted: ReadonlySet<string>
 }
 
 async function assemble(
   mesh: MeshFolder,
   { listen, bootstrap }: ControlOptions,
-  { opened, refusals, close, fatal, trusted }: Opening
+  { opened, refusals, close, fatal, failed, trusted }: Opening
 ): Promise<ControlParts> {
   const { folder, genesis, signer } = mesh
   const ledger = await openLedgerFolder(mesh)
@@ -184,7 +187,9 @@ async function assemble(
     recorded: new RecordedControl(folder, ledger),
     feed: new SessionFeed(),
     signals,
-    close
+    close,
+    fatal,
+    failed
   }
 }
 

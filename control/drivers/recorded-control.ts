@@ -2,8 +2,8 @@
  * What a data folder says by itself: sessions as they ended, the ledger, bills, replays. Serves the
  * commands where no control node runs, and is the reading half of one that does. Starts nothing.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import {
   bytesToHex,
   isSessionId,
@@ -13,6 +13,7 @@ import {
   type SessionId
 } from '#contracts'
 import type { AccountBalance, Ledger } from '#ledger'
+import { diskError } from '#mesh-node/store'
 import type { OutputFile } from '../session/output-view.ts'
 import type {
   BillDocument,
@@ -33,21 +34,17 @@ export class RecordedControl {
 
   /** Keeps a session's document; it is there whole or not at all. */
   keep(document: SessionDocument): void {
-    mkdirSync(this.#sessionsFolder, { recursive: true })
     const path = this.#pathOf(parseSessionId(document.session))
-    writeFileSync(`${path}.part`, JSON.stringify(document), { flush: true })
-    renameSync(`${path}.part`, path)
+    writeWhole(path, JSON.stringify(document))
   }
 
   /** Writes a session's outputs as files of its own folder; gives where they lie. */
   keepOutputs(session: SessionId, files: readonly OutputFile[]): Readonly<Record<string, string>> {
     const folder = resolve(this.#sessionsFolder, session)
-    mkdirSync(folder, { recursive: true })
     const paths: Record<string, string> = {}
     for (const { name, bytes } of files) {
       const path = join(folder, name)
-      writeFileSync(`${path}.part`, bytes, { flush: true })
-      renameSync(`${path}.part`, path)
+      writeWhole(path, bytes)
       paths[name] = path
     }
     return paths
@@ -160,6 +157,19 @@ export class RecordedControl {
   #pathOf(session: SessionId): string {
     if (!isSessionId(session)) throw new MeshError('session.unknown', { session })
     return join(this.#sessionsFolder, `${session}.json`)
+  }
+}
+
+/** There whole or not at all; throws `store.*` where the disk refuses. */
+function writeWhole(path: string, content: string | Uint8Array): void {
+  const part = `${path}.part`
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(part, content, { flush: true })
+    renameSync(part, path)
+  } catch (error) {
+    rmSync(part, { force: true })
+    throw diskError(error, path)
   }
 }
 

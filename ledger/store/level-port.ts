@@ -47,7 +47,8 @@ export const BINARY: Encodings = { keyEncoding: 'view', valueEncoding: 'view' }
 const heldHere = new Set<string>()
 
 /** LevelDB names what the system refused in words alone. */
-const DISK_REFUSES = /No space left|Disk quota|Read-only file system|Permission denied/i
+const DISK_REFUSES =
+  /No space left|Disk quota|File too large|Read-only file system|Permission denied/i
 
 function refusalOf({ code, message }: { code: string; message: string }): ErrorCode {
   if (code === 'LEVEL_LOCKED') return 'ledger.store_locked'

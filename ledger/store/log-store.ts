@@ -47,6 +47,8 @@ export class LogStore {
   readonly #level: LevelPort
   readonly #logs = new Map<LogId, HeldLog>()
   readonly #keys = new Map<LogId, LogKeys>()
+  /** After a write that was cut off, LevelDB's log takes what follows and cannot read it again. */
+  #failed: MeshError | null = null
 
   private constructor(options: LogStoreOptions) {
     this.#options = options
@@ -213,11 +215,13 @@ export class LogStore {
   }
 
   async #put(puts: LevelPut[]): Promise<void> {
+    if (this.#failed !== null) throw this.#failed
     try {
       await this.#level.batch(puts, { ...BINARY, sync: this.#options.sync })
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new MeshError('ledger.store_failed', { reason }, { cause })
+      this.#failed ??= new MeshError('ledger.store_failed', { reason }, { cause })
+      throw this.#failed
     }
   }
 

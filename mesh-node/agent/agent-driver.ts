@@ -7,6 +7,7 @@ import {
   type AnnouncementMessage,
   assertNever,
   type GatewayFrame,
+  isDiskFault,
   isGatewayFrame,
   MeshError,
   type NodeFrame,
@@ -222,7 +223,7 @@ export class AgentDriver {
       .then(() => Promise.all(body.blobs.map((blob) => blobs.putVolatile(blob))))
       .catch((error: unknown) => {
         // a blob that cannot be kept is missing when it is read, which fails its units alone
-        if (!(error instanceof MeshError)) throw error
+        if (!(error instanceof MeshError) || isDiskFault(error)) throw error
       })
       .then(() => {
         this.#grantsWaiting -= 1
@@ -258,7 +259,7 @@ export class AgentDriver {
       .then(() => this.#ports.ledger.append(contents))
       .catch((error: unknown) => {
         // the verdict stands in the sequencer's log; the operator hears that the node's own lacks it
-        if (!(error instanceof MeshError)) throw error
+        if (!(error instanceof MeshError) || isDiskFault(error)) throw error
         this.#ports.report({ type: 'record-failed', error })
       })
     this.#background(this.#records)
@@ -272,7 +273,7 @@ export class AgentDriver {
     })
   }
 
-  /** Work that nobody waits for: only our own mistakes come out of it. */
+  /** Work that nobody waits for: only our own mistakes and a disk that refuses come out of it. */
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#ports.fatal(error))
   }

@@ -76,6 +76,6 @@ export interface AgentPorts {
   readonly verifier: Verifier
   readonly clock: AgentClock
   readonly report: (report: AgentReport) => void
-  /** Our own mistake, found where nobody waits for an answer: the process must stop. */
+  /** Our own mistake, or a disk that refuses, where nobody waits for an answer: the process must stop. */
   readonly fatal: (error: unknown) => void
 }

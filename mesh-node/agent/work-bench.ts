@@ -1,11 +1,12 @@
 /**
  * The slow work of the agent: blobs, models and runs. Each is begun by an effect and answered with one
- * input, whatever happens. Our own mistakes are thrown; everything else becomes an answer.
+ * input, whatever happens. Our own mistakes and a full disk are thrown; all else becomes an answer.
  */
 import {
   type Cid,
   type FailureClass,
   INLINE_BLOB_BYTES_MAX,
+  isDiskFault,
   type LeaseId,
   MeshError,
   type PeerId,
@@ -177,9 +178,9 @@ export class WorkBench {
   }
 }
 
-/** A typed failure as data; our own mistakes are thrown on. */
+/** A typed failure as data; our own mistakes, and a disk that keeps nothing more, are thrown on. */
 function failureOf(error: unknown): { code: string; detail: string } {
-  if (!(error instanceof MeshError)) throw error
+  if (!(error instanceof MeshError) || isDiskFault(error)) throw error
   return { code: error.code, detail: error.message.slice(0, 500) }
 }
 

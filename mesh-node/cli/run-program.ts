@@ -5,6 +5,7 @@
  */
 import { type Command, CommanderError } from 'commander'
 import { EXIT, type Exit, exitOf, failureLines, MeshError, reportFailure } from '#contracts'
+import { diskError } from '../store/store-folder.ts'
 
 /** Where a command writes. `out` is for results, `err` for progress, logs and failures. */
 export interface Io {
@@ -87,20 +88,10 @@ function descendants(command: Command): Command[] {
 function typedFailure(error: unknown): unknown {
   if (error instanceof MeshError || !(error instanceof Error) || !('code' in error)) return error
   const path = 'path' in error && typeof error.path === 'string' ? error.path : ''
-  switch (error.code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'EFBIG':
-      return new MeshError('store.disk_full', { path, reason: error.message }, { cause: error })
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-    case 'ENOTDIR':
-    case 'EISDIR':
-      return new MeshError('store.unwritable', { path, reason: error.message }, { cause: error })
-    default:
-      return error
-  }
+  // what was named on the command line is in the way, and not in a store
+  if (error.code === 'ENOTDIR' || error.code === 'EISDIR')
+    return new MeshError('store.unwritable', { path, reason: error.message }, { cause: error })
+  return error.code === 'EEXIST' ? error : diskError(error, path)
 }
 
 function showFailure(thrown: unknown, { io, json }: { io: Io; json: boolean }): Exit {

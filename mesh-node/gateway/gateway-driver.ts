@@ -67,6 +67,8 @@ export class GatewayDriver implements Fabric {
   #cancelRefresh: () => void = () => {}
   #pumping: Promise<void> | null = null
   #isStopped = false
+  /** Why nothing more is done: what the machine has decided was not carried out. */
+  #failure: { readonly error: unknown } | null = null
 
   constructor(options: GatewayDriverOptions, ports: GatewayPorts) {
     this.#options = options
@@ -215,13 +217,14 @@ export class GatewayDriver implements Fabric {
   }
 
   #feed(input: Input, weight = 1): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || this.#failure !== null) return
     this.#queue.push(input, weight)
     this.#wake()
   }
 
   /** As `#feed`; resolves when everything that follows from the input is done. */
   #done(input: Input): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure.error)
     const done = this.#queue.pushAwaited(input)
     this.#wake()
     return done
@@ -232,16 +235,34 @@ export class GatewayDriver implements Fabric {
     if (this.#pumping !== null || this.#isStopped) return
     this.#pumping = new Promise<void>((resolve) => setImmediate(resolve))
       .then(() => this.#pump())
-      .catch((error: unknown) => this.#ports.fatal(error))
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#pumping = null
         if (this.#queue.size > 0) this.#wake()
       })
   }
 
+  /** The machine is ahead of its log from now on: it takes no more, and a restart begins at the log. */
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#cancelTimer()
+    this.#queue.fail(error)
+    this.#ports.fatal(error)
+  }
+
   async #pump(): Promise<void> {
-    const { inputs, settle } = this.#queue.take()
-    if (inputs.length === 0) return
+    const taken = this.#queue.take()
+    if (taken.inputs.length === 0) return
+    try {
+      await this.#carryOut(taken.inputs)
+    } catch (error) {
+      taken.fail(error)
+      throw error
+    }
+    taken.settle()
+  }
+
+  async #carryOut(inputs: readonly Input[]): Promise<void> {
     const effects = this.#step(inputs)
     await this.#judge.stored()
     const contents = effects.flatMap((effect) => (effect.type === 'record' ? effect.contents : []))
@@ -250,7 +271,6 @@ export class GatewayDriver implements Fabric {
       const waiting = this.#perform(effect)
       if (waiting !== undefined) await waiting
     }
-    settle()
   }
 
   /** Steps the machine, and again for judgements that need nothing fetched: all of it is one append. */

@@ -13,13 +13,15 @@ const STEP_WEIGHT_MAX = 2_048
 interface Waiting {
   readonly input: QueuedInput
   readonly weight: number
-  readonly done: (() => void) | null
+  readonly done: PromiseWithResolvers<void> | null
 }
 
 export interface TakenInputs {
   readonly inputs: readonly QueuedInput[]
   /** Called when all that follows from them is done. */
   settle(): void
+  /** Called when it cannot be done. */
+  fail(error: unknown): void
 }
 
 export class InputQueue {
@@ -34,17 +36,17 @@ export class InputQueue {
   }
 
   pushAwaited(input: QueuedInput): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#waiting.push({ input, weight: 1, done: resolve })
-    return promise
+    const done = Promise.withResolvers<void>()
+    this.#waiting.push({ input, weight: 1, done })
+    return done.promise
   }
 
   /** The first inputs, as many as one step takes. */
-  take(): TakenInputs {
+  take(weightMax = STEP_WEIGHT_MAX): TakenInputs {
     let count = 0
     let weight = 0
     for (const waiting of this.#waiting) {
-      if (count > 0 && weight + waiting.weight > STEP_WEIGHT_MAX) break
+      if (count > 0 && weight + waiting.weight > weightMax) break
       count += 1
       weight += waiting.weight
     }
@@ -53,15 +55,21 @@ export class InputQueue {
     return {
       inputs: taken.map(({ input }) => input),
       settle() {
-        for (const { done } of taken) done?.()
+        for (const { done } of taken) done?.resolve()
+      },
+      fail(error) {
+        for (const { done } of taken) done?.reject(error)
       }
     }
   }
 
   /** Nobody will step any more: whoever waits goes on. */
   abandon(): void {
-    const left = this.#waiting
-    this.#waiting = []
-    for (const { done } of left) done?.()
+    this.take(Number.POSITIVE_INFINITY).settle()
+  }
+
+  /** Nothing more can be done: whoever waits is told why. */
+  fail(error: unknown): void {
+    this.take(Number.POSITIVE_INFINITY).fail(error)
   }
 }

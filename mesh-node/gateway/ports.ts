@@ -65,6 +65,6 @@ export interface GatewayPorts {
   readonly clock: GatewayClock
   readonly onSignal: (signal: FabricSignal) => void
   readonly report: (report: GatewayReport) => void
-  /** Our own mistake, found where nobody waits for an answer: the process must stop. */
+  /** Our own mistake, or a disk that refuses, where nobody waits for an answer: the process must stop. */
   readonly fatal: (error: unknown) => void
 }

@@ -6,4 +6,4 @@ export {
   type DiskBlobStorePorts
 } from './disk-blob-store.ts'
 export { MemoryBlobs } from './memory-blobs.ts'
-export type { StoreFiles } from './store-folder.ts'
+export { diskError, type StoreFiles } from './store-folder.ts'

@@ -243,6 +243,7 @@ export function diskError(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'EFBIG':
       return new MeshError('store.disk_full', { path }, { cause: error })
     case 'EACCES':
     case 'EPERM':

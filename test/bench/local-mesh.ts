@@ -103,6 +103,11 @@ export class LocalMesh implements AsyncDisposable {
   }
 }
 
+/** A benchmark on a full disk measures nothing. */
+function broken(error: unknown): never {
+  throw error
+}
+
 /** One session of the control node's fabric, with its telemetry on disk as every session has it. */
 export class MeshSession {
   readonly id: SessionId
@@ -112,7 +117,7 @@ export class MeshSession {
 
   private constructor(id: SessionId, control: OpenControl['node'], folder: string) {
     this.id = id
-    this.#events = new EventLog(folder, id)
+    this.#events = new EventLog({ dataFolder: folder, session: id, failed: broken })
     this.#fabric = control.fabric(id, (signal) => {
       if (signal.type === 'event') this.#events.append(signal.event)
       else if (signal.type === 'outcome') this.#heard(signal.outcome)

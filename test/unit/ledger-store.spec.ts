@@ -215,6 +215,22 @@ describe('a ledger', () => {
     await again.close()
   })
 
+  it('takes nothing more of others either: what follows a cut-off write could not be read again', async () => {
+    const level = memory()
+    const [control, node] = [await openControl(), await openNode(nodeA, { level })]
+    await control.append(opening())
+    const { head, entries } = await everything(control)
+    const batch = level.batch.bind(level)
+    Object.assign(level, { batch: () => Promise.reject(new Error('no space left on device')) })
+    await rejects(node.receive(head, entries), withCode('ledger.store_failed'))
+    Object.assign(level, { batch })
+    await rejects(node.receive(head, entries), withCode('ledger.store_failed'))
+    await node.close()
+    const again = await openNode(nodeA, { level })
+    equal(await again.receive(head, entries), entries.length)
+    await Promise.all([control.close(), again.close()])
+  })
+
   it('begins a new log where the store is new, and goes on with it where it is not', async () => {
     const level = memory()
     let asked = 0

@@ -1,5 +1,6 @@
 /** `kora up`: a control node that goes on running, with HTTP on loopback and the donate page. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { type Exit, MeshError } from '#contracts'
 import type { CommandContext, Io } from '#mesh-node/cli'
 import { findControl, removeControlFile, writeControlFile } from '../../drivers/control-file.ts'
@@ -15,6 +16,8 @@ export interface UpFlags extends ControlFlags {
 }
 
 const TOKEN_BYTES = 32
+/** Whoever follows a session asks once more when it breaks off: for its result, and hears why. */
+const LAST_ANSWERS_MS = 1_000
 
 export async function up(flags: UpFlags, context: CommandContext): Promise<Exit> {
   const settings = controlSettings(flags)
@@ -40,7 +43,7 @@ export async function up(flags: UpFlags, context: CommandContext): Promise<Exit>
         const clients = settings.allow.length
         const ready = { folder: settings.data, url: http.url, node, page, resumed, clients }
         sayReady(ready, flags, context.io)
-        await Promise.race([untilAborted(context.signal), control.failed])
+        await Promise.race([untilAborted(context.signal), control.failed]).catch(afterLastAnswers)
         context.io.err('stopping; sessions that still run go on with the next kora up')
         return 'ok'
       } finally {
@@ -87,6 +90,11 @@ function sayReady(ready: Ready, { json }: UpFlags, io: Io): void {
     )
   for (const session of resumed) io.out(`goes on: session ${session}`)
   if (links.donate_url !== null) drawLink(links.donate_url, io)
+}
+
+async function afterLastAnswers(error: unknown): Promise<never> {
+  await setTimeout(LAST_ANSWERS_MS)
+  throw error
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

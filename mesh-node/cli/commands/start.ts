@@ -28,6 +28,8 @@ export async function start(flags: StartFlags, { io, signal }: CommandContext): 
   }
   const log = nodeLog(settings.log_level)
   const ended = Promise.withResolvers<void>()
+  // it may come to an end before anybody waits for it
+  ended.promise.catch(() => {})
   const options = nodeOptionsOf(settings)
   const node = await startNode(options, {
     report: (report) => logReport(log, report),
