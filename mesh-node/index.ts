@@ -41,6 +41,7 @@ export {
   type Topic,
   type TopicHandler
 } from './net/ports.ts'
+export { RefusalLog, type RefusalLogPorts, type Refused } from './net/refusal-log.ts'
 export { askStatus, serveStatus } from './net/status-link.ts'
 export {
   type NodeOptions,

@@ -23,6 +23,7 @@ import {
   genesisCid,
   linkLedger,
   nodeVerifier,
+  RefusalLog,
   systemClock
 } from '#mesh-node'
 import { DiskBlobStore } from '#mesh-node/store'
@@ -44,7 +45,6 @@ import {
   openOrCreateMeshFolder
 } from './mesh-folder.ts'
 import { RecordedControl } from './recorded-control.ts'
-import { RefusalLog } from './refusal-log.ts'
 import { SessionFeed } from './session-feed.ts'
 import { SignalBoard } from './signal-board.ts'
 import { TenantService } from './tenant-service.ts'
@@ -86,7 +86,7 @@ export async function openControl(
     const mesh = openOrCreateMeshFolder(options.data, Date.now())
     checkMesh(mesh.genesis, options.mesh)
     const trusted = new Set<string>(mesh.genesis.genesis.zones['trusted'] ?? [])
-    const refusals = new RefusalLog(say, systemClock)
+    const refusals = refusalLog(say)
     opened.push(async () => refusals.close())
     const opening = { opened, close, fatal, failed, trusted, refusals }
     const parts = await assemble(mesh, options, opening)
@@ -192,6 +192,13 @@ async function assemble(
     failed
   }
 }
+
+const refusalLog = (say: (line: string) => void): RefusalLog =>
+  new RefusalLog({
+    nowMs: () => systemClock.nowMs(),
+    say: (peer, { code, facts }) => say(`refused ${peer}: ${code} ${JSON.stringify(facts)}`),
+    sayMore: (count) => say(`refused ${count} more within a minute`)
+  })
 
 interface Serving {
   readonly mesh: MeshFolder

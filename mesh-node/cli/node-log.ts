@@ -1,21 +1,41 @@
 /** The node's log: one JSON line per report, on stderr, with a level that operators can filter by. */
 import { type Logger, pino } from 'pino'
 import { assertNever } from '#contracts'
+import { systemClock } from '../agent/clock-driver.ts'
 import type { AgentReport } from '../agent/ports.ts'
+import { RefusalLog } from '../net/refusal-log.ts'
 
 export const nodeLog = (level: string): Logger =>
   pino({ level, base: null }, pino.destination({ dest: 2, sync: true }))
 
-export function logReport(log: Logger, report: AgentReport): void {
+/** Logs reports one by one; what strangers can cause without end is bounded. */
+export function reportLog(log: Logger): (report: AgentReport) => void {
+  const refusalsOf = (text: string): RefusalLog =>
+    new RefusalLog({
+      nowMs: () => systemClock.nowMs(),
+      say: (peer, refused) => log.warn({ peer, ...refused }, text),
+      sayMore: (count) => log.warn({ count }, `${text}, more within a minute`)
+    })
+  const refusals = {
+    frames: refusalsOf('frame refused'),
+    ledger: refusalsOf('ledger entries refused')
+  }
+  return (report) => logReport(log, refusals, report)
+}
+
+interface Refusals {
+  readonly frames: RefusalLog
+  readonly ledger: RefusalLog
+}
+
+function logReport(log: Logger, { frames, ledger }: Refusals, report: AgentReport): void {
   switch (report.type) {
     case 'gateway':
       log.info({ gateway: report.gateway }, `gateway ${report.phase}`)
       return
-    case 'frame-refused': {
-      const { code, facts } = report.error
-      log.warn({ gateway: report.gateway, code, facts }, 'frame refused')
+    case 'frame-refused':
+      frames.add(report.gateway, report.error)
       return
-    }
     case 'model':
       if (report.ok) log.info({ model: report.model }, 'model conforms')
       else log.warn({ model: report.model, reason: report.reason }, 'model refused')
@@ -23,11 +43,9 @@ export function logReport(log: Logger, report: AgentReport): void {
     case 'run-failed':
       log.warn({ lease: report.lease, code: report.code, detail: report.detail }, 'run failed')
       return
-    case 'ledger-refused': {
-      const { code, facts } = report.error
-      log.warn({ peer: report.peer, code, facts }, 'ledger entries refused')
+    case 'ledger-refused':
+      ledger.add(report.peer, report.error)
       return
-    }
     case 'record-failed':
       log.error({ err: report.error }, 'the own log was not written')
       return

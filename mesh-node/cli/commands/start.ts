@@ -8,7 +8,7 @@ import { stringify } from 'yaml'
 import { type RunningNode, startNode } from '../../node.ts'
 import { serveControl } from '../control-socket.ts'
 import { nodeOptionsOf, readConfig } from '../node-config.ts'
-import { logReport, nodeLog } from '../node-log.ts'
+import { nodeLog, reportLog } from '../node-log.ts'
 import type { SettingKey } from '../node-settings.ts'
 import type { CommandContext, Io } from '../run-program.ts'
 import { statusDocument, statusLines } from '../status-document.ts'
@@ -32,7 +32,7 @@ export async function start(flags: StartFlags, { io, signal }: CommandContext): 
   ended.promise.catch(() => {})
   const options = nodeOptionsOf(settings)
   const node = await startNode(options, {
-    report: (report) => logReport(log, report),
+    report: reportLog(log),
     fatal: ended.reject,
     logger: log
   })
