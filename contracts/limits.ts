@@ -95,6 +95,10 @@ export const INLINE_BLOB_BYTES_MAX = 48 * KIB
 export const BATCH_ITEMS_MAX = 4_096
 /** Public keys a verifier keeps imported, about 1 KiB each: a gateway's nodes and as many others. */
 export const VERIFIER_KEYS_MAX = 16_384
+/** Messages a verifier remembers as rightly signed: a second of a busy mesh, a MiB at most. */
+export const VERIFIED_MESSAGES_MAX = 1_024
+/** Heads of batches and logs take some 250 bytes; frames, which come once, are mostly longer. */
+export const VERIFIED_BYTES_MAX = 512
 /** One WorkUnit as canonical bytes. */
 export const WORK_UNIT_BYTES_MAX = 32 * KIB
 /** One attestation with its signature. */

@@ -56,7 +56,7 @@ export type NewsVerdict = 'accept' | 'reject' | 'ignore'
  * Own batches of so long go out as one message: every message costs each peer a signature check, a
  * write to its disk and a word to its neighbours, and nobody waits for a replica.
  */
-const NEWS_GATHER_MS = 250
+const NEWS_GATHER_MS = 1_000
 /** A few bytes of CBOR around the entries of a gossip message. */
 const NEWS_OVERHEAD_BYTES = 1_024
 const ENTRY_OVERHEAD_BYTES = 5

@@ -16,8 +16,13 @@ import {
 import { childEnvironment, childFlags } from './permissions.ts'
 import { type ChildReply, type ChildRequest, MEMORY_MARK, siblingUrl } from './protocol.ts'
 
-/** The child guards itself as often; this is the second pair of eyes, outside the process. */
-const WATCH_EVERY_MS = 25
+/** While it loads a model nobody else looks: a process filling memory at 3 GB/s overshoots by 100 MB. */
+const WATCH_LOAD_EVERY_MS = 25
+/**
+ * In a run the child guards itself four times as often; this is the second pair of eyes, outside the
+ * process. Each look costs the node's thread a file, and a core is what inference is for.
+ */
+const WATCH_RUN_EVERY_MS = 100
 /** Linux counts resident pages of this size on every platform that Node is built for by default. */
 const PAGE_BYTES = 4_096
 const MIB = 1_048_576
@@ -101,7 +106,8 @@ export class ExecutorChild {
     const answer = new Promise<ChildReply>((resolve, reject) => {
       this.#pending = { resolve, reject, onProgress: options.onProgress }
     })
-    const stopWatching = this.#watch(options)
+    const everyMs = request.type === 'run' ? WATCH_RUN_EVERY_MS : WATCH_LOAD_EVERY_MS
+    const stopWatching = this.#watch(options, everyMs)
     this.#process.send(request, (error) => {
       if (error !== null) this.kill(new MeshError('executor.crashed', { reason: error.message }))
     })
@@ -112,7 +118,7 @@ export class ExecutorChild {
     }
   }
 
-  #watch(options: AskOptions): () => void {
+  #watch(options: AskOptions, everyMs: number): () => void {
     const { timeoutMs, memoryMbMax, signal } = options
     const timer = setTimeout(() => {
       this.kill(new MeshError('executor.timed_out', { timeout_ms: timeoutMs }))
@@ -121,7 +127,7 @@ export class ExecutorChild {
     const watch = setInterval(() => {
       const bytes = pid === undefined ? null : residentBytes(pid)
       if (bytes !== null && bytes > memoryMbMax * MIB) this.kill(memoryError(bytes, memoryMbMax))
-    }, WATCH_EVERY_MS)
+    }, everyMs)
     const abort = (): void => this.kill(new MeshError('executor.cancelled'))
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted === true) abort()

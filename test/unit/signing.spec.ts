@@ -81,6 +81,22 @@ describe('the verifier of Node', () => {
     }
     equal(verifier.keysHeld, 4)
   })
+
+  it('finds a message right again, and no other bytes or signer by the same signature', () => {
+    const verifier = new NodeVerifier()
+    const [signer, other] = [nodeSigner(seed(1)), nodeSigner(seed(2))]
+    const bytes = new Uint8Array(250).fill(7)
+    const signature = signer.sign(bytes)
+    for (let time = 0; time < 3; time++) {
+      equal(verifier.verify(signer.peerId, bytes, signature), true)
+      equal(verifier.verify(signer.peerId, bytes.with(9, 8), signature), false)
+      equal(verifier.verify(signer.peerId, bytes.subarray(1), signature), false)
+      equal(verifier.verify(other.peerId, bytes, signature), false)
+    }
+    // what was remembered is a copy: bytes that change later are other bytes
+    bytes[0] = 1
+    equal(verifier.verify(signer.peerId, bytes, signature), false)
+  })
 })
 
 describe('hex', () => {
