@@ -20,6 +20,7 @@ import {
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { bundlePage } from '#browser-node/build'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const DIST = join(ROOT, 'dist')
@@ -147,10 +148,18 @@ function writeManifest(needed: Manifest['dependencies']): void {
   for (const path of Object.values(own.bin)) chmodSync(join(DIST, path), 0o755)
 }
 
+/** The donate page as it is served: an installed package has nothing to bundle it with. */
+async function addPage(): Promise<void> {
+  const { dir } = await bundlePage()
+  const copy = join(DIST, 'browser-node/bundle')
+  cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('.map') })
+}
+
 rmSync(DIST, { recursive: true, force: true })
 compile()
 pointAddressesAtJavaScript()
 copyData()
+await addPage()
 const needed = Object.entries(BUNDLED).map(([name, dropped]) => bundle(name, dropped))
 writeManifest(Object.assign({}, ...needed))
 console.log(`built ${namesBelow(DIST).length} files into dist/`)
