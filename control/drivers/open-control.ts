@@ -124,8 +124,9 @@ interface Opening {
 async function assemble(
   mesh: MeshFolder,
   { listen, bootstrap }: ControlOptions,
-  { opened, refusals, close, fatal, failed, trusted }: Opening
+  opening: Opening
 ): Promise<ControlParts> {
+  const { opened, close, fatal, failed } = opening
   const { folder, genesis, signer } = mesh
   const ledger = await openLedgerFolder(mesh)
   opened.push(() => ledger.close())
@@ -146,7 +147,40 @@ async function assemble(
   opened.push(() => sync.close())
   const judge = new SessionJudge()
   const signals = new SignalBoard()
-  const gateway = new GatewayDriver(
+  const on = { network, ledger, blobs, exchange, judge, signals }
+  const gateway = gatewayOn(mesh, opening, on)
+  opened.push(() => gateway.stop())
+  const registry = await ModelRegistry.open(join(folder, 'models'))
+  await offerModels(registry.list(), { ledger, blobs, gateway })
+  gateway.start()
+  return {
+    folder,
+    ledger,
+    blobs,
+    network,
+    gateway,
+    registry,
+    cache: await DiskResultCache.open(join(folder, 'cache')),
+    judge,
+    recorded: new RecordedControl(folder, ledger),
+    feed: new SessionFeed(),
+    signals,
+    close,
+    fatal,
+    failed
+  }
+}
+
+type GatewayGround = Pick<ControlParts, 'network' | 'ledger' | 'blobs' | 'judge' | 'signals'> & {
+  readonly exchange: BlobExchange
+}
+
+function gatewayOn(
+  { genesis, signer }: MeshFolder,
+  { trusted, refusals, fatal }: Opening,
+  { network, ledger, blobs, exchange, judge, signals }: GatewayGround
+): GatewayDriver {
+  return new GatewayDriver(
     {
       mesh: genesis.id,
       log: parseLogId(genesis.genesis.sequencer_log),
@@ -171,26 +205,6 @@ async function assemble(
       fatal
     }
   )
-  opened.push(() => gateway.stop())
-  const registry = await ModelRegistry.open(join(folder, 'models'))
-  await offerModels(registry.list(), { ledger, blobs, gateway })
-  gateway.start()
-  return {
-    folder,
-    ledger,
-    blobs,
-    network,
-    gateway,
-    registry,
-    cache: await DiskResultCache.open(join(folder, 'cache')),
-    judge,
-    recorded: new RecordedControl(folder, ledger),
-    feed: new SessionFeed(),
-    signals,
-    close,
-    fatal,
-    failed
-  }
 }
 
 const refusalLog = (say: (line: string) => void): RefusalLog =>
