@@ -127,7 +127,7 @@ async function assemble(
   opening: Opening
 ): Promise<ControlParts> {
   const { opened, close, fatal, failed } = opening
-  const { folder, genesis, signer } = mesh
+  const { folder, genesis } = mesh
   const ledger = await openLedgerFolder(mesh)
   opened.push(() => ledger.close())
   const blobs = await DiskBlobStore.open(blobsFolder(folder))
