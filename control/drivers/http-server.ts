@@ -40,6 +40,8 @@ export interface HttpServerOptions {
   readonly port: number
   readonly token: string
   readonly service: ControlService
+  /** How long a stream of events may say nothing. */
+  readonly keepAliveMs?: number
 }
 
 export interface HttpServer {
@@ -73,7 +75,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   }
 }
 
-function routes({ token, service }: HttpServerOptions): Hono {
+function routes({ token, service, keepAliveMs = KEEP_ALIVE_MS }: HttpServerOptions): Hono {
   const app = new Hono()
   app.use('*', async (context, next) => {
     if (!sameToken(context.req.header('authorization') ?? '', `Bearer ${token}`)) {
@@ -109,7 +111,7 @@ function routes({ token, service }: HttpServerOptions): Hono {
     context.json(await service.replay(parseSessionId(context.req.param('session'))))
   )
   app.get('/v1/sessions/:session/events', (context) =>
-    follow(context, service, parseSessionId(context.req.param('session')))
+    follow(context, parseSessionId(context.req.param('session')), { service, keepAliveMs })
   )
   app.get('/v1/units/:unit', async (context) =>
     context.json(await service.explain(context.req.param('unit')))
@@ -136,11 +138,15 @@ function ledgerRoutes(app: Hono, service: ControlService): void {
  * Progress as it comes, then `ended`, at once where nothing of the session runs here; a client that
  * goes away ends its own stream only.
  */
-function follow(context: Context, service: ControlService, session: SessionId): Response {
+function follow(
+  context: Context,
+  session: SessionId,
+  { service, keepAliveMs }: { readonly service: ControlService; readonly keepAliveMs: number }
+): Response {
   return streamSSE(context, async (stream) => {
     const gone = new AbortController()
     stream.onAbort(() => gone.abort())
-    const alive = setInterval(() => void stream.write(': still here\n\n'), KEEP_ALIVE_MS)
+    const alive = setInterval(() => void stream.write(': still here\n\n'), keepAliveMs)
     try {
       for await (const progress of service.follow(session, gone.signal)) {
         await stream.writeSSE({ event: 'progress', data: JSON.stringify(progress) })
