@@ -18,6 +18,7 @@ import {
   type TrialRecord
 } from '#mesh-node/portable'
 import { type EngineLimits, WorkerEngine } from '../../../browser-node/exec/worker-engine.ts'
+import type { BareOrder } from './bare-worker.ts'
 
 export interface OpenOrder {
   readonly limits: EngineLimits
@@ -70,6 +71,7 @@ class KeptTrials implements TrialRecord {
 
 class Bench {
   readonly #trials = new KeptTrials()
+  readonly #bare = new Map<string, Worker>()
   #engine: WorkerEngine | undefined
   #manifests: readonly ModelManifest[] = []
 
@@ -157,6 +159,41 @@ class Bench {
       const { code, facts } = error
       return { code, facts, outputs: '', backend: '', shares, ...times() }
     }
+  }
+
+  /** How long so many runs take through the engine, one after the other, the first one not counted. */
+  async timeEngine(model: string, runs: number): Promise<number> {
+    const manifest = this.#manifest(model)
+    const inputs = await inputsOf({ model, inputs: `/inputs/${model}` })
+    const limits = { run_ms: GENEROUS_MS, memory_mb: 1_024, max_tokens: 512 }
+    const request = { manifest, files: filesOf(manifest), inputs, limits }
+    await this.engine.execute(request)
+    const startMs = performance.now()
+    for (let run = 0; run < runs; run++) await this.engine.execute(request)
+    return performance.now() - startMs
+  }
+
+  /** The same in a worker that does nothing else. */
+  timeBare(model: string, runs: number): Promise<number> {
+    const worker =
+      this.#bare.get(model) ??
+      new Worker(new URL('./bare-worker.ts', import.meta.url), { type: 'module' })
+    this.#bare.set(model, worker)
+    const { origin } = location
+    const runtime = new URL('./runtime/', import.meta.url).href
+    const inputs = `${origin}/inputs/${model}`
+    const order: BareOrder = { manifest: this.#manifest(model), origin, runtime, inputs, runs }
+    return new Promise((resolve, reject) => {
+      worker.addEventListener(
+        'message',
+        ({ data }) => {
+          if (typeof data.ms === 'number') resolve(data.ms)
+          else reject(new Error(data.fault))
+        },
+        { once: true }
+      )
+      worker.postMessage(order)
+    })
   }
 
   #manifest(name: string): ModelManifest {
