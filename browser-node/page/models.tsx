@@ -1,4 +1,5 @@
 /** The models in this browser and the backends of this device, each with why it was refused. */
+import { ERROR_CODES } from '#contracts'
 import type { BackendView, ModelView, TabView } from '../tab-contract.ts'
 import { Card, Chip, Empty } from './card.tsx'
 import { bytes, mebibytes } from './format.ts'
@@ -33,6 +34,16 @@ export function Models({ view }: { readonly view: TabView }) {
   )
 }
 
+/** An error as logs have it, at the end of a reason: its code, then its facts. */
+const LOGGED_ERROR = /([a-z_]+\.[a-z_]+)(?: \{.*\})?$/s
+
+/** The reason with what people may do in place of the code; the code stays where one points. */
+function plainReason(reason: string): string {
+  const [whole = '', code = ''] = LOGGED_ERROR.exec(reason) ?? []
+  const hint = Object.entries(ERROR_CODES).find(([known]) => known === code)?.[1].hint
+  return hint === undefined ? reason : `${reason.slice(0, reason.length - whole.length)}${hint}`
+}
+
 function Model({ model }: { readonly model: ModelView }) {
   const { name, bytes: all, bytesHeld, state, provider, reason } = model
   const words = strings.models
@@ -48,7 +59,11 @@ function Model({ model }: { readonly model: ModelView }) {
       {state === 'fetching' ? (
         <progress aria-label={words.progress(name)} value={bytesHeld} max={all} />
       ) : null}
-      {reason === '' ? null : <p class="why">{reason}</p>}
+      {reason === '' ? null : (
+        <p class={state === 'refused' ? 'why why-all' : 'why'} title={reason}>
+          {plainReason(reason)}
+        </p>
+      )}
     </li>
   )
 }

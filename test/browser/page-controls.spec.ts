@@ -152,6 +152,13 @@ describe('the controls of the donate page', () => {
     equal(await status.textContent(), 'Working.')
   })
 
+  it('say of a refused backend what it means, and the code to whoever points at it', async () => {
+    await showState(page, 'working')
+    const why = page.locator('.why')
+    match((await why.textContent()) ?? '', /^webgpu: golden 0: [A-Z].*\.$/)
+    match((await why.getAttribute('title')) ?? '', /executor\.memory_exceeded \{/)
+  })
+
   it('show the history as a table too', async () => {
     await showState(page, 'working')
     await page.getByText('The same as a table').press('Enter')

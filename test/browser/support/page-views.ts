@@ -115,7 +115,8 @@ export const WORKING: TabView = {
       bytesHeld: 2_300_000,
       state: 'ready',
       provider: 'wasm',
-      reason: 'GPU (WebGPU) refused: output 0 is off by 0.72, 0.01 is allowed.'
+      reason:
+        'webgpu: golden 0: executor.memory_exceeded {"adapter":"a-very-long-name-without-any-space/of-some-vendor-1562","bytes":4745517}'
     },
     {
       cid: cidOfBytes(bytesOf('ocr')),
