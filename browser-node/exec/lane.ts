@@ -67,6 +67,7 @@ export class Lane {
   #worker: ExecutorWorker | undefined
   #surroundings: Surroundings | undefined
   #heapBytes = 0
+  #isStale = false
   #losses = 0
   /** Why it cannot run anything; null while it can, as far as is known. */
   #fault: string | null = null
@@ -144,9 +145,10 @@ export class Lane {
     this.#worker?.end(verdict)
   }
 
-  /** Gives memory back once nothing runs; the next run starts a worker. */
+  /** Gives memory back once nothing runs; the next run starts a worker, under the limits of then. */
   rest(): void {
     if (this.#queue.running === 0) this.#worker?.end(new MeshError('executor.closed'))
+    else this.#isStale = true
   }
 
   async #run(request: ExecutionRequest): Promise<ExecutionResult> {
@@ -194,7 +196,7 @@ export class Lane {
       const facts = { memory_mb: manifest.memory_mb, memory_mb_max: memoryMb }
       throw new MeshError('executor.memory_exceeded', facts)
     }
-    if (this.#heapBytes > memoryMb * MIB * HEAP_SHARE_MAX) {
+    if (this.#isStale || this.#heapBytes > memoryMb * MIB * HEAP_SHARE_MAX) {
       this.#worker?.end(new MeshError('executor.closed'))
     }
     const worker = await this.#begun(signal)
@@ -257,6 +259,7 @@ export class Lane {
   #ended(worker: ExecutorWorker, verdict: MeshError): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
+    this.#isStale = false
     this.#models.clear()
     this.#heapBytes = 0
     if (verdict.code !== 'executor.device_lost') return

@@ -86,6 +86,36 @@ describe('models in a tab', function () {
     equal(stats.children, 1)
   })
 
+  it('lets the model go that was used longest ago when memory is short', async () => {
+    await bench.open({ memoryMb: 160 })
+    const loads: string[] = []
+    bench.page.on('request', (request) => {
+      if (request.url().includes('/blob/')) loads.push(request.url())
+    })
+    const loadsOf = async (name: string): Promise<number> => {
+      await bench.trust(name)
+      loads.length = 0
+      outputsOf(await bench.run(name))
+      return loads.length
+    }
+    for (const name of ['padded-a', 'padded-b', 'padded-c']) equal(await loadsOf(name), 2)
+    equal(await loadsOf('padded-c'), 0)
+    equal(await loadsOf('padded-b'), 0)
+    equal(await loadsOf('padded-a'), 2)
+    equal(bench.page.workers().length, 1)
+  })
+
+  it('starts a fresh worker where a run left little of the memory', async () => {
+    await bench.open({ memoryMb: 512 })
+    await bench.trust('hungry')
+    const [before] = bench.page.workers()
+    outputsOf(await bench.run('hungry', { inputs: '/inputs/hungry-once' }))
+    deepEqual(bench.page.workers(), [before])
+    await bench.expectWorking()
+    const [after] = bench.page.workers()
+    ok(after !== undefined && after !== before)
+  })
+
   it('ends a run at its time limit, and goes on with a fresh worker', async () => {
     await bench.open()
     await bench.trust('endless')
@@ -101,6 +131,8 @@ describe('models in a tab', function () {
     const report = await bench.run('endless', { abortAfterMs: 1_000 })
     equal(report.code, 'executor.cancelled')
     ok(report.abortMs < 250, `${report.abortMs} ms`)
+    const spentMs = await renderersSpend(bench, 1_000)
+    ok(spentMs < 250, `${spentMs} ms of processor time in a second after it`)
     await bench.expectWorking()
   })
 
@@ -180,6 +212,21 @@ function part(value: Value | undefined, key: string): Value {
   const inner = value[key]
   ok(inner !== undefined, key)
   return inner
+}
+
+/** Processor time of all pages and their workers over so many milliseconds. */
+async function renderersSpend({ suite }: ExecBench, ms: number): Promise<number> {
+  const browser = suite.browser.context.browser()
+  ok(browser !== null)
+  const session = await browser.newBrowserCDPSession()
+  const spent = async (): Promise<number> => {
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+    const renderers = processInfo.filter(({ type }) => type === 'renderer')
+    return renderers.reduce((sum, { cpuTime }) => sum + cpuTime * 1_000, 0)
+  }
+  const before = await spent()
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  return (await spent()) - before
 }
 
 async function runNative(pool: ExecutorPool, name: string, inputs: ValueMap): Promise<ValueMap> {

@@ -23,6 +23,8 @@ import { doublingModel, endlessModel, hungryModel } from '../../support/onnx-bui
 /** Windows of Silero's golden pair that the short one keeps: wrong kernels show in the first. */
 const SHORT_WINDOWS = 3
 const WINDOW_SAMPLES = 512
+/** Two such models fit in the memory that the test gives, three do not. */
+const PADDING_BYTES = 16 * 1_048_576
 
 export class ExecModels {
   readonly dir = mkdtempSync(join(tmpdir(), 'kora-exec-'))
@@ -43,6 +45,8 @@ export class ExecModels {
     this.#addTensor('double', doublingModel(), { x: floats([1, 3], 1, 2, 3) })
     this.#addTensor('endless', endlessModel(), { x: floats([1], 1) })
     this.#addTensor('hungry', hungryModel(), { size: longs(400_000_000) })
+    this.addInputs('hungry-once', { size: longs(60_000_000) })
+    for (const name of ['padded-a', 'padded-b', 'padded-c']) this.#addPadded(name)
     this.#addDamaged()
     writeFileSync(join(this.dir, 'manifests.json'), JSON.stringify(this.#manifests))
   }
@@ -73,6 +77,15 @@ export class ExecModels {
     this.#blob(bytes)
     this.#add(tensorManifest(name, bytes))
     this.addInputs(name, inputs)
+  }
+
+  /** Doubles like the small one, with a file beside it that takes room. */
+  #addPadded(name: string): void {
+    const padding = new Uint8Array(PADDING_BYTES)
+    const manifest = tensorManifest(name, doublingModel())
+    const file = { name: 'padding', cid: this.#blob(padding), bytes: padding.length }
+    this.#add({ ...manifest, memory_mb: 1, files: [...manifest.files, file] })
+    this.addInputs(name, { x: floats([1, 3], 1, 2, 3) })
   }
 
   /** The server has other bytes under the content id than it promises. */
