@@ -241,10 +241,6 @@ export class MeshTab implements DonateTab {
         },
         up: (bytes) => count({ upBytes: bytes })
       },
-      recorded: (contents) => {
-        this.#journal.recorded(contents)
-        this.#changed()
-      },
       isModel: (cid) => this.#session?.status().models.some(({ model }) => model === cid) === true,
       guardFetch: () => this.#guardFetch(),
       fetching: (cid, bytes) => {

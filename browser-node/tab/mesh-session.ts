@@ -140,12 +140,7 @@ export class MeshSession {
       trials: this.#options.trials,
       blobs: shelf,
       fetchBlob: (cid, from) => source.fetch(cid, from),
-      ledger: {
-        append: async (contents) => {
-          this.#news.recorded(contents)
-          return ledger.append(contents)
-        }
-      },
+      ledger,
       report: (report) => this.#news.report(report)
     })
     // it takes work when the owner's limits say so
@@ -173,7 +168,8 @@ export class MeshSession {
         accelerators: providers.includes('webgpu') ? ['webgpu'] : [],
         slots: 1,
         queue_max: QUEUE_MAX,
-        backend: engine.backends[0] ?? NO_BACKEND
+        // the class in which units that want equal bytes run: nearly every model conforms to it
+        backend: engine.backends.find(isWasm) ?? engine.backends[0] ?? NO_BACKEND
       },
       tenants: null,
       authorized: [sequencer],
@@ -189,6 +185,8 @@ export class MeshSession {
     return this.#options.peers.filter((address) => address.endsWith(`/p2p/${peer}`))
   }
 }
+
+const isWasm = ({ provider }: Backend): boolean => provider === 'wasm'
 
 /** What a tab says of itself while every processor is switched off; no model passes on it. */
 const NO_BACKEND: Backend = {

@@ -1,5 +1,5 @@
 /** What a session in a mesh is given, and what it tells. Types alone. */
-import type { Cid, EntryContent, MeshId, SignedGenesis } from '#contracts'
+import type { Cid, MeshId, SignedGenesis } from '#contracts'
 import type { AgentReport, MeshNetwork, TrafficMeter, TrialRecord } from '#mesh-node/portable'
 import type { TabLimits } from '../tab-contract.ts'
 import type { GateNews } from './gated-engine.ts'
@@ -18,7 +18,6 @@ export interface SessionNews extends GateNews {
   readonly report: (report: AgentReport) => void
   readonly changed: () => void
   readonly traffic: TrafficMeter
-  readonly recorded: (contents: readonly EntryContent[]) => void
   /** Whether the agent knows a model of this id. */
   readonly isModel: (cid: Cid) => boolean
   readonly guardFetch: () => void

@@ -2,7 +2,8 @@
  * Writes down what the agent reports: units from the grant to the verdict, minutes, and how models
  * came out. Acts on nothing.
  */
-import { assertNever, type EntryContent } from '#contracts'
+import { assertNever } from '#contracts'
+import type { Verdicts } from '#mesh-node/core'
 import type { AgentReport } from '#mesh-node/portable'
 import type { TabMemory } from './tab-memory.ts'
 import type { TabModels } from './tab-models.ts'
@@ -48,6 +49,9 @@ export class TabJournal {
       case 'run-failed':
         units.failed(report.lease, report.code)
         return
+      case 'judged':
+        this.#judged(report.verdicts)
+        return
       case 'leases-ended':
         units.ended(report.leases, { nowMs, why: isLetGo ? 'released' : 'expired' })
         return
@@ -64,16 +68,12 @@ export class TabJournal {
     }
   }
 
-  /** What goes into the node's own log: the verdicts on its results. */
-  recorded(contents: readonly EntryContent[]): void {
+  #judged(verdicts: Verdicts): void {
     const { memory } = this.#parts
     const nowMs = this.#parts.nowMs()
-    for (const { kind, body } of contents) {
-      if (kind !== 'results.attested') continue
-      memory.units.judged(body.verdicts, nowMs)
-      for (const { verdict, earned_micro } of body.verdicts) {
-        if (verdict === 'accepted') memory.traffic(nowMs, { units: 1, creditMicro: earned_micro })
-      }
+    memory.units.judged(verdicts, nowMs)
+    for (const { verdict, earned_micro } of verdicts) {
+      if (verdict === 'accepted') memory.traffic(nowMs, { units: 1, creditMicro: earned_micro })
     }
   }
 }

@@ -6,7 +6,6 @@ import { z } from 'zod'
 import {
   AGENT_RESULTS_MAX,
   type Cid,
-  type EntryBody,
   isCid,
   type LeaseId,
   NAME_CHARS_MAX,
@@ -14,9 +13,7 @@ import {
   parseUnitId,
   type UnitId
 } from '#contracts'
-import type { AgentOffer, RunResult } from '#mesh-node/core'
-
-type Verdicts = EntryBody<'results.attested'>['verdicts']
+import type { AgentOffer, RunResult, Verdicts } from '#mesh-node/core'
 
 export const UNIT_STAGES = ['delivered', 'accepted', 'rejected', 'lost'] as const
 export type UnitStage = (typeof UNIT_STAGES)[number]

@@ -254,6 +254,7 @@ export class AgentDriver {
   }
 
   #record({ gateway, verdicts }: EffectOf<'record'>): void {
+    this.#ports.report({ type: 'judged', verdicts })
     const contents = this.#results.record(gateway, [...verdicts])
     this.#records = this.#records
       .then(() => this.#ports.ledger.append(contents))

@@ -13,7 +13,7 @@ import type {
   Signer,
   Verifier
 } from '#contracts'
-import type { AgentOffer, RunResult } from '#mesh-node/core'
+import type { AgentOffer, RunResult, Verdicts } from '#mesh-node/core'
 import type { ExecutionEngine, Trial, TrialRecord } from '#mesh-node/exec'
 import type { HeldBlob } from '#mesh-node/store'
 import type { MeshNetwork } from '../net/ports.ts'
@@ -51,7 +51,9 @@ export type AgentReport =
   | { readonly type: 'offered'; readonly offers: readonly AgentOffer[] }
   /** A unit has an output here; what its gateway says of it comes later. */
   | { readonly type: 'ran'; readonly results: readonly RunResult[] }
-  /** Over on this node, however; verdicts were recorded before. */
+  /** The gateway has spoken of results of this node. */
+  | { readonly type: 'judged'; readonly verdicts: Verdicts }
+  /** Over on this node, however; verdicts were told before. */
   | { readonly type: 'leases-ended'; readonly leases: readonly LeaseId[] }
   | {
       readonly type: 'run-failed'

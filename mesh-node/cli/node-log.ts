@@ -57,6 +57,7 @@ function logReport(log: Logger, { frames, ledger }: Refusals, report: AgentRepor
     // of each unit: for those who show them one by one
     case 'offered':
     case 'ran':
+    case 'judged':
     case 'leases-ended':
       return
     default:

@@ -7,7 +7,8 @@ export type {
   BuiltInItem,
   KnownGateway,
   RunResult,
-  UnreadableOffer
+  UnreadableOffer,
+  Verdicts
 } from './agent/agent-contract.ts'
 export { AgentMachine } from './agent/agent-machine.ts'
 export type { AgentStatus } from './agent/agent-status.ts'
