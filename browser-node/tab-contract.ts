@@ -93,6 +93,8 @@ export interface TabLimits {
   readonly intensityPercent: number
   readonly cpu: boolean
   readonly gpu: boolean
+  /** Serve as a pod: take the models of the higher tiers too, where the memory suffices. */
+  readonly largeModels: boolean
   readonly memoryMb: number
   /** Bytes fetched in one calendar day, MiB. */
   readonly downloadMbPerDay: number

@@ -32,6 +32,11 @@ export function Limits({ view: { limits }, commands: { setLimits } }: LimitsProp
         <Switch label={words.cpu} on={limits.cpu} set={(cpu) => setLimits({ cpu })} />
         <Switch label={words.gpu} on={limits.gpu} set={(gpu) => setLimits({ gpu })} />
         <Switch
+          label={words.largeModels}
+          on={limits.largeModels}
+          set={(largeModels) => setLimits({ largeModels })}
+        />
+        <Switch
           label={words.battery}
           on={limits.pauseOnBattery}
           set={(pauseOnBattery) => setLimits({ pauseOnBattery })}

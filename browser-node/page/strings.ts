@@ -238,6 +238,7 @@ export const strings = {
       percent === 100 ? 'works all the time' : `works ${percent} % of the time, rests in between`,
     cpu: 'Use the processor (CPU)',
     gpu: 'Use the graphics chip (GPU)',
+    largeModels: 'Larger models too, such as speech to text',
     memory: 'Memory, MiB',
     download: 'Download a day, MiB',
     cache: 'Kept in this browser, MiB',

@@ -22,6 +22,9 @@ const QUEUE_MAX = 3
 /** Long enough for nearly every unit; what is not done by then goes elsewhere. */
 const DRAIN_GRACE_MS = 5_000
 
+/** What a pod serves; the memory that the owner allows decides which of their models run. */
+const POD_TIERS = ['medium', 'large'] as const
+
 export class MeshSession {
   readonly #options: SessionOptions
   readonly #ports: TabPorts
@@ -112,9 +115,9 @@ export class MeshSession {
     const { engine, shelf } = this.#parts
     if (limits.cacheMb !== before.cacheMb) await shelf.setBytesMax(limits.cacheMb * MIB)
     const { cpu, gpu, memoryMb } = limits
-    const isSame = cpu === before.cpu && gpu === before.gpu && memoryMb === before.memoryMb
-    if (isSame) return
-    await engine.setLimits({ cpu, gpu, memoryMb })
+    const isSameEngine = cpu === before.cpu && gpu === before.gpu && memoryMb === before.memoryMb
+    if (isSameEngine && limits.largeModels === before.largeModels) return
+    if (!isSameEngine) await engine.setLimits({ cpu, gpu, memoryMb })
     await this.#restart(isWorking)
   }
 
@@ -152,7 +155,7 @@ export class MeshSession {
   #agentOptions(): AgentDriverOptions {
     const { genesis, signer, ledger, engine } = this.#parts
     const { sequencer } = genesis.genesis
-    const { memoryMb } = this.#limits
+    const { memoryMb, largeModels } = this.#limits
     const providers = engine.backends.map(({ provider }) => provider)
     return {
       node: signer.peerId,
@@ -160,8 +163,8 @@ export class MeshSession {
       mesh: genesis.id,
       descriptor: {
         owner: signer.peerId,
-        kinds: ['deterministic', 'small_model'],
-        pod_tiers: [],
+        kinds: ['deterministic', 'small_model', ...(largeModels ? (['llm'] as const) : [])],
+        pod_tiers: largeModels ? POD_TIERS : [],
         zones: [],
         region: null,
         memory_mb: memoryMb,

@@ -40,6 +40,7 @@ export const CONSENT: TabView = {
     intensityPercent: 70,
     cpu: true,
     gpu: true,
+    largeModels: true,
     memoryMb: 1024,
     downloadMbPerDay: 500,
     cacheMb: 1000,
