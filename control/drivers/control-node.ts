@@ -32,7 +32,7 @@ import type { SessionPorts } from '../session/ports.ts'
 import type { SessionProgress } from '../session/progress.ts'
 import { readInputs } from '../session/read-inputs.ts'
 import { runSession } from '../session/session-driver.ts'
-import { bindInputs, nameSession } from '../session/session-ids.ts'
+import { bindInputs, nameSession, type SessionNames } from '../session/session-ids.ts'
 import type { SessionResult } from '../session/session-result.ts'
 import type { SessionJudge } from '../verify/judge.ts'
 import type {
@@ -164,7 +164,8 @@ export class ControlNode implements ControlService {
 
   /** Starts a session, or finds the one that the same request already is. */
   async start(job: Job): Promise<SessionId> {
-    const { session } = nameSession(job.graph, job.inputs, job.requestId)
+    const names = nameSession(job.graph, job.inputs, job.requestId)
+    const { session } = names
     const owner = this.tenantOf(session)
     // a trace id names its session for everybody, and is easily guessed
     if (owner !== null && owner !== job.graph.tenant_id)
@@ -176,7 +177,7 @@ export class ControlNode implements ControlService {
     this.#broken.delete(session)
     const abort = new AbortController()
     this.#parts.feed.begin(session)
-    const run = this.#run(session, job, abort.signal)
+    const run = this.#run(names, job, abort.signal)
     const ended = Promise.race([run, this.#parts.failed])
       .catch((error: unknown) => {
         this.#keepBroken(session, error)
@@ -298,7 +299,8 @@ export class ControlNode implements ControlService {
     this.#broken.set(session, error instanceof Error ? error : new Error(String(error)))
   }
 
-  async #run(session: SessionId, job: Job, signal: AbortSignal): Promise<SessionDocument> {
+  async #run(names: SessionNames, job: Job, signal: AbortSignal): Promise<SessionDocument> {
+    const { session } = names
     const { feed, folder, signals, fatal } = this.#parts
     let events: EventLog | null = null
     try {
@@ -309,6 +311,7 @@ export class ControlNode implements ControlService {
           graph: job.graph,
           inputs: job.inputs,
           requestId: job.requestId,
+          names,
           signal,
           nodes: () => this.nodesReady(),
           onProgress: (progress) => feed.update(session, progress),

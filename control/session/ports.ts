@@ -18,6 +18,7 @@ import type { Failure } from '../conductor/messages.ts'
 import type { ModelTable } from '../registry/model-table.ts'
 import type { SessionJudge } from '../verify/judge.ts'
 import type { SessionProgress } from './progress.ts'
+import type { SessionNames } from './session-ids.ts'
 
 export interface Clock {
   nowMs(): number
@@ -51,6 +52,8 @@ export interface SessionOptions {
   /** By name, as the graph declares them: bytes of files, JSON values. */
   readonly inputs: ValueMap
   readonly requestId?: string
+  /** Where the caller has named the session already: it takes a hash of all inputs. */
+  readonly names?: SessionNames
   readonly onProgress?: (progress: SessionProgress) => void
   readonly onEvent?: (event: EventDraft) => void
   readonly onStage?: (record: StageRecord) => void

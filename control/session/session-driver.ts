@@ -47,7 +47,7 @@ export async function runSession(
   const plan = planGraph(options.graph, { models: ports.models, inputs, cache: ports.cache })
   checkBudget(plan)
   const requestId = options.requestId ?? options.graph.request_id ?? ports.freshId()
-  const names = nameSession(options.graph, inputs, requestId)
+  const names = options.names ?? nameSession(options.graph, inputs, requestId)
   const driver = new SessionDriver({ ...options, inputs }, ports, names)
   return driver.run()
 }
