@@ -7,12 +7,14 @@ import {
   decodeManifest,
   MeshError,
   type MeshId,
+  type MeshNotice,
   type SignedGenesis,
   type UnitId
 } from '#contracts'
 import type { AgentReport, MeshNetwork } from '#mesh-node/portable'
 import type { DonateTab, HoldRule, TabLimits, TabView } from '../tab-contract.ts'
 import { knownGenesis } from './join-mesh.ts'
+import { knownNotice } from './known-notice.ts'
 import { type LimitsEffect, type LimitsInput, LimitsMachine } from './limits-machine.ts'
 import { MeshSession } from './mesh-session.ts'
 import { receiptOf } from './receipt.ts'
@@ -27,6 +29,8 @@ import { detailOf, type TabState, viewOf } from './tab-view.ts'
 const TELL_MS = 50
 /** Figures that nobody told of are looked at this often while the tab works. */
 const LOOK_MS = 1_000
+/** A look that comes so late was slept through; hidden pages are a minute late at most. */
+const SLEPT_MS = 90_000
 
 type Untimed = LimitsInput extends infer Input
   ? Input extends LimitsInput
@@ -54,6 +58,7 @@ export class MeshTab implements DonateTab {
   #session: MeshSession | null = null
   #network: MeshNetwork | null = null
   #genesis: SignedGenesis | null = null
+  #notice: MeshNotice | null = null
   #phase: TabState['phase'] = 'consent'
   #detail: Detail | null = null
   #progress: number | null = null
@@ -63,6 +68,7 @@ export class MeshTab implements DonateTab {
   #cancelTimer: () => void = () => {}
   #cancelLook: () => void = () => {}
   #isTelling = false
+  #isOnline = true
   #isClosed = false
 
   constructor(options: TabOptions, ports: TabPorts) {
@@ -77,11 +83,14 @@ export class MeshTab implements DonateTab {
     this.#endings.push(ports.sense((sensed) => this.#sensed(sensed)))
   }
 
-  /** What can be known before consent: who asks. */
+  /** What can be known before consent: who asks, what for, and which models. */
   async look(): Promise<void> {
     const { mesh, memory } = this.#options
     try {
-      this.#genesis = await knownGenesis({ mesh, profile: memory.profile }, this.#ports)
+      const genesis = await knownGenesis({ mesh, profile: memory.profile }, this.#ports)
+      this.#genesis = genesis
+      this.#notice = genesis === null ? null : await knownNotice(genesis, this.#ports)
+      this.#models.noticed(this.#notice?.models ?? [])
     } catch (error) {
       this.#block(error)
     }
@@ -272,6 +281,7 @@ export class MeshTab implements DonateTab {
   }
 
   #sensed(sensed: Extract<LimitsInput, { type: 'sensed' }>['sensed']): void {
+    this.#isOnline = sensed.online
     this.#step({ type: 'sensed', sensed })
   }
 
@@ -320,8 +330,11 @@ export class MeshTab implements DonateTab {
   #lookLater(): void {
     const { clock } = this.#ports
     this.#cancelLook()
-    this.#cancelLook = clock.setTimer(clock.nowMs() + LOOK_MS, () => {
+    const dueMs = clock.nowMs() + LOOK_MS
+    this.#cancelLook = clock.setTimer(dueMs, () => {
       if (this.#session === null || this.#isClosed) return
+      // the machine slept: connections may be dead without a word
+      if (clock.nowMs() - dueMs > SLEPT_MS) this.#session.network.setOnline(this.#isOnline)
       this.#memory.keep(this.#limitsMachine.fetched).catch((error: unknown) => this.fail(error))
       this.#nameModels(this.#session)
       this.#changed()
@@ -361,6 +374,7 @@ export class MeshTab implements DonateTab {
       detail: this.#detail,
       mesh: this.#options.mesh,
       genesis: this.#genesis,
+      notice: this.#notice,
       network: this.#network,
       session: this.#session,
       limits: this.#limits,
