@@ -138,6 +138,14 @@ export interface ModelView {
   readonly reason: string
 }
 
+/** A model that the mesh names to whoever is asked to help; nothing of it is here yet. */
+export interface OfferedModel {
+  readonly cid: Cid
+  readonly name: string
+  readonly licence: string
+  readonly bytes: number
+}
+
 export interface CurrentUnit {
   readonly lease: LeaseId
   readonly unit: UnitId
@@ -201,6 +209,8 @@ export interface TabView {
     readonly operator: string
     /** What the mesh is for, in its operator's words; empty where it does not say. */
     readonly purpose: string
+    /** What its work needs, as far as its operator says before anybody joins. */
+    readonly models: readonly OfferedModel[]
   }
   readonly peerId: PeerId | null
   readonly peers: number

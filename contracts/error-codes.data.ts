@@ -566,6 +566,10 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Start the node with `krako-node start`, or name its folder with --data.'
   },
+  'notice.malformed': {
+    retry: 'never',
+    hint: 'Say what the mesh is for in one line of at most 512 characters, without control characters.'
+  },
   'npy.malformed': {
     retry: 'never',
     hint: 'Write the .npy file again with numpy.save.'

@@ -81,6 +81,10 @@ export const LINK_CHARS_MAX = 2_900
 export const LINK_PEERS_MAX = 16
 /** One address in a donate link; by a relay, with a certificate's hash, it takes some 300. */
 export const LINK_PEER_CHARS_MAX = 512
+/** Models that a mesh names to donors before they join: a person reads a few lines, a phone some dozen. */
+export const NOTICE_MODELS_MAX = 64
+/** The signed notice of a mesh: 64 models of two names each, and a purpose, all in four-byte letters. */
+export const NOTICE_BYTES_MAX = 96 * KIB
 /** Files of the donate page: a bundle has a few dozen. */
 export const PAGE_FILES_MAX = 1_000
 /** Connections to the page's server: some hundred tabs that open at one moment, six each. */

@@ -6,7 +6,17 @@
  * package carries the outcome. It serves nothing and watches nothing.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +37,11 @@ export async function bundlePage(): Promise<PageBundle> {
   if (existsSync(join(BUILT, 'index.html'))) return { dir: BUILT }
   const cache = cacheFolder()
   const dir = join(cache, inputsHash())
-  if (existsSync(dir)) return { dir }
+  if (existsSync(dir)) {
+    const now = new Date()
+    utimesSync(dir, now, now)
+    return { dir }
+  }
   removeOld(cache)
   const made = mkdtempSync(join(cache, 'making-'))
   try {
@@ -42,14 +56,23 @@ export async function bundlePage(): Promise<PageBundle> {
   return { dir }
 }
 
-/** What a week of work has left: each holds some megabytes. One in use is younger. */
-const KEPT_MS = 7 * 24 * 3600 * 1000
+/** Beside the one that is to come. */
+const KEPT = 1
+/** Asked for, or begun, so shortly ago that another process still reads or writes it. */
+const YOUNG_MS = 10 * 60 * 1000
 
+/**
+ * Each holds some megabytes, and every change of a source makes another. A page that is served for
+ * hours from a checkout whose sources change twice meanwhile loses its bundle: start it again.
+ */
 function removeOld(cache: string): void {
-  for (const name of readdirSync(cache)) {
+  const all = readdirSync(cache).map((name) => {
     const path = join(cache, name)
-    const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity)
-    if (ageMs > KEPT_MS) rmSync(path, { recursive: true, force: true })
+    return { path, usedMs: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+  })
+  const rest = all.sort((a, b) => b.usedMs - a.usedMs).slice(KEPT)
+  for (const { path, usedMs } of rest) {
+    if (Date.now() - usedMs > YOUNG_MS) rmSync(path, { recursive: true, force: true })
   }
 }
 

@@ -35,7 +35,11 @@ export function workerSources(paths: readonly string[]): readonly string[] {
 }
 
 /** The source at `path` with its addresses as they are in the bundle. */
-export function pointedAtAssets(source: string, path: string, { workers, runtime }: Assets): string {
+export function pointedAtAssets(
+  source: string,
+  path: string,
+  { workers, runtime }: Assets
+): string {
   return source.replace(ADDRESS, (_all, _quote, address: string) => {
     const target = address === RUNTIME ? `${runtime}/` : workers.get(join(dirname(path), address))
     if (target === undefined) throw new Error(`${path} names ${address}, which is not bundled`)

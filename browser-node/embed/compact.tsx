@@ -9,6 +9,7 @@ import { strings } from '../page/strings.ts'
 import { useView } from '../page/use-view.ts'
 import type { DonateTab, TabView } from '../tab-contract.ts'
 import type { FrameMessage } from './frame-messages.ts'
+import { useGuard } from './use-guard.ts'
 
 interface CompactProps {
   readonly tab: DonateTab
@@ -20,6 +21,8 @@ export function Compact({ tab, tell }: CompactProps) {
   const view = useView(tab)
   const { commands, fault } = useCommands(tab)
   const main = useRef<HTMLElement>(null)
+  const hero = useRef<HTMLDivElement>(null)
+  const guard = useGuard(commands, hero)
   const { phase, creditMicro } = view
   useEffect(() => {
     const { current } = main
@@ -39,8 +42,28 @@ export function Compact({ tab, tell }: CompactProps) {
   return (
     <>
       <main ref={main} class="compact">
-        <Hero view={view} commands={commands} fault={fault} />
+        <div ref={hero} data-seen={guard.seen}>
+          <Hero view={view} commands={guard.commands} fault={fault} />
+        </div>
+        <div role="alert" class="alerts">
+          {guard.notice === '' ? null : <p class="notice notice-wait">{guard.notice}</p>}
+        </div>
         {phase === 'consent' ? <Consent view={view} /> : <Earned view={view} />}
+        {guard.asked === null ? null : (
+          <div class="notice notice-wait">
+            <span role="alert" id="confirm-text">
+              {strings.widget.confirmText}
+            </span>
+            <button
+              type="button"
+              class="small"
+              aria-describedby="confirm-text"
+              onClick={guard.confirm}
+            >
+              {strings.widget.confirm}
+            </button>
+          </div>
+        )}
         <p class="note">
           <a href={`./${location.hash}`} target="_blank" rel="noreferrer">
             {strings.widget.whole}

@@ -14,6 +14,9 @@ export function About({ view }: { readonly view: TabView }) {
         <Fact name={words.mesh}>
           <span class="mono whole">{view.mesh.id}</span>
         </Fact>
+        {view.mesh.purpose === '' ? null : (
+          <Fact name={strings.consent.purpose}>{view.mesh.purpose}</Fact>
+        )}
         <Fact name={words.ways}>
           {view.transports.length === 0 ? words.none : view.transports.join(', ')}
         </Fact>

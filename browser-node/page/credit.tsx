@@ -45,8 +45,7 @@ function Stage({ name, text, micro }: StageProps) {
     <div class="stage">
       <dt>{name}</dt>
       <dd>
-        <span class="number">{credits(micro)}</span>{' '}
-        <span class="note">{strings.credit.unit}</span>
+        <span class="number">{credits(micro)}</span> <span class="note">{strings.credit.unit}</span>
       </dd>
       <dd class="note">{text}</dd>
     </div>
@@ -83,7 +82,9 @@ function Lines({ lines, show }: LinesProps) {
               <td>
                 <Chip tone={TONES[line.state]}>{strings.unitStates[line.state]}</Chip>
               </td>
-              <td class="right number">{line.creditMicro === 0 ? '–' : credits(line.creditMicro)}</td>
+              <td class="right number">
+                {line.creditMicro === 0 ? '–' : credits(line.creditMicro)}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -16,6 +16,7 @@ export function Switch({ label, on, set }: SwitchProps) {
         type="checkbox"
         role="switch"
         checked={on}
+        aria-checked={on}
         onChange={(event) => set(event.currentTarget.checked)}
       />
     </label>

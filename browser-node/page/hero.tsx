@@ -6,6 +6,7 @@
 import type { Hold, TabPhase, TabView } from '../tab-contract.ts'
 import type { Commands } from './commands.ts'
 import { timeOfDay } from './format.ts'
+import { isOnHold, standOf } from './stand.ts'
 import { strings } from './strings.ts'
 
 interface HeroProps {
@@ -19,7 +20,7 @@ const RUNNING: ReadonlySet<TabPhase> = new Set(['joining', 'waiting', 'working',
 export function Hero({ view, commands, fault }: HeroProps) {
   const { phase, detail, mesh } = view
   const onHold = isOnHold(view)
-  const { title, text } = onHold ? strings.onHold : strings.phases[phase]
+  const { title, text } = standOf(view)
   const running = RUNNING.has(phase) || onHold
   const sentence = detail === null ? text : strings.detail(detail.key, detail.facts)
   return (
@@ -57,12 +58,6 @@ export function Hero({ view, commands, fault }: HeroProps) {
     </section>
   )
 }
-
-/** Held by a rule, not by the owner's own pause. */
-const isOnHold = ({ phase, holds }: TabView): boolean =>
-  (phase === 'waiting' || phase === 'paused') &&
-  holds.length > 0 &&
-  holds.every(({ rule }) => rule !== 'owner')
 
 function buttonName(phase: TabPhase): string {
   switch (phase) {

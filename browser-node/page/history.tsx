@@ -97,7 +97,11 @@ function Drawn({ kind, points }: DrawnProps) {
       ref={host}
       class="plot"
       role="img"
-      aria-label={words.plot(words[kind], points.length, last === undefined ? '0' : said(kind, last))}
+      aria-label={words.plot(
+        words[kind],
+        points.length,
+        last === undefined ? '0' : said(kind, last)
+      )}
     />
   )
 }

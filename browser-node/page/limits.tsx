@@ -97,7 +97,9 @@ function Schedule({ limits: { schedule }, setLimits }: PartProps) {
             minutes={schedule.toMin}
             set={(toMin) => setLimits({ schedule: { ...schedule, toMin } })}
           />
-          {schedule.fromMin > schedule.toMin ? <span class="note">{words.overMidnight}</span> : null}
+          {schedule.fromMin > schedule.toMin ? (
+            <span class="note">{words.overMidnight}</span>
+          ) : null}
         </fieldset>
       )}
     </>

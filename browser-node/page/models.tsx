@@ -6,7 +6,12 @@ import { bytes, mebibytes } from './format.ts'
 import { strings } from './strings.ts'
 
 const MODEL_TONES = { fetching: 'plain', checking: 'plain', ready: 'good', refused: 'bad' } as const
-const BACKEND_TONES = { ready: 'good', checking: 'plain', off: 'plain', unavailable: 'wait' } as const
+const BACKEND_TONES = {
+  ready: 'good',
+  checking: 'plain',
+  off: 'plain',
+  unavailable: 'wait'
+} as const
 
 export function Models({ view }: { readonly view: TabView }) {
   const { models, backends, cacheBytes, limits } = view

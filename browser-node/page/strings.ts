@@ -2,7 +2,14 @@
  * Every word that the page shows or speaks, in one place, so that it can be read as a whole and
  * translated. Plain sentences for people who never heard of a mesh; no markup, no logic.
  */
-import type { DetailKey, HoldRule, ModelView, ReceiptRule, TabPhase, UnitLine } from '../tab-contract.ts'
+import type {
+  DetailKey,
+  HoldRule,
+  ModelView,
+  ReceiptRule,
+  TabPhase,
+  UnitLine
+} from '../tab-contract.ts'
 
 type Facts = Readonly<Record<string, string>>
 
@@ -34,7 +41,8 @@ const details: Readonly<Record<DetailKey, (facts: Facts) => string>> = {
   'joining.dialling': () => 'Looking for nodes that answer.',
   'joining.reconnecting': ({ in_s }) => `The connection was lost. Next try in ${in_s ?? '?'} s.`,
   'waiting.no_work': () => 'Joined. There is no work for you right now; it starts by itself.',
-  'waiting.fetching_model': ({ model }) => `Fetching the model ${model ?? ''} before its first unit.`,
+  'waiting.fetching_model': ({ model }) =>
+    `Fetching the model ${model ?? ''} before its first unit.`,
   'waiting.checking_model': ({ model }) =>
     `Trying the model ${model ?? ''} on this device: it must give the right answers first.`,
   'waiting.no_backend': ({ model }) =>
@@ -130,10 +138,14 @@ export const strings = {
     asks: 'Who asks',
     asksText: (mesh: string, operator: string): string => `${mesh}, operated by ${operator}`,
     purpose: 'What for',
-    purposeUnknown: 'The operator does not say. Each unit shows its purpose while it runs.',
+    purposeUnknown:
+      'The operator of this mesh does not say what it is for. Each unit names the job that it is part of while it runs.',
     models: 'Which models',
     modelsUnknown:
-      'They are named as soon as there is work: each unit shows its model, and a model runs here only after it gave the right answers on this device.',
+      'The operator does not say beforehand. Each unit names its model, and a model runs here only after it gave the right answers on this device.',
+    model: (size: string, licence: string): string => `${size}, ${licence}`,
+    modelsText: (all: string): string =>
+      `Only models that there is work for are fetched, ${all} at most, and each runs here only after it gave the right answers on this device. Models that join later are named with their units.`,
     used: 'What is used',
     usedText: (intensity: string, memory: string, download: string): string =>
       `Up to ${intensity} of the time of your processor or graphics chip, ${memory} of memory and ${download} of download a day. You can change this now or later.`,
@@ -141,8 +153,7 @@ export const strings = {
     safeText:
       'No file, camera or microphone of yours. The work runs inside the browser’s sandbox and ends with this tab. It pauses by itself on battery and on metered connections.',
     paid: 'What you get',
-    paidText:
-      'Credit in the public ledger of this mesh, with signed receipts. Credit is not money.'
+    paidText: 'Credit in the public ledger of this mesh, with signed receipts. Credit is not money.'
   },
   now: {
     title: 'Now',
@@ -319,7 +330,8 @@ export const strings = {
       runtime: 'Ran on',
       when: 'When'
     },
-    ran: (started: string, took: string): string => `${started}, for ${took}, by the node’s own clock`
+    ran: (started: string, took: string): string =>
+      `${started}, for ${took}, by the node’s own clock`
   },
   widget: {
     title: 'Donate computing time',
@@ -327,6 +339,10 @@ export const strings = {
     asks: (host: string): string => `Runs small pieces of AI work for the mesh of ${host}.`,
     start: 'Start donating',
     noLink: 'The mesh attribute is no donate link.',
+    unseen:
+      'Nothing was started: a part of this box was covered, cut off or only just shown. Bring all of it into view and press again, or open the whole page.',
+    confirmText: 'Did you mean to let this machine work for the mesh named above?',
+    confirm: 'Yes, go ahead',
     whole: 'Open the whole page',
     cleared: 'Cleared credit',
     pending: 'On its way'

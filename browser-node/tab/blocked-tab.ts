@@ -9,7 +9,7 @@ export function blockedTab(detail: Detail): DonateTab {
     phase: 'blocked',
     detail,
     holds: [],
-    mesh: { id: '', name: '', operator: '', purpose: '' },
+    mesh: { id: '', name: '', operator: '', purpose: '', models: [] },
     peerId: null,
     peers: 0,
     transports: [],

@@ -57,13 +57,16 @@ export async function openShelf(bytesMax: number): Promise<OpenShelf> {
   }
 }
 
-/** The server below this address: `genesis/<mesh>` and `blob/<cid>` of the page's own origin. */
+/** A host that is slower than this with a document is one that has none: the page waits for it. */
+const DOCUMENT_MS_MAX = 10_000
+/** The larger of the two documents, with room: what is longer is neither. */
+const DOCUMENT_BYTES_MAX = 128 * 1024
+
+/** The server below this address: `genesis/<mesh>`, `mesh/<mesh>` and `blob/<cid>` of the page's own origin. */
 export function pageHost(base: string): PageHost {
   return {
-    async genesis(mesh) {
-      const response = await fetch(new URL(`genesis/${mesh}`, base), { cache: 'no-store' })
-      return response.ok ? new Uint8Array(await response.arrayBuffer()) : null
-    },
+    genesis: (mesh) => readDocument(new URL(`genesis/${mesh}`, base)),
+    notice: (mesh) => readDocument(new URL(`mesh/${mesh}`, base)),
     async blob(cid: Cid, offset: number, signal: AbortSignal): Promise<HostBlob | null> {
       const headers: HeadersInit = offset === 0 ? {} : { range: `bytes=${offset}-` }
       const response = await fetch(new URL(`blob/${cid}`, base), {
@@ -80,6 +83,23 @@ export function pageHost(base: string): PageHost {
       return { size, parts: partsOf(response.body, skip) }
     }
   }
+}
+
+async function readDocument(url: URL): Promise<Uint8Array | null> {
+  const signal = AbortSignal.timeout(DOCUMENT_MS_MAX)
+  const response = await fetch(url, { cache: 'no-store', signal })
+  if (!response.ok || response.body === null || isDocument(response)) {
+    await response.body?.cancel()
+    return null
+  }
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  let bytes = 0
+  for await (const part of partsOf(response.body, 0)) {
+    bytes += part.length
+    if (bytes > DOCUMENT_BYTES_MAX) return null
+    parts.push(part.slice())
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer())
 }
 
 /** Servers of single-page sites answer any path with their page. */

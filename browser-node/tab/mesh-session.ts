@@ -164,7 +164,7 @@ export class MeshSession {
       descriptor: {
         owner: signer.peerId,
         kinds: ['deterministic', 'small_model', ...(largeModels ? (['llm'] as const) : [])],
-        pod_tiers: largeModels ? POD_TIERS : [],
+        pod_tiers: largeModels ? [...POD_TIERS] : [],
         zones: [],
         region: null,
         memory_mb: memoryMb,

@@ -1,5 +1,5 @@
 /** The models of a tab for people: names, how much of each is here, and which backend passed or why none did. */
-import type { Cid, ModelManifest } from '#contracts'
+import type { Cid, ModelManifest, NoticedModel } from '#contracts'
 import type { AgentStatus } from '#mesh-node/core'
 import type { Trial } from '#mesh-node/portable'
 import type { ModelView } from '../tab-contract.ts'
@@ -13,11 +13,17 @@ interface Named {
 
 export class TabModels {
   readonly #named = new Map<Cid, Named>()
+  /** From the mesh's notice, which comes before any manifest. */
+  readonly #noticed = new Map<Cid, NoticedModel>()
   readonly #trials = new Map<Cid, readonly Trial[]>()
   readonly #fetchedBytes = new Map<Cid, number>()
 
   named(model: Cid, { name, files }: ModelManifest): void {
     this.#named.set(model, { name, files })
+  }
+
+  noticed(models: readonly NoticedModel[]): void {
+    for (const model of models) this.#noticed.set(model.cid, model)
   }
 
   tried(model: Cid, trials: readonly Trial[]): void {
@@ -34,7 +40,9 @@ export class TabModels {
   }
 
   nameOf(model: Cid | null): string | null {
-    return model === null ? null : (this.#named.get(model)?.name ?? `${model.slice(0, 12)}…`)
+    if (model === null) return null
+    const known = this.#named.get(model) ?? this.#noticed.get(model)
+    return known?.name ?? `${model.slice(0, 12)}…`
   }
 
   /** The provider on which the model runs; null before it passed. */
@@ -46,7 +54,8 @@ export class TabModels {
   views(models: readonly AgentModel[], held: ReadonlyMap<Cid, number>): readonly ModelView[] {
     return models.map(({ model, phase, reason }) => {
       const files = this.#named.get(model)?.files ?? []
-      const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+      const manifestBytes = files.reduce((sum, file) => sum + file.bytes, 0)
+      const bytes = files.length > 0 ? manifestBytes : (this.#noticed.get(model)?.bytes ?? 0)
       const heldOf = ({ cid }: { cid: Cid }) => held.get(cid) ?? this.#fetchedBytes.get(cid) ?? 0
       const bytesHeld = files.reduce((sum, file) => sum + heldOf(file), 0)
       const isHere = files.length > 0 && bytesHeld >= bytes

@@ -43,6 +43,8 @@ export interface HostBlob {
 /** The server that the page came from; it may know nothing of any mesh. */
 export interface PageHost {
   genesis(mesh: MeshId): Promise<Uint8Array | null>
+  /** What the mesh is for and which models it needs, signed. */
+  notice(mesh: MeshId): Promise<Uint8Array | null>
   blob(cid: Cid, offset: number, signal: AbortSignal): Promise<HostBlob | null>
 }
 

@@ -2,7 +2,7 @@
  * What the page shows, drawn from what the parts of a tab say. Pure: money is the ledger's, reasons
  * are the agent's, and nothing is decided here.
  */
-import { type Cid, MeshError, type MeshId, type SignedGenesis } from '#contracts'
+import { type Cid, MeshError, type MeshId, type MeshNotice, type SignedGenesis } from '#contracts'
 import { creditOf } from '#ledger'
 import type { AgentStatus } from '#mesh-node/core'
 import type { MeshNetwork } from '#mesh-node/portable'
@@ -26,6 +26,8 @@ export interface TabState {
   readonly detail: Detail | null
   readonly mesh: MeshId
   readonly genesis: SignedGenesis | null
+  /** Null where the page's host has none. */
+  readonly notice: MeshNotice | null
   readonly network: MeshNetwork | null
   readonly session: MeshSession | null
   readonly limits: TabLimits
@@ -40,7 +42,7 @@ export interface TabState {
 const UNIT_LINES_SHOWN = 100
 
 export function viewOf(state: TabState): TabView {
-  const { session, memory, limits, limitsMachine, genesis, network } = state
+  const { session, memory, limits, limitsMachine, genesis, notice, network } = state
   const status = session?.status() ?? null
   const { done, rejected, lost, downBytes, upBytes } = memory.counts
   const held = new Map(session?.shelf.list().map(({ cid, size }) => [cid, size]) ?? [])
@@ -55,7 +57,8 @@ export function viewOf(state: TabState): TabView {
       id: state.mesh,
       name: genesis?.genesis.name ?? '',
       operator: genesis?.genesis.operator ?? '',
-      purpose: ''
+      purpose: notice?.purpose ?? '',
+      models: notice?.models ?? []
     },
     peerId: session?.peerId ?? network?.peerId ?? null,
     peers: network?.peers().length ?? 0,

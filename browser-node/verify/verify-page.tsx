@@ -65,7 +65,7 @@ function Drop({ take }: { readonly take: (file: File | undefined) => void }) {
   const id = useId()
   const [over, setOver] = useState(false)
   return (
-    <div
+    <fieldset
       class="drop"
       data-over={over}
       onDragOver={(event) => {
@@ -89,7 +89,7 @@ function Drop({ take }: { readonly take: (file: File | undefined) => void }) {
           event.currentTarget.value = ''
         }}
       />
-    </div>
+    </fieldset>
   )
 }
 

@@ -34,7 +34,7 @@ const meshOption = () =>
 const configOption = () =>
   new Option(
     '--config <file>',
-    'YAML with any of: mesh, listen, bootstrap, port, local_nodes, allow, page, page_host, page_port, …'
+    'YAML with any of: mesh, listen, bootstrap, port, local_nodes, allow, purpose, page, page_host, page_port, …'
   ).env('KORA_CONFIG')
 const allowOption = () =>
   new Option(
@@ -45,6 +45,7 @@ const allowOption = () =>
     .default([], 'nobody')
 
 const pageOptions = (): readonly Option[] => [
+  new Option('--purpose <words>', 'what the mesh is for, as donors read it; kept until said anew'),
   new Option('--no-page', 'serve no donate page, and listen for no tabs'),
   new Option('--page-host <host>', 'where the donate page listens; 0.0.0.0: the whole network'),
   new Option('--page-port <port>', 'its port; 8744, or what earlier links name').argParser(
@@ -122,6 +123,7 @@ function addUp(kora: Command, context: CommandContext, settle: Settle): void {
         '',
         'Examples:',
         '  kora up --local-nodes 2 --port 8077',
+        '  kora up --purpose "Transcribing the recordings of a public library"',
         '  kora up --page-host 0.0.0.0 --page-cert page.pem --page-key page.key   tabs of the network'
       ].join('\n')
     )

@@ -10,7 +10,10 @@ import {
   isTabAddress,
   LINK_PEERS_MAX,
   MeshError,
+  noticeOf,
   type SignedGenesis,
+  type Signer,
+  signNotice,
   writeDonateLink
 } from '#contracts'
 import type { ModelRegistry } from '../registry/model-registry.ts'
@@ -24,10 +27,14 @@ export interface DonatePageOptions {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   /** Where the world finds the page, where that is not where it listens: behind a proxy. */
   readonly publicUrl: string | null
+  /** What the mesh is for, in its operator's words; empty: nothing is said. */
+  readonly purpose: string
 }
 
 export interface DonatePagePorts {
   readonly genesis: SignedGenesis
+  /** The sequencer's: no other key may speak for the mesh. */
+  readonly signer: Signer
   readonly models: ModelRegistry
   readonly addresses: () => readonly string[]
 }
@@ -44,7 +51,7 @@ export interface DonatePage {
 /** Bundles the page where that was not done yet, and serves it. Throws `page.*` and `net.*`. */
 export async function openDonatePage(
   options: DonatePageOptions,
-  { genesis, models, addresses }: DonatePagePorts
+  { genesis, signer, models, addresses }: DonatePagePorts
 ): Promise<DonatePage> {
   const { bundlePage, pageHeaders } = await import('#browser-node/build')
   const { dir } = await bundled(bundlePage)
@@ -55,6 +62,7 @@ export async function openDonatePage(
       files: await PageFiles.read(dir),
       headers: pageHeaders,
       genesis,
+      notice: signNotice(noticeOf(options.purpose, models.list()), { mesh: genesis.id, signer }),
       modelBlob: modelBlobsOf(
         () => models.list(),
         async (path) => (await stat(path)).size

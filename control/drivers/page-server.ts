@@ -1,6 +1,6 @@
 /**
- * Serves the donate page and what a tab needs to begin: the page's files, the signed genesis of this
- * mesh, and the content of the models that the mesh registers. Everything here is public, so it asks
+ * Serves the donate page and what a tab needs to begin: the page's files, the signed genesis and notice
+ * of this mesh, and the content of the models that it registers. Everything here is public, so it asks
  * for no token; it knows no session, no input and no blob store, and takes nothing but GET and HEAD.
  */
 import { createReadStream, type ReadStream } from 'node:fs'
@@ -32,6 +32,8 @@ export interface PageServerPorts {
   readonly files: PageFiles
   readonly headers: (path: string) => Readonly<Record<string, string>>
   readonly genesis: SignedGenesis
+  /** Signed: what the mesh is for, and its models. */
+  readonly notice: Uint8Array
   /** Null: not content of a model of this mesh, whatever else it may be. */
   readonly modelBlob: (cid: string) => Promise<PublicBlob | null>
 }
@@ -115,7 +117,7 @@ function listening(server: Server, { host, port }: { host: string; port: number 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { files, headers, genesis, modelBlob }: PageServerPorts
+  { files, headers, genesis, notice, modelBlob }: PageServerPorts
 ): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
@@ -128,6 +130,10 @@ async function answer(
     if (name !== genesis.id) return refuse(response, 404)
     const content = { bytes: genesis.bytes, size: genesis.bytes.length }
     return sendContent(request, response, { content, etag: `"${genesis.id}"` })
+  }
+  if (folder === 'mesh' && more.length === 0) {
+    if (name !== genesis.id) return refuse(response, 404)
+    return sendWhole(request, response, notice)
   }
   if (folder === 'blob' && more.length === 0) {
     const content = await modelBlob(name)
@@ -154,6 +160,14 @@ async function sendFile(
   if (gzipped !== null) response.setHeader('content-encoding', 'gzip')
   response.setHeader('content-length', gzipped?.length ?? file.size)
   response.end(request.method === 'HEAD' ? undefined : (gzipped ?? (await file.bytes())))
+}
+
+/** Bytes under a name that stays while they change. */
+function sendWhole(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array): void {
+  const headers = { ...CONTENT_HEADERS, 'cache-control': 'no-store' }
+  response.setHeaders(new Headers({ ...headers, 'content-type': 'application/octet-stream' }))
+  response.setHeader('content-length', bytes.length)
+  response.end(request.method === 'HEAD' ? undefined : bytes)
 }
 
 /** One range at most, as a tab asks that goes on with a model after a reload. */

@@ -60,6 +60,17 @@ describe('the embedded element', () => {
       document.body.replaceChildren(donate)
     }, mesh)
 
+  /** What the frame knows of being in sight. */
+  const seen = (what: string): Promise<void> =>
+    page.frameLocator('iframe').locator(`[data-seen="${what}"]`).waitFor()
+  const commands = (): Promise<number> =>
+    page
+      .frameLocator('iframe')
+      .locator('body')
+      .evaluate(() => Object(globalThis).scripted.commands.length)
+  const inFrame = () => page.frameLocator('iframe')
+  const startInside = () => inFrame().getByRole('button', { name: 'Start donating' })
+
   const start = () => page.getByRole('button', { name: 'Start donating' })
 
   it('loads nothing from the mesh before the press', async () => {
@@ -78,6 +89,7 @@ describe('the embedded element', () => {
     await inside.getByText('Open Speech Archive, operated by').waitFor()
     equal(await page.evaluate('heard.at(-1)'), 'consent')
     await page.screenshot({ path: `${SHOTS}embed-consent.png` })
+    await seen('yes')
     await inside.getByRole('button', { name: 'Start donating' }).press('Enter')
     await inside.getByRole('button', { name: /^Pause/ }).waitFor()
     await page.waitForFunction("heard.at(-1) === 'working'")
@@ -109,10 +121,103 @@ describe('the embedded element', () => {
         shadow?.querySelector('iframe')?.contentWindow?.postMessage(data, '*')
       }
     })
-    equal(
-      await inside.locator('body').evaluate(() => Object(globalThis).scripted.commands.length),
-      0
+    equal(await commands(), 0)
+  })
+
+  /** What a site may do to the frame so that its visitor presses what cannot be read. */
+  const TRICKS: Readonly<Record<string, string>> = {
+    'something lies over it': 'position:fixed;inset:0;background:#fff;pointer-events:none|cover',
+    'it is all but transparent': 'opacity:0.02|element',
+    'it is shrunk': 'transform:scale(0.3)|element',
+    'only its button is left of it': 'height:5rem;overflow:hidden|element',
+    'it lies beyond the edge': 'position:absolute;left:-9rem|element'
+  }
+  for (const [what, trick] of Object.entries(TRICKS)) {
+    it(`starts nothing while ${what}, and says why`, async () => {
+      await start().click()
+      await seen('yes')
+      await page.evaluate((given) => {
+        const [style = '', on] = given.split('|')
+        const element = document.querySelector('kora-donate')
+        const cover = document.createElement('div')
+        cover.id = 'cover'
+        if (on === 'cover') document.body.append(cover)
+        ;(on === 'cover' ? cover : element)?.setAttribute('style', style)
+      }, trick)
+      await seen('no')
+      // as a press that the trick brought about: no look at what lies over it
+      await startInside().dispatchEvent('click')
+      await inFrame().getByText('Nothing was started').waitFor()
+      equal(await commands(), 0)
+      await page.evaluate(() => {
+        document.getElementById('cover')?.remove()
+        document.querySelector('kora-donate')?.removeAttribute('style')
+      })
+      await seen('yes')
+      await startInside().click()
+      equal(await commands(), 1)
+    })
+  }
+
+  it('takes no press that was under way when it came into sight', async () => {
+    await start().click()
+    await seen('yes')
+    await page.evaluate("document.querySelector('kora-donate').style.opacity = '0'")
+    await seen('no')
+    const armed = inFrame()
+      .locator('[data-seen]')
+      .evaluate(
+        (hero) =>
+          new Promise<number>((settle) => {
+            const watch = new MutationObserver(() => settle(Date.now()))
+            watch.observe(hero, { attributes: true })
+          })
+      )
+    const shownMs = await page.evaluate<number>(
+      "document.querySelector('kora-donate').style.opacity = '', Date.now()"
     )
+    const waitedMs = (await armed) - shownMs
+    ok(waitedMs >= 500, `${waitedMs} ms`)
+  })
+
+  it('asks twice where the browser does not tell what covers it', async () => {
+    await page.addInitScript('delete IntersectionObserverEntry.prototype.isVisible')
+    await page.reload()
+    await place(`${meshSite?.url ?? ''}${HASH}`)
+    await start().click()
+    await seen('unknown')
+    await startInside().click()
+    const confirm = inFrame().getByRole('button', { name: 'Yes, go ahead' })
+    await confirm.waitFor()
+    // a second press that belongs to the first
+    await startInside().evaluate((button) => {
+      button.dispatchEvent(new MouseEvent('click', { bubbles: true }))
+      return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+    })
+    await confirm.dispatchEvent('click')
+    equal(await commands(), 0)
+    await inFrame()
+      .locator('body')
+      .evaluate(() => new Promise((later) => setTimeout(later, 700)))
+    deepEqual(await seriousFaults(page), [])
+    await confirm.click()
+    equal(await commands(), 1)
+    equal(await confirm.count(), 0)
+  })
+
+  it('pauses at once, seen or not', async () => {
+    await start().click()
+    await seen('yes')
+    await startInside().click()
+    await page.evaluate("document.querySelector('kora-donate').style.opacity = '0'")
+    await seen('no')
+    await inFrame()
+      .getByRole('button', { name: /^Pause/ })
+      .dispatchEvent('click')
+    await inFrame()
+      .getByRole('button', { name: /^Start/ })
+      .waitFor()
+    equal(await commands(), 2)
   })
 
   it('says so where its attribute is no donate link', async () => {

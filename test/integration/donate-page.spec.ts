@@ -7,10 +7,20 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
-import { bytesToHex, cidMatches, type MeshError, readDonateLink, sha256 } from '#contracts'
+import {
+  bytesToHex,
+  cidMatches,
+  type MeshError,
+  noticeOf,
+  openNotice,
+  readDonateLink,
+  sha256,
+  signNotice
+} from '#contracts'
+import { nodeVerifier } from '#mesh-node'
 import { DiskBlobStore } from '#mesh-node/store'
 import { openDonatePage } from '../../control/drivers/donate-page.ts'
-import { createMeshFolder } from '../../control/drivers/mesh-folder.ts'
+import { createMeshFolder, openMeshFolder } from '../../control/drivers/mesh-folder.ts'
 import { PageFiles } from '../../control/drivers/page-files.ts'
 import { readRange } from '../../control/drivers/page-range.ts'
 import {
@@ -24,6 +34,7 @@ import { Commands, PATIENCE_MS } from '../support/kora-process.ts'
 import { withCode } from '../support/mesh-fixtures.ts'
 import { Started, until } from '../support/mesh-hosts.ts'
 
+const PURPOSE = 'Transcribing the recordings of a public library.'
 const SECRET = 'what nobody may read'
 const SCRIPT = 'page-3F2A9C1D.js'
 
@@ -59,12 +70,15 @@ function ask(
   })
 }
 
-describe('the page server', () => {
+describe('the page server', function () {
+  // a first bundle on a busy machine
+  this.timeout(PATIENCE_MS)
   const started = new Started()
   let server: PageServer
   let models: ModelRegistry
   let folder: string
   let genesis: ReturnType<typeof createMeshFolder>['genesis']
+  let signer: ReturnType<typeof createMeshFolder>['signer']
 
   before(async () => {
     folder = await started.folder()
@@ -80,6 +94,7 @@ describe('the page server', () => {
       Date.now()
     )
     genesis = mesh.genesis
+    signer = mesh.signer
     models = await ModelRegistry.open(join(folder, 'models'))
     const { pageHeaders } = await import('#browser-node/build')
     server = await startPageServer(
@@ -88,6 +103,7 @@ describe('the page server', () => {
         files: await PageFiles.read(dir),
         headers: pageHeaders,
         genesis,
+        notice: signNotice(noticeOf(PURPOSE, models.list()), { mesh: genesis.id, signer }),
         modelBlob: modelBlobsOf(
           () => models.list(),
           async (path) => (await stat(path)).size
@@ -198,6 +214,22 @@ describe('the page server', () => {
     equal((await ask(server.port, `/genesis/${'0'.repeat(64)}`)).status, 404)
   })
 
+  it('says what the mesh is for and which models it needs, signed by its sequencer', async () => {
+    const { status, headers, body } = await ask(server.port, `/mesh/${genesis.id}`)
+    equal(status, 200)
+    equal(headers['cache-control'], 'no-store')
+    const notice = openNotice(new Uint8Array(body), nodeVerifier, genesis)
+    equal(notice.purpose, PURPOSE)
+    deepEqual(
+      notice.models.map(({ cid }) => cid),
+      models.list().map(({ cid }) => cid)
+    )
+    ok(notice.models.every(({ name, licence, bytes }) => name && licence && bytes > 0))
+    for (const path of ['/mesh/', `/mesh/${'0'.repeat(64)}`, `/mesh/${genesis.id}/more`]) {
+      equal((await ask(server.port, path)).status, 404, path)
+    }
+  })
+
   it('gives manifest and content of every model, as other sites may load it', async () => {
     for (const { cid, blobs } of models.list()) {
       const manifest = await ask(server.port, `/blob/${cid}`)
@@ -263,9 +295,12 @@ describe('the page server', () => {
     const keyFile = join(folder, 'page.key')
     await writeFile(certFile, pem)
     await writeFile(keyFile, privateKey)
-    const ports = { genesis, models, addresses: () => [] }
+    const ports = { genesis, signer, models, addresses: () => [] }
     const open = (files: { certFile: string; keyFile: string }) =>
-      openDonatePage({ host: '127.0.0.1', port: 0, tls: files, publicUrl: null }, ports)
+      openDonatePage(
+        { host: '127.0.0.1', port: 0, tls: files, publicUrl: null, purpose: '' },
+        ports
+      )
     const page = started.add(await open({ certFile, keyFile }), (one) => one.close())
     const url = new URL(page.url)
     equal(url.protocol, 'https:')
@@ -288,8 +323,11 @@ describe('the page server', () => {
     const open = async (publicUrl: string | null, given = addresses) =>
       started.add(
         await openDonatePage(
-          { host: publicUrl === null ? '127.0.0.1' : '0.0.0.0', port: 0, tls: null, publicUrl },
-          { genesis, models, addresses: () => given }
+          {
+            ...{ host: publicUrl === null ? '127.0.0.1' : '0.0.0.0', port: 0 },
+            ...{ tls: null, publicUrl, purpose: '' }
+          },
+          { genesis, signer, models, addresses: () => given }
         ),
         (one) => one.close()
       )
@@ -311,9 +349,9 @@ describe('the page server', () => {
 
   it('refuses a port that another program holds', async () => {
     const { port } = server
-    const ports = { genesis, models, addresses: () => [] }
+    const ports = { genesis, signer, models, addresses: () => [] }
     await rejects(
-      openDonatePage({ host: '127.0.0.1', port, tls: null, publicUrl: null }, ports),
+      openDonatePage({ host: '127.0.0.1', port, tls: null, publicUrl: null, purpose: '' }, ports),
       (error: MeshError) =>
         withCode('net.port_in_use')(error) && error.facts['address'] === `127.0.0.1:${port}`
     )
@@ -396,6 +434,24 @@ describe('kora up with the donate page', function () {
       equal((await ask(page, path)).status, 404, path)
     }
     equal((await ask(Number(new URL(url).port), '/')).status, 401)
+  })
+
+  it('keeps what the mesh is for until it is said anew', async () => {
+    const { data, page } = await folderWithPorts()
+    const purposeSaid = async (...words: readonly string[]): Promise<string> => {
+      const { run, mesh } = await up(data, ...words)
+      const { genesis } = openMeshFolder(data)
+      const { body } = await ask(page, `/mesh/${mesh}`)
+      await run.kill()
+      return openNotice(new Uint8Array(body), nodeVerifier, genesis).purpose
+    }
+    equal(await purposeSaid(), '')
+    equal(await purposeSaid('--purpose', PURPOSE), PURPOSE)
+    equal(await purposeSaid(), PURPOSE)
+    equal(await purposeSaid('--purpose', ''), '')
+    const twoLines = await commands.ended('up', '--data', data, '--purpose', 'one\ntwo')
+    equal(twoLines.code, 3)
+    match(twoLines.err, /notice\.malformed/)
   })
 
   it('takes other ports for once where another program has the usual ones, and says so', async () => {

@@ -16,6 +16,7 @@ export interface ControlFlags {
   readonly port?: number
   readonly allow?: readonly AllowedClient[]
   readonly page?: boolean
+  readonly purpose?: string
   readonly pageHost?: string
   readonly pagePort?: number
   readonly pageUrl?: string
@@ -39,6 +40,8 @@ export interface ControlSettings {
 /** The donate page of `kora up`. */
 export interface PageSettings {
   readonly isOn: boolean
+  /** What the mesh is for; null: as it was said before. */
+  readonly purpose: string | null
   readonly host: string
   /** Null: the one that the links of this folder name. */
   readonly port: number | null
@@ -68,6 +71,7 @@ const ConfigFile = z.strictObject({
     .max(CONTROL_CLIENTS_MAX)
     .optional(),
   page: z.boolean().optional(),
+  purpose: z.string().optional(),
   page_host: z.string().optional(),
   page_port: z.int().min(0).max(65_535).optional(),
   page_url: z.string().optional(),
@@ -100,6 +104,7 @@ function pageSettings(flags: ControlFlags, file: ConfigFile): PageSettings {
   }
   return {
     isOn: flags.page !== false && file.page !== false,
+    purpose: flags.purpose ?? file.purpose ?? null,
     host: flags.pageHost ?? file.page_host ?? PAGE_HOST_DEFAULT,
     port: flags.pagePort ?? file.page_port ?? null,
     url: flags.pageUrl ?? file.page_url ?? null,

@@ -3,17 +3,25 @@
  * operator is told, and the link as a picture. A page that cannot be had stops no control node.
  */
 import { renderUnicodeCompact } from 'uqr'
-import { MeshError } from '#contracts'
+import { MeshError, type Signer } from '#contracts'
 import type { Io } from '#mesh-node/cli'
 import type { ControlNode } from '../../drivers/control-node.ts'
 import { type DonatePage, isLoopbackHost, openDonatePage } from '../../drivers/donate-page.ts'
+import { purposeOf } from '../../drivers/kept-purpose.ts'
 import { openOrCreateMeshFolder } from '../../drivers/mesh-folder.ts'
 import { choosePorts } from '../../drivers/page-ports.ts'
 import type { ControlSettings, PageSettings } from './control-options.ts'
 
 export interface PagePlan {
   /** Null: no page. */
-  readonly page: (PageSettings & { readonly port: number }) | null
+  readonly page:
+    | (PageSettings & {
+        readonly port: number
+        readonly purpose: string
+        /** Signs what the page says of the mesh. */
+        readonly signer: Signer
+      })
+    | null
   readonly listen: readonly string[]
 }
 
@@ -25,7 +33,7 @@ export async function planPage(settings: ControlSettings, io: Io): Promise<PageP
   const { page, listen, listenIsGiven } = settings
   if (!page.isOn) return { page: null, listen }
   // the ports are remembered beside the mesh whose links name them
-  const { folder } = openOrCreateMeshFolder(settings.data, Date.now())
+  const { folder, signer } = openOrCreateMeshFolder(settings.data, Date.now())
   const host = isLoopbackHost(page.host) ? '127.0.0.1' : '0.0.0.0'
   const ports = await choosePorts(folder, host)
   if (ports.moved && (page.port === null || !listenIsGiven)) {
@@ -37,7 +45,12 @@ export async function planPage(settings: ControlSettings, io: Io): Promise<PageP
     `/ip4/${host}/udp/${ports.peers}/webrtc-direct`
   ]
   return {
-    page: { ...page, port: page.port ?? ports.page },
+    page: {
+      ...page,
+      purpose: purposeOf(folder, page.purpose),
+      port: page.port ?? ports.page,
+      signer
+    },
     listen: listenIsGiven ? listen : forTabs
   }
 }
@@ -49,11 +62,12 @@ export async function openUpPage(
   io: Io
 ): Promise<DonatePage | null> {
   if (settings === null) return null
-  const { host, port, tls, url } = settings
-  const ports = { genesis: node.genesis, models: node.models, addresses: () => node.addresses() }
+  const { host, port, tls, url, purpose, signer } = settings
+  const { genesis, models } = node
+  const ports = { genesis, models, signer, addresses: () => node.addresses() }
   let page: DonatePage
   try {
-    page = await openDonatePage({ host, port, tls, publicUrl: url }, ports)
+    page = await openDonatePage({ host, port, tls, publicUrl: url, purpose }, ports)
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'page.unavailable') throw error
     io.err(`no donate page: ${error.message}`)

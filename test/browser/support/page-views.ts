@@ -10,6 +10,11 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const unitId = (index: number) => parseUnitId(cidOfDocument(bytesOf(`unit ${index}`)))
 const leaseId = (index: number) => parseLeaseId(`l${index.toString(16).padStart(32, '0')}`)
 
+const offered = (name: string, licence: string, bytes: number) => ({
+  ...{ name, licence, bytes },
+  cid: cidOfDocument(bytesOf(name))
+})
+
 export const CONSENT: TabView = {
   phase: 'consent',
   detail: null,
@@ -18,7 +23,12 @@ export const CONSENT: TabView = {
     id: '4f2c9a7be01d88c35a6e12f4907bd3c1e85f60a2d4b97c3316fa0e8d52c7b941',
     name: 'Open Speech Archive',
     operator: PEER,
-    purpose: 'Transcribing recordings of a public library, and reading its scanned pages.'
+    purpose: 'Transcribing recordings of a public library, and reading its scanned pages.',
+    models: [
+      offered('moonshine-tiny', 'MIT', 27_130_000),
+      offered('ocr-detect', 'Apache-2.0', 2_430_000),
+      offered('silero-vad', 'MIT', 2_330_000)
+    ]
   },
   peerId: null,
   peers: 0,
