@@ -243,6 +243,10 @@ export class MeshTab implements DonateTab {
       ran: ({ ranMs, isUnit, ok }) => {
         this.#step(isUnit && ok ? { type: 'unit-done', ranMs } : { type: 'run-lost', ranMs })
       },
+      demoted: (model, trial) => {
+        this.#models.demoted(model, trial)
+        this.#changed()
+      },
       traffic: {
         down: (bytes) => {
           this.#step({ type: 'fetched', bytes })

@@ -1,15 +1,17 @@
 /**
  * The engine as the owner's limits let it run: a unit waits at the gate while the machine rests, and
- * whoever shows the tab hears how far it is. Runs nothing itself.
+ * whoever shows the tab hears how far it is. A backend on which a unit ran out of time gives way to
+ * the next one that conforms. Runs nothing itself.
  */
-import type { Backend, ModelManifest } from '#contracts'
-import type {
-  EngineStats,
-  ExecutionEngine,
-  ExecutionRequest,
-  ExecutionResult,
-  Signature,
-  Trial
+import { type Backend, type Cid, MeshError, type ModelManifest } from '#contracts'
+import {
+  type EngineStats,
+  type ExecutionEngine,
+  type ExecutionRequest,
+  type ExecutionResult,
+  modelId,
+  type Signature,
+  type Trial
 } from '#mesh-node/portable'
 
 export interface GateNews {
@@ -20,6 +22,8 @@ export interface GateNews {
     readonly isUnit: boolean
     readonly ok: boolean
   }) => void
+  /** The model runs on another backend from here on, and why. */
+  readonly demoted: (model: Cid, trial: Trial) => void
   readonly nowMs: () => number
 }
 
@@ -70,6 +74,9 @@ export class GatedEngine implements ExecutionEngine {
       )
       ok = true
       return result
+    } catch (error) {
+      if (isUnit && isOutOfTime(error)) this.#demote(request)
+      throw error
     } finally {
       ran({ ranMs: nowMs() - startedMs, isUnit, ok })
     }
@@ -91,6 +98,18 @@ export class GatedEngine implements ExecutionEngine {
     return this.#engine.stats()
   }
 
+  /** Golden vectors say that a backend is right, not that it is fast enough for real units. */
+  #demote({ manifest, backend }: ExecutionRequest): void {
+    const used = backend ?? this.#engine.backendFor(manifest)
+    const next = this.#engine.backends.find(
+      (one) => one.provider !== used?.provider && this.#engine.mayRun(manifest, one)
+    )
+    if (used === null || next === undefined) return
+    const trial = { backend: used, ok: false, reason: 'a unit took longer on it than it may' }
+    this.#engine.settle(manifest, [trial])
+    this.#news.demoted(modelId(manifest), trial)
+  }
+
   /** Waits for the gate, or until the run is withdrawn: the engine then refuses it at once. */
   async #pass(signal: AbortSignal | undefined): Promise<void> {
     while (this.#gate !== null && signal?.aborted !== true) {
@@ -102,3 +121,6 @@ export class GatedEngine implements ExecutionEngine {
     }
   }
 }
+
+const isOutOfTime = (error: unknown): boolean =>
+  error instanceof MeshError && error.code === 'executor.timed_out'

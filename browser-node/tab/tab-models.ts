@@ -30,6 +30,14 @@ export class TabModels {
     this.#trials.set(model, trials)
   }
 
+  /** A backend that had passed is not used any more. */
+  demoted(model: Cid, trial: Trial): void {
+    const others = (this.#trials.get(model) ?? []).filter(
+      ({ backend }) => backend.provider !== trial.backend.provider
+    )
+    this.#trials.set(model, [...others, trial])
+  }
+
   /** So many bytes of a blob are here by now. */
   fetched(blob: Cid, bytes: number): void {
     this.#fetchedBytes.set(blob, bytes)

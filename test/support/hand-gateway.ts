@@ -64,9 +64,12 @@ export class HandGateway {
   }
 
   /** Serves what is in the store, as the store likes. */
-  static async start(blobs = new MemoryBlobs()): Promise<HandGateway> {
+  static async start(
+    blobs = new MemoryBlobs(),
+    listen: readonly string[] = [LOOPBACK]
+  ): Promise<HandGateway> {
     const genesis = testGenesis(SIGNER, INCARNATION)
-    const network = await createNetwork({ seed: KEY, mesh: genesis.id, listen: [LOOPBACK] })
+    const network = await createNetwork({ seed: KEY, mesh: genesis.id, listen })
     await blobs.put(genesis.bytes, genesisCid(genesis.id))
     new BlobExchange({ network, store: blobs })
     return new HandGateway(genesis, network, blobs)

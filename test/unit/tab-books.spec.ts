@@ -1,8 +1,9 @@
 /** What a tab writes down: units from the grant to the verdict, minutes, speed, and what it keeps of them. */
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { MemoryLevel } from 'memory-level'
-import { type Cid, cidOfBytes } from '#contracts'
+import { type Backend, type Cid, cidOfBytes, MeshError } from '#contracts'
 import type { AgentOffer, RunResult } from '#mesh-node/core'
+import type { Trial } from '#mesh-node/portable'
 import { GatedEngine } from '../../browser-node/tab/gated-engine.ts'
 import { HISTORY_POINTS_MAX, HistoryBook } from '../../browser-node/tab/history-book.ts'
 import { Profile } from '../../browser-node/tab/profile.ts'
@@ -165,6 +166,11 @@ describe('the speed of a tab', () => {
 })
 
 describe('the gate before the engine', () => {
+  const SILENT = { progress: () => {}, ran: () => {}, demoted: () => {}, nowMs: () => 0 }
+  const request = {
+    manifest: tensorManifest('m', new Uint8Array()),
+    ...{ files: {}, inputs: {}, limits: { run_ms: 1, memory_mb: 1, max_tokens: 0 } }
+  }
   const engineOf = (execute: () => Promise<never>) => ({
     backends: [],
     backendFor: () => null,
@@ -185,12 +191,8 @@ describe('the gate before the engine', () => {
         runs += 1
         return Promise.reject(new Error('ran'))
       }),
-      { progress: () => {}, ran: ({ isUnit }) => ran.push(isUnit), nowMs: () => 0 }
+      { ...SILENT, ran: ({ isUnit }) => ran.push(isUnit) }
     )
-    const request = {
-      manifest: tensorManifest('m', new Uint8Array()),
-      ...{ files: {}, inputs: {}, limits: { run_ms: 1, memory_mb: 1, max_tokens: 0 } }
-    }
     gated.setOpen(false)
     const waiting = gated.execute({ ...request, signal: new AbortController().signal })
     waiting.catch(() => {})
@@ -206,4 +208,35 @@ describe('the gate before the engine', () => {
     equal(runs, 2)
     deepEqual(ran, [true, true])
   })
+
+  for (const [failure, isUnit, settled] of [
+    ['executor.timed_out', true, ['webgpu']],
+    ['executor.timed_out', false, []],
+    ['executor.crashed', true, []]
+  ] as const) {
+    const what = `${isUnit ? 'a unit' : 'a golden run'} that ends with ${failure}`
+    it(`${settled.length > 0 ? 'takes' : 'does not take'} the backend off a model for ${what}`, async () => {
+      const backendOn = (provider: string): Backend => ({
+        ...{ runtime: 'test', version: '1', provider, device_class: 'test' }
+      })
+      const backends = [backendOn('webgpu'), backendOn('wasm')]
+      const given: Trial[] = []
+      const told: string[] = []
+      const gated = new GatedEngine(
+        {
+          ...engineOf(() => Promise.reject(new MeshError(failure))),
+          ...{ backends, backendFor: () => backends[0] ?? null, mayRun: () => true },
+          settle: (_, trials) => given.push(...trials)
+        },
+        { ...SILENT, demoted: (_, { backend }) => told.push(backend.provider) }
+      )
+      const { signal } = new AbortController()
+      await rejects(gated.execute(isUnit ? { ...request, signal } : request), code(failure))
+      deepEqual(
+        given.map(({ backend, ok }) => (ok ? 'passed' : backend.provider)),
+        settled
+      )
+      deepEqual(told, settled)
+    })
+  }
 })

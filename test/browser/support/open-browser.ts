@@ -4,7 +4,7 @@
  * Whatever a page throws, logs as an error or has refused by its policy fails the test that asks
  * `faults()`; nothing is kept after `close()`. It never loads anything from outside loopback.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -13,13 +13,14 @@ import {
   chromium,
   type Page
 } from 'playwright-core'
+import { childrenOf } from '../../support/kora-process.ts'
 import { chromiumPath } from './chromium.ts'
 
-/** Seen to give a WebGPU adapter (SwiftShader, without f16) and no traffic of the browser's own. */
+/** Seen to give a WebGPU adapter (SwiftShader, without f16). */
+const GPU_FLAGS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+/** Seen to leave no traffic of the browser's own. */
 const FLAGS = [
   '--no-sandbox',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -33,24 +34,28 @@ export interface TestBrowser {
   readonly open: (url: string) => Promise<Page>
   /** What went wrong in the pages since the last call. */
   readonly faults: () => readonly string[]
+  /** SIGKILL to the browser and all its processes, as a crash of the machine would look to others. */
+  readonly kill: () => void
   readonly close: () => Promise<void>
 }
 
 export interface BrowserSettings extends BrowserContextOptions {
   /** Flags beyond the usual ones. */
   readonly flags?: readonly string[]
+  /** Without the flags that bring a WebGPU adapter. */
+  readonly noGpu?: boolean
   /** Errors that a test brings about on purpose. */
   readonly expected?: RegExp
 }
 
 export async function openBrowser(settings: BrowserSettings = {}): Promise<TestBrowser> {
-  const { flags = [], expected, ...options } = settings
+  const { flags = [], noGpu = false, expected, ...options } = settings
   const folder = mkdtempSync(join(tmpdir(), 'kora-browser-'))
   const context = await chromium
     .launchPersistentContext(folder, {
       executablePath: chromiumPath(),
       headless: true,
-      args: [...FLAGS, ...flags],
+      args: [...FLAGS, ...(noGpu ? [] : GPU_FLAGS), ...flags],
       chromiumSandbox: false,
       ...options
     })
@@ -83,9 +88,33 @@ export async function openBrowser(settings: BrowserSettings = {}): Promise<TestB
       faults = []
       return seen
     },
+    kill: () => {
+      for (const pid of processesOf(folder)) killNow(pid)
+    },
     close: async () => {
       await context.close()
       rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
     }
   }
+}
+
+/** The browser with that profile, and what it started: all below this process. */
+function processesOf(folder: string): number[] {
+  const own = childrenOf(process.pid).find((pid) => commandOf(pid).includes(`=${folder}\0`))
+  return own === undefined ? [] : [own, ...childrenOf(own)]
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** One that ended with its parent is none any more. */
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {}
 }
