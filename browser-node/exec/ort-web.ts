@@ -28,6 +28,9 @@ interface OrtWebOptions {
 /** The same in Node: graph optimisation changes the last bits. */
 export const OPTIMISATION_LEVEL = 'all'
 
+/** A run that is withdrawn goes on for so long at most, and for the call that is under way. */
+const TURN_EVERY_MS = 20
+
 /** A WASM memory that may not grow fails in words of its own; the runtime passes them on. */
 const OUT_OF_MEMORY = /bad_alloc|out of memory|cannot enlarge memory|Array buffer allocation/i
 
@@ -41,11 +44,42 @@ export function webRuntime(ort: OrtWeb, { assets, threads, provider }: OrtWebOpt
     logSeverityLevel: 3
   }
   return runtimeOf({
-    create: (source) => {
+    create: async (source) => {
       if (typeof source === 'string') throw new MeshError('model.unsupported', { source })
-      return ort.InferenceSession.create(source, options)
+      return yielding(await ort.InferenceSession.create(source, options))
     },
     tensor: (type, data, dims) => Reflect.construct(ort.Tensor, [type, data, dims])
+  })
+}
+
+let lastTurnMs = 0
+
+/**
+ * Lets the event loop turn between runs. A worker that is terminated ends at its next turn, and in
+ * Chromium only 2 s later where none comes: loops over tokens or windows would never give one.
+ */
+function yielding(session: OrtSession): OrtSession {
+  return {
+    inputMetadata: session.inputMetadata,
+    outputMetadata: session.outputMetadata,
+    async run(feeds) {
+      if (performance.now() - lastTurnMs > TURN_EVERY_MS) {
+        await nextTurn()
+        lastTurnMs = performance.now()
+      }
+      return session.run(feeds)
+    },
+    release: () => session.release()
+  }
+}
+
+const channel = new MessageChannel()
+
+/** Costs some microseconds; a timer would be held back to 4 ms. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    channel.port1.onmessage = () => resolve()
+    channel.port2.postMessage(null)
   })
 }
 

@@ -31,6 +31,8 @@ export interface RunOrder {
   readonly inputs: string
   readonly runMs?: number
   readonly abortAfterMs?: number
+  /** Abort when the run first says how far it is. */
+  readonly abortAtProgress?: boolean
   /** Give the inputs as files instead of values. */
   readonly asFiles?: boolean
 }
@@ -130,12 +132,12 @@ class Bench {
     const inputs = await inputsOf(order)
     const abort = new AbortController()
     let abortedMs = 0
-    if (order.abortAfterMs !== undefined) {
-      setTimeout(() => {
-        abortedMs = performance.now()
-        abort.abort()
-      }, order.abortAfterMs)
+    const withdraw = (): void => {
+      if (abort.signal.aborted) return
+      abortedMs = performance.now()
+      abort.abort()
     }
+    if (order.abortAfterMs !== undefined) setTimeout(withdraw, order.abortAfterMs)
     const shares: number[] = []
     const startMs = performance.now()
     const times = () => ({
@@ -150,7 +152,10 @@ class Bench {
         inputs,
         limits,
         signal: abort.signal,
-        onProgress: (share) => shares.push(share)
+        onProgress: (share) => {
+          shares.push(share)
+          if (order.abortAtProgress === true) withdraw()
+        }
       })
       const done = { outputs: bytesToHex(encodeValue(outputs)), backend: backend.provider }
       return { code: null, facts: {}, ...done, shares, ...times() }
