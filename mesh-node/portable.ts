@@ -34,6 +34,7 @@ export {
 export type { FetchProgress } from './net/blob-fetch.ts'
 export {
   gaterFor,
+  isLocalMesh,
   type NetworkLimits,
   type NetworkLogger,
   type NetworkOptions,

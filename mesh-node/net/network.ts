@@ -34,6 +34,8 @@ import { noiseInWholeWrites } from './whole-writes.ts'
 const DIAL_MS = 10_000
 /** Time for one address, so that one that nothing answers at leaves time for the next. */
 const ADDRESS_DIAL_MS = 4_000
+/** A peer that does not close its end by then is left. */
+const HANG_UP_MS = 1_000
 /** A peer that was connected and does not answer within this time is gone. */
 const PROBE_MS = 3_000
 
@@ -76,6 +78,13 @@ export interface NetworkParts {
   readonly services?: NonNullable<Libp2pOptions['services']>
   /** Who and what is refused besides peers without an Ed25519 key. */
   readonly gater?: ConnectionGater
+  /** Tells of the machine's line as it changes, as for `setOnline`; gives a way to end it. */
+  readonly followLine?: (changed: (isOnline: boolean) => void) => () => void
+}
+
+/** A host that stops takes nobody in, though its sockets may be open for a while. */
+interface Door {
+  isShut: boolean
 }
 
 type Host = Libp2p<{ pubsub: GossipSub; ping: Ping }>
@@ -92,8 +101,9 @@ export async function openNetwork(
     throw new MeshError('contracts.key_malformed', { bytes: options.seed.length })
   }
   const bootstrap = (options.bootstrap ?? []).map(readAddress)
-  const host = await createHost(options, parts)
-  const network = new Libp2pNetwork(host, options)
+  const door: Door = { isShut: false }
+  const host = await createHost(options, parts, door)
+  const network = new Libp2pNetwork(host, options, { ...parts, door })
   try {
     await network.start(bootstrap)
   } catch (error) {
@@ -109,21 +119,32 @@ export async function openNetwork(
  * Plain WebSockets are allowed: what goes over them is encrypted.
  */
 export function gaterFor(bootstrap: readonly string[]): ConnectionGater {
-  const isLocalMesh = bootstrap.map(readAddress).some(isLocalAddress)
-  return { denyDialMultiaddr: (address) => !isLocalMesh && isLocalAddress(address) }
+  const isLocal = isLocalMesh(bootstrap)
+  return { denyDialMultiaddr: (address) => !isLocal && isLocalAddress(address) }
 }
+
+/** Whether the way into the mesh leads over this machine or the network around it. */
+export const isLocalMesh = (bootstrap: readonly string[]): boolean =>
+  bootstrap.map(readAddress).some(isLocalAddress)
 
 class Libp2pNetwork implements MeshNetwork {
   readonly peerId: PeerId
   readonly #host: Host
+  readonly #door: Door
   readonly #links: LinkBook
   readonly #gossip: Gossip
   readonly #kept: KeptPeers
   readonly #listeners: ((change: 'connected' | 'disconnected', peer: PeerId) => void)[] = []
+  readonly #unfollowLine: () => void
   #stopping: Promise<void> | null = null
 
-  constructor(host: Host, { mesh, logger, traffic }: NetworkOptions) {
+  constructor(
+    host: Host,
+    { mesh, logger, traffic }: NetworkOptions,
+    { door, followLine = () => () => {} }: NetworkParts & { readonly door: Door }
+  ) {
     this.#host = host
+    this.#door = door
     this.peerId = parsePeerId(host.peerId.toString())
     this.#links = new LinkBook(host, traffic ?? null)
     this.#gossip = new Gossip(host.services.pubsub, mesh, traffic ?? null)
@@ -133,6 +154,7 @@ class Libp2pNetwork implements MeshNetwork {
       probe: (peer) => this.#probe(peer),
       ...(logger === undefined ? {} : { logger })
     })
+    this.#unfollowLine = followLine((isOnline) => this.setOnline(isOnline))
     host.addEventListener('peer:connect', ({ detail }) => this.#tell('connected', `${detail}`))
     host.addEventListener('peer:disconnect', ({ detail }) =>
       this.#tell('disconnected', `${detail}`)
@@ -195,9 +217,24 @@ class Libp2pNetwork implements MeshNetwork {
   }
 
   async #stop(): Promise<void> {
+    this.#door.isShut = true
+    this.#unfollowLine()
     this.#kept.stop()
     await this.#links.close()
+    await this.#hangUp()
     await this.#host.stop()
+  }
+
+  /** Ends every connection before the listeners go, each end in order where the peer still answers. */
+  async #hangUp(): Promise<void> {
+    const signal = AbortSignal.timeout(HANG_UP_MS)
+    await Promise.all(
+      this.#host
+        .getConnections()
+        .map((connection) =>
+          connection.close({ signal }).catch((cause: Error) => connection.abort(cause))
+        )
+    )
   }
 
   async #dial(addresses: readonly string[]): Promise<PeerId> {
@@ -231,7 +268,8 @@ class Libp2pNetwork implements MeshNetwork {
 
 async function createHost(
   { seed, mesh, listen, announce, limits }: NetworkOptions,
-  { transports, services, gater }: NetworkParts
+  { transports, services, gater }: NetworkParts,
+  door: Door
 ): Promise<Host> {
   const bounds = { ...DEFAULT_LIMITS, ...limits }
   const refuseOthers = (peer: { toString(): string }) => !isPeerId(peer.toString())
@@ -247,6 +285,7 @@ async function createHost(
     streamMuxers: [yamux()],
     connectionGater: {
       ...gater,
+      denyInboundConnection: () => door.isShut,
       denyInboundEncryptedConnection: refuseOthers,
       denyOutboundEncryptedConnection: refuseOthers
     },

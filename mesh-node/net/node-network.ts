@@ -14,6 +14,7 @@ import {
 import { groupByPeer, readAddress } from './addresses.ts'
 import { type NetworkOptions, type NetworkParts, openNetwork } from './network.ts'
 import type { MeshNetwork } from './ports.ts'
+import { keepingItsSocket } from './webrtc-socket.ts'
 
 export interface NodeNetworkOptions extends NetworkOptions {
   /** Lends peers without an address of their own a way to be reached, within the bounds of limits.ts. */
@@ -28,10 +29,10 @@ export interface NodeNetworkOptions extends NetworkOptions {
 type Transports = NetworkParts['transports']
 
 export async function createNetwork(options: NodeNetworkOptions): Promise<MeshNetwork> {
-  const transports = await transportsFor(options)
+  const parts = { transports: await transportsFor(options) }
   return openNetwork(
     options,
-    options.relay === true ? { transports, services: await relayService() } : { transports }
+    options.relay === true ? { ...parts, services: await relayService() } : parts
   )
 }
 
@@ -66,10 +67,10 @@ const isTcpAlone = (address: string): boolean =>
 async function webRtcDirect({ listen, certificateFile }: NodeNetworkOptions) {
   const { webRTCDirect } = await import('@libp2p/webrtc')
   if (certificateFile === undefined || !listen.some((address) => address.includes('/webrtc-'))) {
-    return webRTCDirect()
+    return keepingItsSocket(webRTCDirect())
   }
   const { openCertificate } = await import('./webrtc-certificate.ts')
-  return webRTCDirect({ certificate: await openCertificate(certificateFile) })
+  return keepingItsSocket(webRTCDirect({ certificate: await openCertificate(certificateFile) }))
 }
 
 async function relayService(): Promise<NonNullable<NetworkParts['services']>> {

@@ -49,6 +49,9 @@ export class Started {
   }
 }
 
+/** A process that starts on a machine with much to do. */
+const CHILD_MS_MAX = 60_000
+
 export class TestChild {
   readonly #process: ChildProcess
   readonly #messages: unknown[] = []
@@ -64,7 +67,7 @@ export class TestChild {
 
   /** The next message from the child, in order. */
   async next(what = 'a message from the child'): Promise<unknown> {
-    await until(() => this.#messages.length > 0, what)
+    await until(() => this.#messages.length > 0, what, CHILD_MS_MAX)
     return this.#messages.shift()
   }
 
