@@ -92,7 +92,7 @@ export const PAGE_CONNECTIONS_MAX = 1_024
 /**
  * A blob this small rides beside the message that names it, instead of costing a round trip and files
  * at both ends: a line of text as a picture has 45 KiB, and fetching those by hash was a quarter of
- * what the mesh added to such a unit. Larger than that, the copies cost as much as the round trip.
+ * what the mesh added to such a unit. It stays under one chunk of a transfer.
  */
 export const INLINE_BLOB_BYTES_MAX = 48 * KIB
 /** Items of one signed batch: proof paths stay under 13 hashes. */
