@@ -1,0 +1,59 @@
+/**
+ * The page of the network tests: a tab's network as the product opens it, driven by a test with plain
+ * data. Runs no unit and keeps nothing.
+ */
+import { hexToBytes, type MeshId, type PeerId, sha256 } from '#contracts'
+import type { Link, MeshNetwork } from '#mesh-node/portable'
+import { openTabNetwork } from '../../../browser-node/tab/tab-network.ts'
+
+export interface JoinOrder {
+  readonly seed: string
+  readonly mesh: MeshId
+  readonly bootstrap: readonly string[]
+}
+
+class Bench {
+  #network: MeshNetwork | undefined
+  readonly #heard: string[] = []
+
+  get #open(): MeshNetwork {
+    if (this.#network === undefined) throw new Error('join comes first')
+    return this.#network
+  }
+
+  /** Milliseconds until the bootstrap peer is connected, and who this is. */
+  async join({ seed, mesh, bootstrap }: JoinOrder): Promise<{ peer: PeerId; joinMs: number }> {
+    const begun = performance.now()
+    const network = await openTabNetwork({ seed: hexToBytes(seed), mesh, bootstrap, listen: [] })
+    this.#network = network
+    network.onLink('work', (link) => link.onFrame((frame) => void link.send(frame)))
+    network.subscribe('work', {
+      validate: () => 'accept',
+      deliver: (bytes, from) => void this.#heard.push(`${from} ${bytes.join()}`)
+    })
+    return { peer: network.peerId, joinMs: performance.now() - begun }
+  }
+
+  peers = (): readonly PeerId[] => this.#open.peers()
+  addresses = (): readonly string[] => this.#open.addresses()
+  heard = (): readonly string[] => this.#heard
+  listeners = (): readonly PeerId[] => this.#open.subscribers('work')
+  dial = (address: string): Promise<PeerId> => this.#open.dial(address)
+  say = (bytes: readonly number[]): Promise<void> =>
+    this.#open.publish('work', Uint8Array.from(bytes))
+  stop = (): Promise<void> => this.#open.stop()
+
+  /** Sends so many bytes to a peer that echoes; true if the same came back. */
+  async echo(peer: PeerId, length: number): Promise<boolean> {
+    const link: Link = await this.#open.openLink(peer, 'work')
+    const back = Promise.withResolvers<Uint8Array>()
+    link.onFrame(back.resolve)
+    link.onClose((fault) => back.reject(fault ?? new Error('closed')))
+    const bytes = new Uint8Array(length).map((_, index) => index * 31)
+    const digest = sha256(bytes).join()
+    link.send(bytes)
+    return sha256(await back.promise).join() === digest
+  }
+}
+
+Reflect.set(globalThis, 'bench', new Bench())
