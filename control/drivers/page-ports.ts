@@ -4,10 +4,11 @@
  * are taken for once and remembered by nobody. Binds for a moment to find out, and keeps nothing open.
  */
 import { createSocket } from 'node:dgram'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { writeWhole } from './whole-file.ts'
 
 /** Side by side, so that an operator who opens a firewall opens one range. No registered use. */
 const PAGE_PORT = 8744
@@ -19,6 +20,8 @@ export interface PagePorts {
   readonly peers: number
   /** True where links given out before name other ports. */
   readonly moved: boolean
+  /** True where the folder remembers none. */
+  readonly isNew: boolean
 }
 
 const port = z.int().min(1).max(65_535)
@@ -26,19 +29,20 @@ const Kept = z.strictObject({ page: port, peers: port })
 
 const fileIn = (folder: string): string => join(folder, 'ports.json')
 
-/** Takes the ports that the folder remembers; draws and remembers them where it is new. */
+/** The ports that the folder remembers; drawn where it is new. Writes nothing. */
 export async function choosePorts(folder: string, host: string): Promise<PagePorts> {
   const kept = readKept(folder)
   const wanted = kept ?? { page: PAGE_PORT, peers: PEER_PORT }
   const page = (await isFreeTcp(wanted.page, host)) ? wanted.page : await drawPort(host)
   const peers = (await isFree(wanted.peers, host)) ? wanted.peers : await drawPort(host)
-  if (kept === null) {
-    const part = `${fileIn(folder)}.part`
-    writeFileSync(part, `${JSON.stringify({ page, peers })}\n`)
-    renameSync(part, fileIn(folder))
-  }
-  const moved = kept !== null && (page !== kept.page || peers !== kept.peers)
-  return { page, peers, moved }
+  const isNew = kept === null
+  const moved = !isNew && (page !== kept.page || peers !== kept.peers)
+  return { page, peers, moved, isNew }
+}
+
+/** Remembers them, once the folder was found sound. */
+export function keepPorts(folder: string, { page, peers, isNew }: PagePorts): void {
+  if (isNew) writeWhole(fileIn(folder), `${JSON.stringify({ page, peers })}\n`)
 }
 
 function readKept(folder: string): z.infer<typeof Kept> | null {

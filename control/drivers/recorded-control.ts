@@ -2,8 +2,8 @@
  * What a data folder says by itself: sessions as they ended, the ledger, bills, replays. Serves the
  * commands where no control node runs, and is the reading half of one that does. Starts nothing.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import {
   bytesToHex,
   isSessionId,
@@ -13,7 +13,6 @@ import {
   type SessionId
 } from '#contracts'
 import type { AccountBalance, Ledger } from '#ledger'
-import { diskError } from '#mesh-node/store'
 import type { OutputFile } from '../session/output-view.ts'
 import type {
   BillDocument,
@@ -22,6 +21,7 @@ import type {
   SessionDocument,
   StatusDocument
 } from './control-service.ts'
+import { writeWhole } from './whole-file.ts'
 
 export class RecordedControl {
   readonly #sessionsFolder: string
@@ -157,19 +157,6 @@ export class RecordedControl {
   #pathOf(session: SessionId): string {
     if (!isSessionId(session)) throw new MeshError('session.unknown', { session })
     return join(this.#sessionsFolder, `${session}.json`)
-  }
-}
-
-/** There whole or not at all; throws `store.*` where the disk refuses. */
-function writeWhole(path: string, content: string | Uint8Array): void {
-  const part = `${path}.part`
-  try {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(part, content, { flush: true })
-    renameSync(part, path)
-  } catch (error) {
-    rmSync(part, { force: true })
-    throw diskError(error, path)
   }
 }
 

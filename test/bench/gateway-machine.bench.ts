@@ -18,7 +18,8 @@ import {
   type JudgedUnit,
   type JudgeRequest
 } from '#mesh-node/core'
-import { GATEWAY, ModelNode, rightAnswer, SESSION, spec, unitOf } from '../support/gateway-mesh.ts'
+import { GATEWAY, SESSION, spec, unitOf } from '../support/mesh-units.ts'
+import { ModelNode, rightAnswer } from '../support/model-node.ts'
 import { isQuick, recordResult } from './report.ts'
 
 const SMALL = 1_000

@@ -22,7 +22,7 @@ import { EventLog } from '../../control/drivers/event-log.ts'
 import { type LocalNodes, startLocalNodes } from '../../control/drivers/local-nodes.ts'
 import { genesisFile } from '../../control/drivers/mesh-folder.ts'
 import { type OpenControl, openControl } from '../../control/drivers/open-control.ts'
-import { spec } from '../support/gateway-mesh.ts'
+import { spec } from '../support/mesh-units.ts'
 import { cpuMs } from './cpu-time.ts'
 
 /** Under a tenth of a core in half a second is heartbeats; a mesh never idle is measured as it is. */

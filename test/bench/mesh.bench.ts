@@ -5,7 +5,7 @@
  * with two workers takes turns with it.
  */
 import { type PackedUnit, packAlike, type SessionId, type UnitSubmission } from '#contracts'
-import { unitOf } from '../support/gateway-mesh.ts'
+import { unitOf } from '../support/mesh-units.ts'
 import { LocalMesh, type MeshSession } from './local-mesh.ts'
 import { isQuick, recordResult } from './report.ts'
 import {

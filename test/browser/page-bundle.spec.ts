@@ -26,7 +26,8 @@ describe('the bundled page', () => {
     expected: /404|net::ERR/
   })
 
-  const gzipped = (name: string): number => gzipSync(readFileSync(join(dir, name)), { level: 9 }).length
+  const gzipped = (name: string): number =>
+    gzipSync(readFileSync(join(dir, name)), { level: 9 }).length
 
   /** Names below the bundle that a page asked for. */
   function watch(page: Page): readonly string[] {

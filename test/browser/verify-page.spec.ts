@@ -19,13 +19,11 @@ describe('the receipt page', () => {
   })
 
   const choose = (text: string): Promise<void> =>
-    page
-      .getByLabel('Choose a receipt file')
-      .setInputFiles({
-        name: 'receipt.cbor',
-        mimeType: 'application/cbor',
-        buffer: Buffer.from(text)
-      })
+    page.getByLabel('Choose a receipt file').setInputFiles({
+      name: 'receipt.cbor',
+      mimeType: 'application/cbor',
+      buffer: Buffer.from(text)
+    })
 
   it('calls a genuine receipt genuine, with every rule passed', async () => {
     await choose('ok')

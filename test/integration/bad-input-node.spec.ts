@@ -15,9 +15,9 @@ import { balancesSumToZero } from '#ledger'
 import { LINK_PROTOCOLS } from '#mesh-node'
 import { bareStream } from '../support/bare-host.ts'
 import { ControlHost, joinedNode } from '../support/control-host.ts'
-import { SESSION, type UnitParts, unitOf } from '../support/gateway-mesh.ts'
 import { HostileNode } from '../support/hostile-node.ts'
 import { Started, until } from '../support/mesh-hosts.ts'
+import { SESSION, type UnitParts, unitOf } from '../support/mesh-units.ts'
 
 /** What a no-op gives. */
 const RIGHT = encodeValue({})

@@ -1,63 +1,84 @@
 /**
- * Bad input at the doors that users and strangers have, each refused with a typed error that says what
- * to do next, and nothing half-written. What is held elsewhere, by the title of its test:
- *
- * | input | where |
- * |---|---|
- * | every rule of a graph, each at its path | unit/read-graph, unit/graph-rules, vectors/graph-text |
- * | audio cut anywhere, any bytes | unit/wav: `refuses a file cut off anywhere` and others |
- * | images cut anywhere, bombs, any bytes | unit/image: `refuses 30,000 × 30,000 pixels by the header` |
- * | model inputs | integration/executors: `refuses inputs that do not fit the signature` |
- * | every message of another shape, oversize, replayed for another mesh or peer | unit/wire |
- * | frames over the limit on a real link | integration/network |
- * | blobs whose bytes do not match | integration/blob-exchange: `fails with the mismatch …` |
- * | command lines, ports, locks, rules that refuse nodes | integration/kora-cli, krako-node-cli |
- * | broken stores, entry by entry | unit/ledger-store, unit/blob-store, integration/ledger-crash |
+ * Graphs, recordings, pages and models that are wrong, as users give them to the commands: each refused
+ * with a typed error that says what to do next, and nothing half-written. What else anybody can send
+ * wrongly, and the test that holds it, is listed below; a test that is gone fails here.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync
-} from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { EXIT } from '#contracts'
+import { flipped } from '../support/broken-bytes.ts'
 import {
-  EXIT,
-  encodeCanonical,
-  FRAMES,
-  type Frame,
-  parseMeshId,
-  type Signer,
-  sealFrame,
-  signMessage
-} from '#contracts'
-import { createNetwork, type Link, nodeSigner } from '#mesh-node'
-import { frames } from '../support/frame-fixtures.ts'
-import {
-  Commands,
+  type Commands,
   type Ended,
   errorOf,
-  LoopFiles,
+  type LoopFiles,
   loopGraph,
-  npy,
-  ResultDocument,
-  type UpRun
+  loopMesh,
+  npy
 } from '../support/kora-process.ts'
-import { OTHER_MESH, seed } from '../support/mesh-fixtures.ts'
-import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
+import type { Started } from '../support/mesh-hosts.ts'
 
 const SessionError = z.looseObject({
   status: z.string(),
   error: z.object({ code: z.string(), detail: z.string() })
 })
+
+/** The rest of the bad input that anybody can send: file and title of a test that holds it. */
+const ELSEWHERE: Readonly<Record<string, readonly [string, string]>> = {
+  'every fault of a graph, each at its path': [
+    'unit/read-graph',
+    'lists faults of shape and of rules in one reading'
+  ],
+  'text that is no graph': ['vectors/graph-text', 'does not fall over'],
+  'audio cut anywhere': ['unit/wav', 'refuses a file cut off anywhere'],
+  'audio of any bytes': ['unit/wav', 'gives samples or a typed error on any bytes'],
+  'images cut anywhere': ['unit/image', 'refuses a PNG or JPEG cut off anywhere'],
+  'images of any bytes': ['unit/image', 'or a typed error on any bytes'],
+  'image bombs': ['unit/image', 'refuses 30,000 × 30,000 pixels by the header, in no time'],
+  'inputs that do not fit a model': [
+    'integration/executors',
+    'refuses inputs that do not fit the signature'
+  ],
+  'a model file that was changed on a node': ['unit/blob-store', 'puts a damaged blob aside'],
+  'any byte of a message changed': ['unit/wire', 'is refused with any of its bytes changed'],
+  'frames that are no messages, on live links': [
+    'integration/gateway',
+    'by name and closes the link'
+  ],
+  'the same from a gateway': [
+    'integration/agent',
+    'refuses frames that are not from its gateway or its mesh'
+  ],
+  'an expired lease': ['integration/bad-input-node', 'is told that its lease has expired'],
+  "another node's lease": ['integration/bad-input-node', 'for the lease of another'],
+  'a replayed result': ['integration/bad-input-node', 'is paid once for a result that it replays'],
+  'a replayed hello': ['integration/bad-input-node', 'loses with a replayed hello'],
+  'a frame over the limit': ['integration/bad-input-node', 'announces a frame over the limit'],
+  'an output whose bytes do not match': [
+    'integration/bad-input-node',
+    'serves other bytes than its result says'
+  ],
+  'an input whose bytes do not match': [
+    'integration/bad-input-gateway',
+    'serves other bytes than were asked for'
+  ],
+  'an expired grant': ['integration/bad-input-gateway', 'never runs a lease that has expired'],
+  'liars among peers': ['integration/blob-exchange', 'fails with the mismatch where only liars'],
+  'a link cut in a frame': ['integration/network', 'names the cut when the peer ends'],
+  'gossip of another mesh': ['unit/ledger-sync', 'malformed or signed for another mesh'],
+  'unknown verbs and flags': ['integration/kora-cli', 'refuses a wrong command line'],
+  'missing files': ['integration/kora-cli', 'refuses files and inputs that are not there'],
+  'ports in use': ['integration/kora-cli', 'refuses ports that are taken'],
+  'a locked store': ['integration/kora-cli', 'keeps the store to itself where its file is lost'],
+  'no node able to run a unit': ['integration/kora-cli', 'says which rule refuses which node'],
+  "the same at a node's command": ['integration/krako-node-cli', 'names the flag, the variable'],
+  'broken folders': ['integration/bad-input-disk', 'with the way to repair it'],
+  'broken stores, entry by entry': ['unit/ledger-store', 'is not opened, and says where'],
+  'a damaged write-ahead log': ['unit/level-log', 'keeps a damaged store shut'],
+  'disks that fill up': ['integration/disk-full', 'stops the control node']
+}
 
 describe('bad input', function () {
   this.timeout(180_000)
@@ -67,13 +88,20 @@ describe('bad input', function () {
   let data: string
 
   before(async () => {
-    started = new Started()
-    commands = new Commands(started)
-    files = new LoopFiles(await started.folder())
-    data = files.path('mesh')
-    await commands.json(...files.addWords(data))
+    ;({ started, commands, files, data } = await loopMesh())
   })
   after(() => started.endAll())
+
+  for (const [what, [file, title]] of Object.entries(ELSEWHERE)) {
+    it(`is held elsewhere: ${what}`, () => {
+      const text = readFileSync(`test/${file}.spec.ts`, 'utf8')
+      const titles = [...text.matchAll(/\bit\(\s*(['"`])(.+?)\1,/g)].map(([, , found]) => found)
+      ok(
+        titles.some((found) => found?.includes(title)),
+        `${file}: ${title}`
+      )
+    })
+  }
 
   describe('in a graph', () => {
     const task = (id: string, more: object = {}) => ({
@@ -290,349 +318,4 @@ describe('bad input', function () {
       }
     })
   })
-
-  describe('from a peer', () => {
-    let up: UpRun
-    before(async () => {
-      up = await commands.up(data)
-    })
-    after(async () => {
-      up.run.child.kill('SIGTERM')
-      equal((await up.run.ended()).code, EXIT.ok, up.run.err)
-    })
-
-    /** A peer of this mesh that says what it likes. */
-    async function hostile(
-      fill: number
-    ): Promise<{ link: Link; signer: Signer; closed: () => boolean }> {
-      const mesh = parseMeshId(up.mesh)
-      const network = started.add(
-        await createNetwork({ seed: seed(fill), mesh, listen: [LOOPBACK] }),
-        (one) => one.stop()
-      )
-      const peer = await network.dial(up.addresses[0] ?? '')
-      const link = await network.openLink(peer, 'work')
-      let isClosed = false
-      link.onFrame(() => {})
-      link.onClose(() => {
-        isClosed = true
-      })
-      return { link, signer: nodeSigner(seed(fill)), closed: () => isClosed }
-    }
-
-    function sample<K extends Frame['kind']>(kind: K): Extract<Frame, { kind: K }> {
-      const found = frames().find((one) => one.frame.kind === kind)?.frame
-      ok(found?.kind === kind)
-      return found as Extract<Frame, { kind: K }>
-    }
-    const hello = (signer: Signer): Frame => {
-      const { body } = sample('hello')
-      return { kind: 'hello', body: { ...body, node: signer.peerId, holding: [], models: [] } }
-    }
-    const beat = sample('heartbeat')
-    const message = (
-      kind: 'claim' | 'heartbeat',
-      payload: Uint8Array,
-      signer: Signer,
-      byte?: number
-    ) => {
-      const mesh = parseMeshId(up.mesh)
-      const signed = signMessage({ typ: FRAMES[kind].typ, mesh, payload, signer })
-      return Buffer.concat([Uint8Array.of(byte ?? FRAMES[kind].byte), signed])
-    }
-    /** `{"v": 1}` with the one in two bytes. */
-    const LONG_ONE = Uint8Array.of(0xa1, 0x61, 0x76, 0x18, 0x01)
-
-    const cases: Readonly<Record<string, readonly [(signer: Signer) => Uint8Array, string]>> = {
-      'a bad signature': [
-        (signer) => flippedEnd(sealFrame(hello(signer), { mesh: parseMeshId(up.mesh), signer })),
-        'contracts.signature_invalid'
-      ],
-      'a message of another typ': [
-        (signer) => message('claim', encodeCanonical(beat.body), signer, FRAMES.heartbeat.byte),
-        'contracts.typ_mismatch'
-      ],
-      "another mesh's id": [
-        (signer) => sealFrame(hello(signer), { mesh: OTHER_MESH, signer }),
-        'contracts.signature_invalid'
-      ],
-      "another peer's frame, replayed": [
-        () => {
-          const other = nodeSigner(seed(77))
-          return sealFrame(hello(other), { mesh: parseMeshId(up.mesh), signer: other })
-        },
-        'contracts.signature_invalid'
-      ],
-      'CBOR that is not canonical': [
-        (signer) => message('heartbeat', LONG_ONE, signer),
-        'contracts.cbor_not_canonical'
-      ],
-      'a message of another shape': [
-        (signer) => message('heartbeat', encodeCanonical({ v: 1 }), signer),
-        'wire.message_malformed'
-      ],
-      'a kind that nobody knows': [() => Uint8Array.of(99, 1, 2, 3), 'wire.kind_unknown'],
-      "a gateway's own frame": [
-        (signer) => sealFrame(sample('ack'), { mesh: parseMeshId(up.mesh), signer }),
-        'wire.kind_unknown'
-      ],
-      'no bytes at all': [() => new Uint8Array(0), 'wire.kind_unknown']
-    }
-    let fill = 120
-    for (const [name, [frame, code]] of Object.entries(cases)) {
-      it(`costs the peer its link: ${name}`, async () => {
-        fill += 1
-        const { link, signer, closed } = await hostile(fill)
-        link.send(frame(signer))
-        await until(closed, 'the link is closed')
-        await until(
-          () => up.run.err.includes(`refused ${signer.peerId}: ${code}`),
-          `${code}: ${up.run.err}`
-        )
-      })
-    }
-
-    it('is refused by name where it speaks of a lease that is not its own, or says nothing first', async () => {
-      const mesh = parseMeshId(up.mesh)
-      const { link, signer } = await hostile(150)
-      const failure = sample('failure')
-      link.send(sealFrame(failure, { mesh, signer }))
-      await until(
-        () => up.run.err.includes(`refused ${signer.peerId}: gateway.hello_missing`),
-        up.run.err
-      )
-      const again = await hostile(151)
-      again.link.send(sealFrame(hello(again.signer), { mesh, signer: again.signer }))
-      again.link.send(sealFrame(failure, { mesh, signer: again.signer }))
-      await until(() => up.run.err.includes(`refused ${again.signer.peerId}: lease.`), up.run.err)
-    })
-
-    it('does not keep honest nodes from their work, nor does an endless hello', async () => {
-      const mesh = parseMeshId(up.mesh)
-      const { link, signer, closed } = await hostile(160)
-      const frame = sealFrame(hello(signer), { mesh, signer })
-      let isOver = false
-      const flood = (async () => {
-        while (!isOver && !closed()) {
-          if (!link.send(frame)) await link.drained().catch(() => {})
-          await new Promise((next) => setTimeout(next, 1))
-        }
-      })()
-      const node = await commands.join(up, files.path('honest'))
-      const words = [
-        'run',
-        files.path('loops.json'),
-        ...files.inputWords([5, 6, 7]),
-        '--data',
-        data
-      ]
-      const document = ResultDocument.parse(await commands.json(...words))
-      isOver = true
-      await flood
-      deepEqual([document.status, document.model_calls], ['completed', 3])
-      const report = await commands.json('ledger', 'verify', '--data', data)
-      equal(z.looseObject({ ok: z.boolean() }).parse(report).ok, true)
-      node.run.child.kill('SIGTERM')
-      equal((await node.run.ended()).code, EXIT.ok)
-    })
-  })
-
-  describe('on the disk', () => {
-    let sound: string
-    let nodeSound: string
-    before(async () => {
-      sound = files.path('sound')
-      nodeSound = files.path('node-sound')
-      mkdirSync(sound)
-      cpSync(join(data, 'models'), join(sound, 'models'), { recursive: true })
-      const up = await commands.up(sound)
-      const node = await commands.join(up, nodeSound)
-      const words = ['run', files.path('loops.json'), ...files.inputWords([1, 2]), '--data', sound]
-      await commands.json(...words)
-      node.run.child.kill('SIGTERM')
-      await node.run.ended()
-      up.run.child.kill('SIGTERM')
-      await up.run.ended()
-    })
-
-    /** A copy of a folder with one thing broken; gives the start's answer, and that it changed nothing. */
-    async function broken(
-      from: string,
-      breakIt: (folder: string) => void,
-      start: (folder: string) => Promise<Ended>
-    ): Promise<Ended> {
-      const folder = files.path('broken')
-      rmSync(folder, { recursive: true, force: true })
-      cpSync(from, folder, { recursive: true })
-      breakIt(folder)
-      const before = digests(folder)
-      const answer = await start(folder)
-      deepEqual(digests(folder), before)
-      return answer
-    }
-    const upOf = (folder: string) => commands.ended('up', '--data', folder, '--json')
-    const change = (name: string) => (folder: string) =>
-      writeFileSync(join(folder, name), flipped(readFileSync(join(folder, name))))
-    const cut = (name: string) => (folder: string) => truncateSync(join(folder, name), 20)
-    const remove = (name: string) => (folder: string) =>
-      rmSync(join(folder, name), { recursive: true })
-
-    const CONTROL: Readonly<Record<string, readonly [(folder: string) => void, string]>> = {
-      'its key is changed': [change('control.key'), 'control.not_sequencer'],
-      'its key is cut': [cut('control.key'), 'control.key_lost'],
-      'its key is gone': [remove('control.key'), 'control.key_lost'],
-      'its genesis is changed': [change('genesis.cbor'), 'control.genesis_lost'],
-      'its genesis is cut': [cut('genesis.cbor'), 'control.genesis_lost'],
-      'its genesis is gone': [remove('genesis.cbor'), 'control.genesis_lost'],
-      'its ledger is gone': [remove('ledger'), 'ledger.sequencer_store_lost'],
-      'its ledger has lost its root': [remove('ledger/CURRENT'), 'ledger.sequencer_store_lost'],
-      'its ledger names what is not there': [
-        (folder) => writeFileSync(join(folder, 'ledger/CURRENT'), 'MANIFEST-999999\n'),
-        'ledger.store_corrupted'
-      ],
-      'its ledger is changed': [changeTables, 'ledger.store_corrupted'],
-      'its blobs are no folder': [
-        (folder) => {
-          remove('blobs')(folder)
-          writeFileSync(join(folder, 'blobs'), 'a file')
-        },
-        'store.corrupted'
-      ]
-    }
-    for (const [name, [breakIt, code]] of Object.entries(CONTROL)) {
-      it(`keeps the control node from starting, with the way to repair it, where ${name}`, async () => {
-        const answer = await broken(sound, breakIt, upOf)
-        deepEqual([errorOf(answer).code, answer.code], [code, EXIT.unavailable], answer.err)
-        equal(answer.out, '')
-      })
-    }
-
-    const NODE: Readonly<Record<string, readonly [(folder: string) => void, string, number]>> = {
-      'its key is cut': [cut('node.key'), 'identity.key_malformed', EXIT.unavailable],
-      'its genesis is changed': [change('genesis.cbor'), 'store.corrupted', EXIT.unavailable],
-      'its ledger is changed': [changeTables, 'ledger.store_corrupted', EXIT.unavailable],
-      'its blobs are no folder': [
-        (folder) => {
-          remove('blobs')(folder)
-          writeFileSync(join(folder, 'blobs'), 'a file')
-        },
-        'store.corrupted',
-        EXIT.unavailable
-      ]
-    }
-    for (const [name, [breakIt, code, exit]] of Object.entries(NODE)) {
-      it(`keeps a node from starting, with the way to repair it, where ${name}`, async () => {
-        const words = (folder: string) => [
-          ...['start', '--json', '--mesh', join(sound, 'genesis.cbor')],
-          ...['--data', folder, '--listen', LOOPBACK]
-        ]
-        const answer = await broken(nodeSound, breakIt, (folder) =>
-          commands.node(words(folder)).ended()
-        )
-        deepEqual([errorOf(answer).code, answer.code], [code, exit], answer.err)
-      })
-    }
-
-    it('starts again where it is put back', async () => {
-      const folder = files.path('repaired')
-      cpSync(sound, folder, { recursive: true })
-      cpSync(join(nodeSound, 'genesis.cbor'), join(folder, 'genesis.cbor'))
-      const up = await commands.up(folder)
-      up.run.child.kill('SIGTERM')
-      equal((await up.run.ended()).code, EXIT.ok)
-    })
-
-    it('is refused where it is full, and nothing is half-written', async function () {
-      const disk = files.path('disk')
-      mkdirSync(disk)
-      // a full disk of its own takes the right to mount; the typed fault is held by blob-store.spec.ts
-      if (!mounted(disk)) this.skip()
-      try {
-        const fill = join(disk, 'fill')
-        writeFileSync(fill, Buffer.alloc(1024 * 1024 - 8192))
-        const mesh = join(disk, 'mesh')
-        const init = await commands.ended('init', '--data', mesh, '--json')
-        if (init.code !== EXIT.ok) equal(errorOf(init).code, 'control.folder_unusable')
-        deepEqual(partsIn(disk), [])
-        rmSync(fill)
-        rmSync(mesh, { recursive: true, force: true })
-        await commands.json('init', '--data', mesh)
-        writeToTheEnd(fill)
-        const up = await commands.ended('up', '--data', mesh, '--json')
-        deepEqual([errorOf(up).code, up.code], ['ledger.store_failed', EXIT.unavailable])
-        const add = await commands.ended(...files.addWords(mesh), '--json')
-        deepEqual([errorOf(add).code, add.code], ['store.disk_full', EXIT.unavailable])
-        deepEqual(partsIn(disk), [])
-        rmSync(fill)
-        equal(
-          z
-            .looseObject({ sum_micro: z.number() })
-            .parse(await commands.json('ledger', 'balance', '--data', mesh)).sum_micro,
-          0
-        )
-      } finally {
-        execFileSync('umount', [disk])
-      }
-    })
-  })
 })
-
-function flipped(bytes: Uint8Array): Uint8Array {
-  const copy = Uint8Array.from(bytes)
-  const middle = copy.length >> 1
-  copy[middle] = (copy[middle] ?? 0) ^ 0x40
-  return copy
-}
-
-function flippedEnd(bytes: Uint8Array): Uint8Array {
-  const copy = Uint8Array.from(bytes)
-  copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1
-  return copy
-}
-
-/** A byte in the middle of every file in which LevelDB keeps entries. */
-function changeTables(folder: string): void {
-  for (const name of readdirSync(join(folder, 'ledger'))) {
-    const path = join(folder, 'ledger', name)
-    const bytes = readFileSync(path)
-    if (/\.(ldb|log)$/.test(name) && bytes.length > 0) writeFileSync(path, flipped(bytes))
-  }
-}
-
-/** Every file with its hash, but for LevelDB's own housekeeping, which an opening rewrites. */
-function digests(folder: string): Readonly<Record<string, string>> {
-  const found: Record<string, string> = {}
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    if (!entry.isFile() || /\/ledger\//.test(path)) continue
-    found[path.slice(folder.length)] = createHash('sha256').update(readFileSync(path)).digest('hex')
-  }
-  return found
-}
-
-const partsIn = (folder: string): string[] =>
-  existsSync(folder)
-    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-        /\.part$|\/\.baf/.test(name)
-      )
-    : []
-
-/** A disk of one megabyte; false where this user may make none. */
-function mounted(folder: string): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-function writeToTheEnd(path: string): void {
-  for (const step of [65_536, 4_096]) {
-    try {
-      for (;;) writeFileSync(path, Buffer.alloc(step), { flag: 'a' })
-    } catch {
-      // the disk is full to that step
-    }
-  }
-}

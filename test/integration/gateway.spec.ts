@@ -3,23 +3,23 @@ import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
 import {
   type Attestation,
   encodeAttestation,
-  FRAMES,
   type Frame,
   type MeshId,
   type NodeFrame,
   openFrame,
   parseLeaseId,
   sealFrame,
-  signMessage,
   signResults
 } from '#contracts'
 import { balancesSumToZero } from '#ledger'
 import { createNetwork, type Link, type MeshNetwork, nodeSigner, nodeVerifier } from '#mesh-node'
 import { MemoryBlobs } from '#mesh-node/store'
 import { ControlHost, type ControlOptions, joinedNode } from '../support/control-host.ts'
-import { attestationOf, ModelNode, SESSION, unitOf } from '../support/gateway-mesh.ts'
-import { OTHER_MESH, seed, withCode } from '../support/mesh-fixtures.ts'
+import { HOSTILE_FRAMES } from '../support/hostile-frames.ts'
+import { seed, withCode } from '../support/mesh-fixtures.ts'
 import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
+import { SESSION, unitOf } from '../support/mesh-units.ts'
+import { attestationOf, ModelNode } from '../support/model-node.ts'
 
 const LEASE = parseLeaseId(`l${'12'.repeat(16)}`)
 const ATTESTATION: Attestation = attestationOf(
@@ -152,76 +152,14 @@ describe('the gateway and hostile links', function () {
   const sealed = (frame: Frame, mesh: MeshId = host.genesis.id, by = signer): Uint8Array =>
     sealFrame(frame, { mesh, signer: by })
 
-  const cases: readonly (readonly [string, string, () => Uint8Array])[] = [
-    ['bytes that are no message', 'contracts.message_malformed', () => Uint8Array.of(1, 2, 3)],
-    ['a kind that nobody knows', 'wire.kind_unknown', () => Uint8Array.of(99, 0, 0)],
-    ["another mesh's message", 'contracts.signature_invalid', () => sealed(hello, OTHER_MESH)],
-    [
-      "another signer's message",
-      'contracts.signature_invalid',
-      () => sealed(hello, host.genesis.id, nodeSigner(seed(61)))
-    ],
-    [
-      'a bad signature',
-      'contracts.signature_invalid',
-      () => {
-        const bytes = sealed(hello)
-        bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
-        return bytes
-      }
-    ],
-    [
-      "a kind byte that is not the message's",
-      'contracts.typ_mismatch',
-      () => {
-        const bytes = sealed(hello)
-        bytes[0] = 12
-        return bytes
-      }
-    ],
-    [
-      'a frame that only gateways send',
-      'wire.kind_unknown',
-      () => sealed({ kind: 'reveal', body: { v: 1, leases: [LEASE] } })
-    ],
-    [
-      'a payload that is not canonical',
-      'contracts.cbor_not_canonical',
-      () => {
-        const typ = FRAMES.heartbeat.typ
-        const payload = Uint8Array.of(0xa1, 0x61, 0x76, 0x18, 0x01)
-        const message = signMessage({ typ, mesh: host.genesis.id, payload, signer })
-        return Uint8Array.of(FRAMES.heartbeat.byte, ...message)
-      }
-    ],
-    [
-      'a result whose batch is of another signer',
-      'attestation.signer_mismatch',
-      () => {
-        const other = nodeSigner(seed(61))
-        const attestation = { ...ATTESTATION, node: other.peerId }
-        const batch = signResults([encodeAttestation(attestation)], {
-          mesh: host.genesis.id,
-          signer: other
-        })
-        const body = {
-          v: 1 as const,
-          head: batch.head,
-          attestations: [...batch.items],
-          outputs: []
-        }
-        return sealed({ kind: 'result', body })
-      }
-    ]
-  ]
-  for (const [what, code, bytes] of cases) {
+  for (const [what, [code, bytes]] of Object.entries(HOSTILE_FRAMES)) {
     it(`refuses ${what} by name and closes the link`, async () => {
       let isClosed = false
       link.onClose(() => {
         isClosed = true
       })
       link.send(sealed(hello))
-      link.send(bytes())
+      link.send(bytes({ mesh: host.genesis.id, signer }))
       await until(() => isClosed, 'the link to close', 10_000)
       deepEqual(
         host.reports.flatMap((report) => (report.type === 'refused' ? [report.code] : [])),

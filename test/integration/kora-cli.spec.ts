@@ -9,19 +9,20 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { EXIT } from '#contracts'
 import {
-  Commands,
+  type Commands,
   childrenOf,
   ENDLESS,
   type Ended,
   errorOf,
   isAlive,
-  LoopFiles,
+  type LoopFiles,
   loopGraph,
+  loopMesh,
   PATIENCE_MS,
   ResultDocument,
   type UpRun
 } from '../support/kora-process.ts'
-import { Started, until } from '../support/mesh-hosts.ts'
+import { type Started, until } from '../support/mesh-hosts.ts'
 
 const SESSION = 's00000000000000000000000000000000'
 const Explained = z.object({
@@ -47,11 +48,7 @@ describe('kora', function () {
   let data: string
 
   before(async () => {
-    started = new Started()
-    commands = new Commands(started)
-    files = new LoopFiles(await started.folder())
-    data = files.path('mesh')
-    await commands.json(...files.addWords(data))
+    ;({ started, commands, files, data } = await loopMesh())
     await commands.json(...files.addWords(data), '--name', 'on-pods', '--tier', 'large')
   })
   after(() => started.endAll())

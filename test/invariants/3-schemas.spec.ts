@@ -1,11 +1,11 @@
 /** Invariant 3: no output that fails its schema is accepted. */
 import { ok } from 'node:assert/strict'
 import { conduct, graphOf } from '../support/conduct.ts'
-import { judgeByCid } from '../support/gateway-mesh.ts'
 import { expectNamed, expectNone, holdsInRandomRuns } from '../support/invariants/claims.ts'
 import { EVENTFUL, playRun } from '../support/invariants/random-runs.ts'
 import { attestedIn, logLines, type RunRecord } from '../support/invariants/run-record.ts'
 import { schemaFaults } from '../support/invariants/schema.ts'
+import { judgeByCid } from '../support/model-node.ts'
 import { type RealRun, realRun } from '../support/real-run.ts'
 
 describe('invariant 3: no output that fails its schema is accepted', function () {

@@ -1,10 +1,10 @@
 /** Invariant 4: no model is invoked without an `llm.invocation.*` or `workunit.*` event and a budget. */
 import { ok } from 'node:assert/strict'
-import { modelUnit } from '../support/gateway-mesh.ts'
 import { expectNamed, expectNone, holdsInRandomRuns } from '../support/invariants/claims.ts'
 import { hiddenInvocationFaults } from '../support/invariants/hidden-invocations.ts'
 import { EVENTFUL, playAgents, playRun } from '../support/invariants/random-runs.ts'
 import type { RunRecord } from '../support/invariants/run-record.ts'
+import { modelUnit } from '../support/mesh-units.ts'
 import { type RealRun, realRun } from '../support/real-run.ts'
 
 describe('invariant 4: no hidden invocation', function () {

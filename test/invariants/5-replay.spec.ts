@@ -10,7 +10,6 @@ import { type GatewayEffect, type GatewayInput, GatewayMachine } from '#mesh-nod
 import { KORA_NODE } from '../../control/conductor/telemetry.ts'
 import { replayFolder } from '../../control/drivers/replay-driver.ts'
 import { loadSubmission } from '../../control/drivers/submission-store.ts'
-import { GATEWAY } from '../support/gateway-mesh.ts'
 import { expectNamed, expectNone } from '../support/invariants/claims.ts'
 import { EVENTFUL, playRun, type RunPlan, runPlan } from '../support/invariants/random-runs.ts'
 import {
@@ -19,6 +18,7 @@ import {
   repacked,
   replayFaults
 } from '../support/invariants/replays.ts'
+import { GATEWAY } from '../support/mesh-units.ts'
 import { type RealRun, type RealSession, realRun } from '../support/real-run.ts'
 
 const verifier = nodeVerifier

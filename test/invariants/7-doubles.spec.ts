@@ -8,12 +8,12 @@ import { type EntryContent, parseLogId } from '#contracts'
 import { nodeVerifier } from '#mesh-node'
 import { type GatewayInput, GatewayMachine } from '#mesh-node/core'
 import { ATTEMPT, AttemptTable } from '../../ledger/fold/attempts.ts'
-import { GATEWAY, modelUnit, spec } from '../support/gateway-mesh.ts'
 import { expectNamed, expectNone, holdsInRandomRuns } from '../support/invariants/claims.ts'
 import { billFaults, doubleFaults, paidFaults } from '../support/invariants/doubles.ts'
 import { EVENTFUL, playAgents, playRun, runPlan } from '../support/invariants/random-runs.ts'
 import { foldAnew, repacked } from '../support/invariants/replays.ts'
 import type { RunRecord } from '../support/invariants/run-record.ts'
+import { GATEWAY, modelUnit, spec } from '../support/mesh-units.ts'
 import { type RealRun, realRun } from '../support/real-run.ts'
 
 const quorum = { mode: 'quorum', replicas: 2, agreement: { level: 'exact' } } as const

@@ -1,11 +1,11 @@
 /** Invariant 8: Krako adds no stage, no escalation, no unit and no type change of its own. */
 import { ok } from 'node:assert/strict'
 import { type EntryContent, STAGES, type StageRecord } from '#contracts'
-import { unitOf } from '../support/gateway-mesh.ts'
 import { expectNamed, expectNone, holdsInRandomRuns } from '../support/invariants/claims.ts'
 import { fabricAdditionsFaults, stageFaults } from '../support/invariants/fabric-additions.ts'
 import { EVENTFUL, playRun } from '../support/invariants/random-runs.ts'
 import type { RunRecord } from '../support/invariants/run-record.ts'
+import { unitOf } from '../support/mesh-units.ts'
 import { type RealRun, type RealSession, realRun } from '../support/real-run.ts'
 
 describe('invariant 8: Krako adds nothing of its own', function () {

@@ -7,90 +7,52 @@ import { equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import type { PackedUnit, WorkUnit } from '#contracts'
 import {
-  edge,
-  GatewayMesh,
-  type Manner,
-  MODEL,
-  rightAnswer,
-  SESSION,
-  unitOf
-} from '../support/gateway-mesh.ts'
+  DRAWN_UNIT,
+  type DrawnUnit,
+  drawnManners,
+  drawnTurns,
+  MANNERS
+} from '../support/drawn-runs.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { edge, MODEL, SESSION, unitOf } from '../support/mesh-units.ts'
+import { type Manner, rightAnswer } from '../support/model-node.ts'
 
-const MANNERS: readonly Manner[] = [
-  'honest',
-  'honest',
-  'honest',
-  'honest',
-  'lie',
-  'malformed',
-  'fail',
-  'hopeless',
-  'time-out',
-  'silent',
-  'release',
-  'duplicate',
-  'copy',
-  'withhold',
-  'unsure',
-  'other-model',
-  'greedy'
-]
+/** Some nodes promise here and never show. */
+const WITHHOLDING: readonly Manner[] = [...MANNERS, 'honest', 'withhold']
 
-interface DrawnUnit {
-  readonly kind: WorkUnit['kind']
-  readonly mode: WorkUnit['verification']['mode']
-  readonly replicas: number
+interface UrgentUnit extends DrawnUnit {
   readonly priority: WorkUnit['priority']
-  readonly local: boolean
   readonly idempotent: boolean
-  readonly dependsOnLast: boolean
-  readonly costMicro: number
-  readonly edge: 'failure' | 'schema_mismatch' | 'confidence_below' | null
 }
 
-const drawnUnit: fc.Arbitrary<DrawnUnit> = fc.record({
-  kind: fc.constantFrom('deterministic', 'small_model', 'llm'),
-  mode: fc.constantFrom('none', 'schema', 'schema', 'quorum', 'recompute'),
-  replicas: fc.integer({ min: 1, max: 3 }),
+const urgentUnit: fc.Arbitrary<UrgentUnit> = fc.record({
+  ...DRAWN_UNIT,
   priority: fc.constantFrom('p0', 'p1', 'p2', 'p3'),
-  local: fc.boolean(),
-  idempotent: fc.boolean(),
-  dependsOnLast: fc.boolean(),
-  costMicro: fc.integer({ min: 0, max: 60 }),
-  edge: fc.constantFrom(null, 'failure', 'schema_mismatch', 'confidence_below')
+  idempotent: fc.boolean()
 })
 
-function packed(task: string, drawn: DrawnUnit, last: PackedUnit | undefined): PackedUnit {
+function packed(task: string, drawn: UrgentUnit, last: PackedUnit | undefined): PackedUnit {
   const isModel = drawn.kind !== 'deterministic'
   return unitOf(task, {
     kind: drawn.kind,
     model: isModel ? { cid: MODEL, handler: null } : { cid: null, handler: 'noop' },
-    dependencies: drawn.dependsOnLast && last !== undefined ? [last.id] : [],
+    dependencies: drawn.waits && last !== undefined ? [last.id] : [],
     budget: { max_tokens: isModel ? 10 : 0, max_time_ms: 10_000, max_cost_micro: drawn.costMicro },
-    constraints: { privacy: drawn.local ? 'local_only' : 'allow_remote' },
+    constraints: { privacy: drawn.isLocal ? 'local_only' : 'allow_remote' },
     verification: { mode: drawn.mode, replicas: drawn.replicas },
     priority: drawn.priority,
     idempotent: drawn.idempotent
   })
 }
 
-const mischief = fc.record({
-  atMs: fc.integer({ min: 0, max: 20_000 }),
-  node: fc.nat({ max: 5 }),
-  what: fc.constantFrom('vanish', 'return', 'return-empty', 'cancel')
-})
-
 describe('gateway: whatever nodes do', () => {
   it('keeps its invariants and brings every submission to one outcome', function () {
     this.timeout(120_000)
     fc.assert(
       fc.property(
-        fc.array(drawnUnit, { minLength: 1, maxLength: 14 }),
-        fc.array(fc.array(fc.constantFrom(...MANNERS), { minLength: 1, maxLength: 4 }), {
-          minLength: 1,
-          maxLength: 5
-        }),
-        fc.array(mischief, { maxLength: 6 }),
+        fc.array(urgentUnit, { minLength: 1, maxLength: 14 }),
+        drawnManners(WITHHOLDING),
+        drawnTurns,
         fc.integer({ min: 50, max: 2_000 }),
         (units, manners, turns, maxCostMicro) => {
           const mesh = new GatewayMesh({ trusted: [0, 1, 90, 91, 92, 93] })

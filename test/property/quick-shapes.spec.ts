@@ -16,7 +16,7 @@ import {
   WorkUnit
 } from '#contracts'
 import { isSurelyBody } from '../../contracts/quick-entries.ts'
-import { unitOf } from '../support/gateway-mesh.ts'
+import { unitOf } from '../support/mesh-units.ts'
 
 const node = peerIdFromPublicKey(new Uint8Array(32).fill(7))
 const blob = cidOfBytes(new Uint8Array(3))

@@ -27,6 +27,7 @@ import {
   type AgentOptions,
   type AgentStatus
 } from '#mesh-node/core'
+import { UNITS } from './document-fixtures.ts'
 import { seed } from './mesh-fixtures.ts'
 
 export const NODE: PeerId = tweetnaclSigner(seed(1)).peerId
@@ -70,37 +71,22 @@ export function agentOptions(changes: Partial<AgentOptions['descriptor']> = {}):
   }
 }
 
-export function unitOf(index: number, changes: Partial<WorkUnit> = {}): WorkUnit {
-  return {
-    v: 1,
-    graph_id: 'graph',
-    execution_session_id: SESSION,
-    tenant_id: 'local',
-    task_id: 'task',
-    index,
-    kind: 'small_model',
-    dependencies: [],
-    model: { cid: MODEL, handler: null },
-    inputs: [],
-    output_schema: true,
-    constraints: {
-      privacy: 'allow_remote',
-      trusted_node_required: false,
-      region: null,
-      min_memory_mb: 0,
-      accelerators: [],
-      latency_ms: 0
-    },
-    budget: { max_tokens: 0, max_time_ms: 10_000, max_cost_micro: 1_000 },
-    retries: { max_attempts: 3, backoff_ms: 500 },
-    timeouts: { dispatch_ms: 10_000, run_ms: 10_000 },
-    idempotent: true,
-    critical: false,
-    verification: { mode: 'schema', replicas: 1, agreement: { level: 'exact' } },
-    priority: 'p2',
-    ...changes
-  }
-}
+export const unitOf = (index: number, changes: Partial<WorkUnit> = {}): WorkUnit => ({
+  ...UNITS.bare,
+  graph_id: 'graph',
+  execution_session_id: SESSION,
+  task_id: 'task',
+  index,
+  kind: 'small_model',
+  model: { cid: MODEL, handler: null },
+  budget: { max_tokens: 0, max_time_ms: 10_000, max_cost_micro: 1_000 },
+  retries: { max_attempts: 3, backoff_ms: 500 },
+  timeouts: { dispatch_ms: 10_000, run_ms: 10_000 },
+  idempotent: true,
+  verification: { mode: 'schema', replicas: 1, agreement: { level: 'exact' } },
+  priority: 'p2',
+  ...changes
+})
 
 export const noopOf = (index: number): WorkUnit =>
   unitOf(index, { kind: 'deterministic', model: { cid: null, handler: 'noop' } })

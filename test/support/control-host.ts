@@ -32,10 +32,10 @@ import {
   systemClock
 } from '#mesh-node'
 import { MemoryBlobs } from '#mesh-node/store'
-import { spec } from './gateway-mesh.ts'
 import { testGenesis } from './genesis-fixtures.ts'
 import { seed } from './mesh-fixtures.ts'
 import { LOOPBACK, type Started, until } from './mesh-hosts.ts'
+import { spec } from './mesh-units.ts'
 import { type WholeNodeOptions, wholeNode } from './whole-node.ts'
 
 const INCARNATION = seed(88)

@@ -31,7 +31,9 @@ import { seed } from './mesh-fixtures.ts'
 const model = cidOfBytes(seed(4))
 const BATCH = 'ba'.repeat(32)
 
-type Bodies<K extends FrameKind> = Readonly<Record<string, FrameOf<K>>>
+type Bodies<K extends FrameKind> = Readonly<Record<string, FrameOf<K>>> & {
+  readonly full: FrameOf<K>
+}
 export const FRAME_BODIES: { readonly [K in FrameKind]: Bodies<K> } = {
   hello: {
     full: {

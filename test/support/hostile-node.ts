@@ -22,9 +22,9 @@ import {
 } from '#contracts'
 import { createNetwork, type Link, type MeshNetwork, nodeSigner, nodeVerifier } from '#mesh-node'
 import { decodeBlobFrame, encodeBlobFrame } from '../../mesh-node/net/blob-frames.ts'
-import { attestationOf, ModelNode } from './gateway-mesh.ts'
 import { seed } from './mesh-fixtures.ts'
 import { LOOPBACK, type Started, until } from './mesh-hosts.ts'
+import { attestationOf, ModelNode } from './model-node.ts'
 
 export type Offer = FrameOf<'grant'>['leases'][number]
 

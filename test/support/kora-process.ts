@@ -10,7 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { type Started, until } from './mesh-hosts.ts'
+import { Started, until } from './mesh-hosts.ts'
 import { loopingModel } from './onnx-builder.ts'
 
 const KORA = fileURLToPath(new URL('../../bin/kora.js', import.meta.url))
@@ -280,6 +280,23 @@ export class LoopFiles {
     const file = this.write(name, npy('<i8', turns))
     return ['--input', `turns=${file}`, '--input', `x=${this.path('one.npy')}`]
   }
+}
+
+/** Commands, files and a data folder that has the looping model, for one test file. */
+export interface LoopMesh {
+  readonly started: Started
+  readonly commands: Commands
+  readonly files: LoopFiles
+  readonly data: string
+}
+
+export async function loopMesh(): Promise<LoopMesh> {
+  const started = new Started()
+  const commands = new Commands(started)
+  const files = new LoopFiles(await started.folder())
+  const data = files.path('mesh')
+  await commands.json(...files.addWords(data))
+  return { started, commands, files, data }
 }
 
 /** More turns than anybody waits for. */

@@ -30,15 +30,9 @@ import {
   GatewayMachine
 } from '#mesh-node/core'
 import { agentOptions } from './agent-fixtures.ts'
-import {
-  GATEWAY,
-  judgeByCid,
-  type ModelExecution,
-  peer,
-  rightAnswer,
-  SESSION,
-  spec
-} from './gateway-mesh.ts'
+import type { ModelExecution } from './gateway-mesh.ts'
+import { GATEWAY, peer, SESSION, spec } from './mesh-units.ts'
+import { judgeByCid, rightAnswer } from './model-node.ts'
 
 const FRAME_MS = 1
 const RUN_MS = 10

@@ -10,6 +10,8 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
@@ -48,8 +50,8 @@ export class SmallDisk {
     return disk
   }
 
-  /** To the last byte. */
-  fill(): void {
+  /** To the last byte, or almost. */
+  fill({ leaving = 0 } = {}): void {
     for (const step of [65_536, 4_096]) {
       try {
         for (;;) writeFileSync(join(this.folder, FILL), Buffer.alloc(step), { flag: 'a' })
@@ -57,6 +59,8 @@ export class SmallDisk {
         // the disk is full to that step
       }
     }
+    const path = join(this.folder, FILL)
+    if (leaving > 0) truncateSync(path, statSync(path).size - leaving)
   }
 
   free(): void {

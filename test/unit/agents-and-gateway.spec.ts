@@ -4,8 +4,8 @@
  */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { PackedUnit } from '#contracts'
-import { modelUnit, unitOf } from '../support/gateway-mesh.ts'
 import { MachineMesh } from '../support/machine-mesh.ts'
+import { modelUnit, unitOf } from '../support/mesh-units.ts'
 
 const noops = (count: number): PackedUnit[] =>
   Array.from({ length: count }, (_, index) => unitOf('noop', { index }))

@@ -5,7 +5,8 @@ import { GATEWAY_SESSIONS_MAX, parseSessionId } from '#contracts'
 import { Admission } from '../../mesh-node/core/gateway/admission.ts'
 import { Heap } from '../../mesh-node/core/gateway/heap.ts'
 import { TimerHeap } from '../../mesh-node/core/gateway/timer-heap.ts'
-import { GatewayMesh, SESSION, spec, unitOf } from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { SESSION, spec, unitOf } from '../support/mesh-units.ts'
 
 describe('gateway: admission', () => {
   it('throttles at 900, is critical after three looks at 1,000, and opens after six under 500', () => {

@@ -2,7 +2,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { parseSessionId, type UnitId } from '#contracts'
 import type { InputOf } from '../../mesh-node/core/gateway/gateway-io.ts'
-import { GatewayMesh, modelUnit, SESSION, spec, unitOf } from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { modelUnit, SESSION, spec, unitOf } from '../support/mesh-units.ts'
 
 const OTHER = parseSessionId(`s${'cd'.repeat(16)}`)
 

@@ -1,16 +1,9 @@
 /** Faults planted by hand: what does not fit its lease is refused by name, and disturbs nothing. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { parseLeaseId } from '#contracts'
-import {
-  attestationOf,
-  GatewayMesh,
-  type ModelNode,
-  modelUnit,
-  peer,
-  resultOf,
-  SESSION,
-  unitOf
-} from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { modelUnit, peer, SESSION, unitOf } from '../support/mesh-units.ts'
+import { attestationOf, type ModelNode, resultOf } from '../support/model-node.ts'
 
 function leased(): { mesh: GatewayMesh; node: ModelNode; unit: ReturnType<typeof unitOf> } {
   const mesh = new GatewayMesh()

@@ -2,17 +2,9 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { bidDelayMs, type NodeState, rendezvousDraw, THRESHOLD_ALL } from '#contracts'
 import { Batches } from '../../mesh-node/core/gateway/batches.ts'
-import {
-  GatewayMesh,
-  MODEL,
-  modelUnit,
-  type NodeOptions,
-  peer,
-  rightAnswer,
-  SESSION,
-  type UnitParts,
-  unitOf
-} from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { MODEL, modelUnit, peer, SESSION, type UnitParts, unitOf } from '../support/mesh-units.ts'
+import { type NodeOptions, rightAnswer } from '../support/model-node.ts'
 
 const OTHER_MODEL = rightAnswer(unitOf('another-model').id)
 

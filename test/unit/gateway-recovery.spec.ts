@@ -1,17 +1,9 @@
 /** After a restart: the gateway goes on from the ledger's history; nothing runs or is billed twice. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { SessionHistory, UnitHistory, UnitId } from '#contracts'
-import {
-  attestationOf,
-  edge,
-  GatewayMesh,
-  type LeaseOffer,
-  type ModelNode,
-  modelUnit,
-  resultOf,
-  SESSION,
-  unitOf
-} from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { edge, modelUnit, SESSION, unitOf } from '../support/mesh-units.ts'
+import { attestationOf, type LeaseOffer, type ModelNode, resultOf } from '../support/model-node.ts'
 
 const NOTHING: UnitHistory = {
   attempts: 0,

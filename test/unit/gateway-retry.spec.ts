@@ -2,7 +2,8 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
 import { Breaker } from '../../mesh-node/core/gateway/breaker.ts'
 import { backoffMs, tokenWaitMs } from '../../mesh-node/core/gateway/retry.ts'
-import { GatewayMesh, modelUnit, SESSION, spec, unitOf } from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { modelUnit, SESSION, spec, unitOf } from '../support/mesh-units.ts'
 
 const UNIT = unitOf('a').id
 

@@ -1,14 +1,9 @@
 /** The road of a unit through the gateway machine, state by state. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { REQUIRED_EVENT_DATA } from '#contracts'
-import {
-  edge,
-  GatewayMesh,
-  modelUnit,
-  rightAnswer,
-  SESSION,
-  unitOf
-} from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { edge, modelUnit, SESSION, unitOf } from '../support/mesh-units.ts'
+import { rightAnswer } from '../support/model-node.ts'
 
 const meshOf = (nodes: number): GatewayMesh => {
   const mesh = new GatewayMesh()

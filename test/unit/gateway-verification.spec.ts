@@ -1,16 +1,9 @@
 /** Verification in the gateway machine: quorum with commitments, recompute, escalation, late results. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { PackedUnit } from '#contracts'
-import {
-  edge,
-  GatewayMesh,
-  type Manner,
-  modelUnit,
-  type NodeOptions,
-  resultOf,
-  rightAnswer,
-  unitOf
-} from '../support/gateway-mesh.ts'
+import { GatewayMesh } from '../support/gateway-mesh.ts'
+import { edge, modelUnit, unitOf } from '../support/mesh-units.ts'
+import { type Manner, type NodeOptions, resultOf, rightAnswer } from '../support/model-node.ts'
 
 const QUORUM = (replicas: number): PackedUnit =>
   unitOf('q', { verification: { mode: 'quorum', replicas } })

@@ -7,9 +7,9 @@ import { MeshError, type Signer } from '#contracts'
 import type { Io } from '#mesh-node/cli'
 import type { ControlNode } from '../../drivers/control-node.ts'
 import { type DonatePage, isLoopbackHost, openDonatePage } from '../../drivers/donate-page.ts'
-import { purposeOf } from '../../drivers/kept-purpose.ts'
+import { keepPurpose, purposeOf } from '../../drivers/kept-purpose.ts'
 import { openOrCreateMeshFolder } from '../../drivers/mesh-folder.ts'
-import { choosePorts } from '../../drivers/page-ports.ts'
+import { choosePorts, keepPorts } from '../../drivers/page-ports.ts'
 import type { ControlSettings, PageSettings } from './control-options.ts'
 
 export interface PagePlan {
@@ -23,6 +23,8 @@ export interface PagePlan {
       })
     | null
   readonly listen: readonly string[]
+  /** Remembers ports and purpose; not before the folder was found sound. */
+  readonly keep: () => void
 }
 
 /**
@@ -31,7 +33,7 @@ export interface PagePlan {
  */
 export async function planPage(settings: ControlSettings, io: Io): Promise<PagePlan> {
   const { page, listen, listenIsGiven } = settings
-  if (!page.isOn) return { page: null, listen }
+  if (!page.isOn) return { page: null, listen, keep: () => {} }
   // the ports are remembered beside the mesh whose links name them
   const { folder, signer } = openOrCreateMeshFolder(settings.data, Date.now())
   const host = isLoopbackHost(page.host) ? '127.0.0.1' : '0.0.0.0'
@@ -44,14 +46,14 @@ export async function planPage(settings: ControlSettings, io: Io): Promise<PageP
     `/ip4/${host}/tcp/${ports.peers}/ws`,
     `/ip4/${host}/udp/${ports.peers}/webrtc-direct`
   ]
+  const purpose = purposeOf(folder, page.purpose)
   return {
-    page: {
-      ...page,
-      purpose: purposeOf(folder, page.purpose),
-      port: page.port ?? ports.page,
-      signer
-    },
-    listen: listenIsGiven ? listen : forTabs
+    page: { ...page, purpose, port: page.port ?? ports.page, signer },
+    listen: listenIsGiven ? listen : forTabs,
+    keep: () => {
+      keepPorts(folder, ports)
+      if (page.purpose !== null) keepPurpose(folder, purpose)
+    }
   }
 }
 

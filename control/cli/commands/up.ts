@@ -27,6 +27,7 @@ export async function up(flags: UpFlags, context: CommandContext): Promise<Exit>
   const plan = await planPage(settings, context.io)
   const control = await openControl({ ...settings, listen: plan.listen }, context.io.err)
   try {
+    plan.keep()
     const { node } = control
     const token = randomBytes(TOKEN_BYTES).toString('hex')
     const http = await startHttpServer({ port: settings.port, token, service: node })

@@ -4,88 +4,37 @@
  * they are, and nothing in here objects.
  */
 import fc from 'fast-check'
-import type { PackedUnit, UnitSubmission, WorkUnit } from '#contracts'
+import type { PackedUnit, UnitSubmission } from '#contracts'
 import {
-  edge,
-  GatewayMesh,
-  type Manner,
-  MODEL,
-  malformedAnswer,
-  type PortDoubles,
-  SESSION,
-  spec,
-  unitOf
-} from '../gateway-mesh.ts'
+  DRAWN_UNIT,
+  type DrawnTurn,
+  type DrawnUnit,
+  drawnManners,
+  drawnTurns,
+  MANNERS
+} from '../drawn-runs.ts'
+import { GatewayMesh, type PortDoubles } from '../gateway-mesh.ts'
 import { MachineMesh } from '../machine-mesh.ts'
+import { edge, MODEL, SESSION, spec, unitOf } from '../mesh-units.ts'
+import { type Manner, malformedAnswer } from '../model-node.ts'
 import type { RunRecord } from './run-record.ts'
 
-const MANNERS: readonly Manner[] = [
-  'honest',
-  'honest',
-  'honest',
-  'lie',
-  'malformed',
-  'fail',
-  'hopeless',
-  'time-out',
-  'silent',
-  'release',
-  'duplicate',
-  'copy',
-  'unsure',
-  'other-model',
-  'greedy'
-]
 const TRUSTED = [0, 90, 91, 92, 93]
 /** Nodes that come in the end, so that every session can. */
 const HEALTHY = [90, 91, 92, 93]
 const POD = ['medium', 'large'] as const
 
-interface DrawnUnit {
-  readonly kind: WorkUnit['kind']
-  readonly mode: WorkUnit['verification']['mode']
-  readonly replicas: number
-  readonly isLocal: boolean
-  readonly waits: boolean
-  readonly costMicro: number
-  readonly edge: 'failure' | 'schema_mismatch' | 'confidence_below' | null
-}
-
 export interface RunPlan {
   readonly units: readonly DrawnUnit[]
   readonly manners: readonly (readonly Manner[])[]
-  readonly turns: readonly {
-    readonly atMs: number
-    readonly node: number
-    readonly what: 'vanish' | 'return' | 'return-empty' | 'cancel'
-  }[]
+  readonly turns: readonly DrawnTurn[]
   readonly maxCostMicro: number
 }
 
-const drawnUnit: fc.Arbitrary<DrawnUnit> = fc.record({
-  kind: fc.constantFrom('deterministic', 'small_model', 'llm'),
-  mode: fc.constantFrom('none', 'schema', 'schema', 'quorum', 'recompute'),
-  replicas: fc.integer({ min: 1, max: 3 }),
-  isLocal: fc.boolean(),
-  waits: fc.boolean(),
-  costMicro: fc.integer({ min: 1, max: 60 }),
-  edge: fc.constantFrom(null, 'failure', 'schema_mismatch', 'confidence_below')
-})
-
 export const runPlan: fc.Arbitrary<RunPlan> = fc.record({
-  units: fc.array(drawnUnit, { minLength: 1, maxLength: 12 }),
-  manners: fc.array(fc.array(fc.constantFrom(...MANNERS), { minLength: 1, maxLength: 4 }), {
-    minLength: 1,
-    maxLength: 5
-  }),
-  turns: fc.array(
-    fc.record({
-      atMs: fc.integer({ min: 0, max: 20_000 }),
-      node: fc.nat({ max: 5 }),
-      what: fc.constantFrom('vanish', 'return', 'return-empty', 'cancel')
-    }),
-    { maxLength: 6 }
-  ),
+  units: fc.array(fc.record(DRAWN_UNIT), { minLength: 1, maxLength: 12 }),
+  manners: drawnManners(MANNERS),
+  turns: drawnTurns,
   maxCostMicro: fc.integer({ min: 50, max: 2_000 })
 })
 
