@@ -1,6 +1,8 @@
 /** Numbers as people read them. Rounds for the eye only: credit keeps all its digits. */
 
 const MICRO_PER_CREDIT = 1_000_000
+/** Between a number and its unit, so that no line ends there. */
+const JOINED = '\u00a0'
 const BYTE_STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
@@ -17,7 +19,7 @@ const moment = new Intl.DateTimeFormat('en', {
 
 export const count = (value: number): string => whole.format(value)
 export const rate = (value: number): string => tenth.format(value)
-export const percent = (value: number): string => `${whole.format(value)} %`
+export const percent = (value: number): string => `${whole.format(value)}${JOINED}%`
 export const timeOfDay = (atMs: number): string => clock.format(atMs)
 export const dateAndTime = (atMs: number): string => moment.format(atMs)
 export const credits = (micro: number): string => exact.format(micro / MICRO_PER_CREDIT)
@@ -26,7 +28,7 @@ export function bytes(value: number): string {
   const step = value < 1 ? 0 : Math.min(BYTE_STEPS.length - 1, Math.floor(Math.log2(value) / 10))
   const scaled = value / 2 ** (10 * step)
   const digits = scaled >= 100 || step === 0 ? whole : tenth
-  return `${digits.format(scaled)} ${BYTE_STEPS[step] ?? 'B'}`
+  return `${digits.format(scaled)}${JOINED}${BYTE_STEPS[step] ?? 'B'}`
 }
 
 export const mebibytes = (value: number): string => bytes(value * 2 ** 20)

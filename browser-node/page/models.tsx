@@ -42,8 +42,23 @@ export function Models({ view }: { readonly view: TabView }) {
 /** An error as logs have it, at the end of a reason: its code, then its facts. */
 const LOGGED_ERROR = /([a-z_]+\.[a-z_]+)(?: \{.*\})?$/s
 
-/** The reason with what people may do in place of the code; the code stays where one points. */
-function plainReason(reason: string): string {
+/** Which backend a reason is about, and at which of the model's golden vectors it came up. */
+const ABOUT = /^(wasm|webgpu): (?:golden \d+: )?/
+
+/**
+ * The reason with what people may do in place of codes, and their names for backends; the words of the
+ * node stay where one points.
+ */
+const plainReason = (reason: string): string =>
+  reason
+    .split(/; (?=wasm: |webgpu: )/)
+    .map((one) => withHint(one).replace(ABOUT, (_all, name) => `${providerName(name)}: `))
+    .join(' ')
+
+const providerName = (name: string): string =>
+  name === 'wasm' || name === 'webgpu' ? strings.providers[name] : name
+
+function withHint(reason: string): string {
   const [whole = '', code = ''] = LOGGED_ERROR.exec(reason) ?? []
   const hint = Object.entries(ERROR_CODES).find(([known]) => known === code)?.[1].hint
   return hint === undefined ? reason : `${reason.slice(0, reason.length - whole.length)}${hint}`

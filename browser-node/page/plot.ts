@@ -19,6 +19,8 @@ export interface Plot {
 const HEIGHT_PX = 180
 /** What the fill under a line keeps of its colour, in hexadecimal. */
 const FILL_ALPHA = '22'
+/** Between two labels of the time, which show minutes: up to a day. */
+const STEPS_S = [60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400]
 const AXIS_FONT = '12px system-ui, sans-serif'
 
 export async function openPlot(host: HTMLElement, lines: readonly PlotLine[]): Promise<Plot> {
@@ -66,7 +68,7 @@ function optionsOf(host: HTMLElement, lines: readonly PlotLine[]): uPlot.Options
     cursor: { y: false },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, values: clockLabels },
+      { ...axis, values: clockLabels, incrs: [...STEPS_S] },
       { ...axis, size: 64 }
     ],
     series: [

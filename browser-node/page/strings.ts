@@ -186,7 +186,7 @@ export const strings = {
     stages: {
       in_verification: {
         name: 'In verification',
-        text: 'Handed in, not yet judged.'
+        text: 'Promised for units that run or are not yet judged.'
       },
       escrow: { name: 'Escrow', text: 'Accepted, held until checkpoints confirm it.' },
       cleared: { name: 'Cleared', text: 'Final in the ledger.' }

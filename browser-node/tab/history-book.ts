@@ -16,6 +16,8 @@ export const StoredPoint = z.strictObject({
 
 export class HistoryBook {
   readonly #points: HistoryPoint[]
+  /** What was shown last, as long as it holds: whoever draws it sees by identity that it changed. */
+  #shown: readonly HistoryPoint[] | null = null
   /** Changed since it was last taken for keeping. */
   #isChanged = false
 
@@ -40,10 +42,12 @@ export class HistoryBook {
     else this.#points.push(added)
     if (this.#points.length > HISTORY_POINTS_MAX) this.#points.shift()
     this.#isChanged = true
+    this.#shown = null
   }
 
   points(): readonly HistoryPoint[] {
-    return this.#points
+    this.#shown ??= [...this.#points]
+    return this.#shown
   }
 
   /** The last minute, where it changed since this was last called. */

@@ -77,7 +77,7 @@ describe('the page of kora up', function () {
     const text = (await consent.textContent()) ?? ''
     match(text, /kora, operated by …/)
     for (const model of ['silero-vad', 'moonshine-tiny']) ok(text.includes(model), text)
-    match(text, /[\d.]+ MiB, MIT/)
+    match(text, /[\d.]+\sMiB, MIT/)
     equal(await page.getByText('bafy').count(), 0)
     deepEqual(sockets, [])
     equal(asked.filter((path) => path.startsWith('/blob/')).length, 0)

@@ -155,7 +155,7 @@ describe('the controls of the donate page', () => {
   it('say of a refused backend what it means, and the code to whoever points at it', async () => {
     await showState(page, 'working')
     const why = page.locator('.why')
-    match((await why.textContent()) ?? '', /^webgpu: golden 0: [A-Z].*\.$/)
+    match((await why.textContent()) ?? '', /^GPU \(WebGPU\): [A-Z].*\.$/)
     match((await why.getAttribute('title')) ?? '', /executor\.memory_exceeded \{/)
   })
 

@@ -15,7 +15,7 @@ const offered = (name: string, licence: string, bytes: number) => ({
   cid: cidOfDocument(bytesOf(name))
 })
 
-export const CONSENT: TabView = {
+const CONSENT: TabView = {
   phase: 'consent',
   detail: null,
   holds: [],
@@ -103,7 +103,7 @@ function minute(index: number): HistoryPoint {
   }
 }
 
-export const WORKING: TabView = {
+const WORKING: TabView = {
   ...CONSENT,
   phase: 'working',
   peerId: PEER,
