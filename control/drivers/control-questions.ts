@@ -43,8 +43,8 @@ interface Line {
   readonly open: Map<number, Question>
 }
 
-/** How long a control node may be away: it starts again within seconds. */
-const AWAY_MS_MAX = 30_000
+/** How long a control node may be away: it starts again within seconds, a busy machine in half a minute. */
+const AWAY_MS_MAX = 60_000
 const AGAIN_MS = 500
 /** What passes by itself. */
 const PASSING: ReadonlySet<string> = new Set(['net.link_closed', 'net.unreachable', 'control.busy'])

@@ -105,22 +105,28 @@ describe('a client of another operator', function () {
     return ResultDocument.parse(JSON.parse(out))
   }
 
-  /** A session of this graph that runs, and that was not there before. */
-  async function running(before: readonly { session: string }[]): Promise<string> {
-    const known = new Set(before.map(({ session }) => session))
-    let session = ''
+  /** Sessions that the control node has told something of: read from its folder, which waits for nobody. */
+  const told = (): readonly string[] => {
+    const folder = join(control, 'events')
+    return existsSync(folder) ? readdirSync(folder) : []
+  }
+
+  /** A session that was not told of before, with a unit at a node. */
+  async function running(before: readonly string[]): Promise<string> {
+    let found: string | undefined
     await until(
-      async () => {
-        const row = (await sessions()).find(
-          (one) => one.status === 'running' && !known.has(one.session)
+      () => {
+        found = told().find(
+          (file) =>
+            !before.includes(file) &&
+            /"lease_id":"l/.test(readFileSync(join(control, 'events', file), 'utf8'))
         )
-        session = row?.session ?? ''
-        return session !== ''
+        return found !== undefined
       },
       'a running session',
       PATIENCE_MS
     )
-    return session
+    return found?.replace('.jsonl', '') ?? ''
   }
 
   async function freePort(): Promise<number> {
@@ -282,7 +288,7 @@ describe('a client of another operator', function () {
   })
 
   it('cancels its session on Ctrl-C and still gets its document', async () => {
-    const before = await sessions()
+    const before = told()
     const run = commands.kora(
       runWords(files.path('loops.json'), files.inputWords([ENDLESS, ENDLESS + 1], 'endless.npy'))
     )
@@ -295,7 +301,7 @@ describe('a client of another operator', function () {
   })
 
   it('sees nodes come and go while its units only run', async () => {
-    const before = await sessions()
+    const before = told()
     const run = commands.kora(
       runWords(files.path('loops.json'), files.inputWords([ENDLESS + 3], 'watched.npy'))
     )
@@ -320,7 +326,7 @@ describe('a client of another operator', function () {
   })
 
   it('cancels from another process what it submitted', async () => {
-    const before = await sessions()
+    const before = told()
     const run = commands.kora(
       runWords(files.path('loops.json'), files.inputWords([ENDLESS + 2], 'more.npy'))
     )
@@ -332,7 +338,7 @@ describe('a client of another operator', function () {
   })
 
   it('finds its session run to the end after it was killed', async () => {
-    const before = await sessions()
+    const before = told()
     const run = commands.kora(
       runWords(files.path('loops.json'), files.inputWords(SLOW, 'slow.npy'))
     )
@@ -347,7 +353,7 @@ describe('a client of another operator', function () {
 
   it('waits out a control node that was killed, and is billed once', async () => {
     const graph = files.write('again.json', JSON.stringify(loopGraph({ request_id: 'again' })))
-    const before = await sessions()
+    const before = told()
     const spentBefore = (await balance()).balances['tenant:guest'] ?? 0
     const run = commands.kora(runWords(graph, files.inputWords(AGAIN, 'again.npy')))
     const session = await running(before)
