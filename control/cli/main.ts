@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { EXIT, type Exit } from '#contracts'
-import { type CommandContext, runProgram } from '#mesh-node/cli'
+import { type CommandContext, endProcess, runProgram } from '#mesh-node/cli'
 import { addFabricCommands } from './fabric-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
 
@@ -41,4 +41,4 @@ function version(): string {
   return typeof read.version === 'string' ? read.version : 'unknown'
 }
 
-process.exitCode = await runProgram(program, process.argv.slice(2))
+endProcess(await runProgram(program, process.argv.slice(2)))

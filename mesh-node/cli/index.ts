@@ -1,5 +1,6 @@
 export {
   type CommandContext,
+  endProcess,
   type Io,
   processIo,
   runProgram,

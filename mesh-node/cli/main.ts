@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { EXIT, type Exit } from '#contracts'
 import { defaultData, envName, SETTING_KEYS, SETTINGS, type SettingKey } from './node-settings.ts'
-import { type CommandContext, runProgram } from './run-program.ts'
+import { type CommandContext, endProcess, runProgram } from './run-program.ts'
 
 const EXITS = Object.entries(EXIT)
   .map(([name, code]) => `${code} ${name.replace('_', ' ')}`)
@@ -150,4 +150,4 @@ function version(): string {
   return typeof read.version === 'string' ? read.version : 'unknown'
 }
 
-process.exitCode = await runProgram(program, process.argv.slice(2))
+endProcess(await runProgram(program, process.argv.slice(2)))

@@ -1,7 +1,7 @@
 /**
  * Runs a commander program as both commands do: one place for exit codes, for how failures are
- * shown (lines for people, one JSON line with `--json`), and for Ctrl-C. It ends no process; the
- * caller sets the exit code, so that pending output is written.
+ * shown (lines for people, one JSON line with `--json`), and for Ctrl-C. Running ends no process; the
+ * caller does with `endProcess`, so that pending output is written.
  */
 import { type Command, CommanderError } from 'commander'
 import { EXIT, type Exit, exitOf, failureLines, MeshError, reportFailure } from '#contracts'
@@ -63,6 +63,18 @@ export async function runProgram(
   }
   const interrupted = abort.signal.aborted && outcome !== 'ok'
   return EXIT[interrupted ? 'interrupted' : outcome]
+}
+
+/** What native code of WebRTC may take to be gone after all is closed; it holds the process for ever. */
+const END_MS = 2_000
+
+/** Ends with this code when nothing runs any more and what was written is out, native code or not. */
+export function endProcess(code: number): void {
+  process.exitCode = code
+  const end = (): void => {
+    if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit(code)
+  }
+  setInterval(end, END_MS).unref()
 }
 
 /** Unknown verbs and flags are errors with a suggestion; help and errors go where they belong. */

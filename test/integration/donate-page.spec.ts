@@ -484,6 +484,18 @@ describe('kora up with the donate page', function () {
     match(run.err, /no tab can reach this node/)
   })
 
+  it('ends in order though tabs are connected and dial it again', async () => {
+    const { data } = await folderWithPorts()
+    const { run, donate_url: link } = await up(data)
+    const direct = readDonateLink(link ?? '').peers.filter((peer) =>
+      peer.includes('/webrtc-direct/')
+    )
+    for (const fill of ['7', '8', '9'])
+      await (await started.child('net-child.ts', fill, ...direct)).next()
+    run.child.kill('SIGTERM')
+    equal((await run.ended()).code, 0, run.err)
+  })
+
   it('lends tabs an address through itself', async () => {
     const { data } = await folderWithPorts()
     const { donate_url: link, peer_id: relay } = await up(data)
