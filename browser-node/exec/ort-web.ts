@@ -26,7 +26,7 @@ interface OrtWebOptions {
 }
 
 /** The same in Node: graph optimisation changes the last bits. */
-export const OPTIMISATION_LEVEL = 'all'
+const OPTIMISATION_LEVEL = 'all'
 
 /** A run that is withdrawn goes on for so long at most, and for the call that is under way. */
 const TURN_EVERY_MS = 20
