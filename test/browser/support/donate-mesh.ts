@@ -71,8 +71,6 @@ export type Executed = z.infer<typeof Executed>
 
 interface TabSettings extends BrowserSettings {
   readonly link?: string
-  /** Names that the page's browser does not have. */
-  readonly without?: readonly string[]
 }
 
 /** The control node and what joins it; all of it ends with `end()`. */
@@ -105,10 +103,9 @@ export class DonateMesh {
 
   /** A tab in a browser of its own, at the link, before its owner pressed anything. */
   async tab(settings: TabSettings = {}): Promise<DonorTab> {
-    const { link = this.up.donate_url, without = [], ...rest } = settings
+    const { link = this.up.donate_url, ...rest } = settings
     const browser = await openBrowser({ expected: LOGGED_DIALS, ...rest })
     this.started.add(browser, (one) => one.close())
-    await browser.context.addInitScript(takeAway, without)
     await browser.context.addInitScript(watchPeerConnections)
     return DonorTab.open(browser, link)
   }
@@ -226,11 +223,6 @@ export class DonorTab {
     return Number((await textOf(figure)).replaceAll(',', ''))
   }
 
-  /** The same, on a page that may show no figures yet. */
-  async unitsCounted(): Promise<number> {
-    return (await this.page.locator('.card-tally').count()) === 0 ? 0 : this.unitsDone()
-  }
-
   cleared(): Promise<string> {
     return textOf(this.page.locator('.card-credit .stage:has(dt:text-is("Cleared")) .number'))
   }
@@ -259,13 +251,6 @@ export class DonorTab {
 
   #fact(card: string, name: string): Promise<string> {
     return textOf(this.page.locator(`.card-${card} dl > div:has(dt:text-is("${name}")) dd`).first())
-  }
-}
-
-/** For `addInitScript`: a browser that lacks these. */
-export function takeAway(names: readonly string[]): void {
-  for (const name of names) {
-    Object.defineProperty(globalThis, name, { value: undefined, configurable: true })
   }
 }
 
