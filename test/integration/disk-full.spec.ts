@@ -26,6 +26,9 @@ import { halfWritten, SmallDisk, stopGrowth } from '../support/small-disk.ts'
 /** A fifth of a second each: long enough that a disk fills between two of them. */
 const UNITS = 12
 const TURNS = 120_000
+/** Each case takes half a minute: `npm test` runs one of each end, `npm run test:long` all. */
+const isLong = process.env['KORA_LONG'] === '1'
+const FIRST = 'the ledger'
 /** Room for the models that come with the program. */
 const DISK_MIB = 96
 
@@ -160,6 +163,7 @@ describe('a disk that fills up in the middle of a session', function () {
     'the cache': ['cache', 'store.disk_full']
   }
   for (const [what, [folder, code]] of Object.entries(CONTROL)) {
+    if (!isLong && what !== FIRST) continue
     it(`stops the control node, and the session goes on when there is room: ${what}`, async function () {
       const data = await freshData(`control-${folder}`)
       const disk = SmallDisk.under(join(data, folder), DISK_MIB)
@@ -204,7 +208,8 @@ describe('a disk that fills up in the middle of a session', function () {
     await stop(second)
   })
 
-  it('stops a run that is its own control node, and goes on with the same run', async () => {
+  it('stops a run that is its own control node, and goes on with the same run', async function () {
+    if (!isLong) return this.skip()
     const data = await freshData('own')
     const words = ['run', graph, ...inputs, '--data', data, '--local-nodes', '1', '--json']
     const run = commands.kora(words)
@@ -225,6 +230,7 @@ describe('a disk that fills up in the middle of a session', function () {
     ['its blobs', 'blobs', 'store.disk_full'],
     ['its ledger', 'ledger', 'ledger.store_failed']
   ] as const) {
+    if (!isLong && what !== 'its ledger') continue
     it(`stops a node whose disk is full, and its units go to another: ${what}`, async function () {
       const data = await freshData(`mesh-of-${folder}`)
       const nodeData = files.path(`full-${folder}`)
