@@ -167,7 +167,7 @@ describe('a disk that fills up in the middle of a session', function () {
     it(`stops the control node, and the session goes on when there is room: ${what}`, async function () {
       const data = await freshData(`control-${folder}`)
       const disk = SmallDisk.under(join(data, folder), DISK_MIB)
-      // the last test does it without the right to mount
+      // takes the right to mount; `whoever it runs as` below does it without
       if (disk === null) return this.skip()
       started.add(disk, async (one) => one.unmount())
       const first = await commands.up(data)
@@ -209,6 +209,7 @@ describe('a disk that fills up in the middle of a session', function () {
   })
 
   it('stops a run that is its own control node, and goes on with the same run', async function () {
+    // half a minute, and the same road as the control node's own: `npm run test:long` takes it
     if (!isLong) return this.skip()
     const data = await freshData('own')
     const words = ['run', graph, ...inputs, '--data', data, '--local-nodes', '1', '--json']
@@ -237,6 +238,7 @@ describe('a disk that fills up in the middle of a session', function () {
       const up = await commands.up(data)
       await stop(await commands.join(up, nodeData))
       const disk = SmallDisk.under(join(nodeData, folder), DISK_MIB)
+      // a full disk of its own takes the right to mount
       if (disk === null) {
         await stop(up)
         return this.skip()

@@ -46,7 +46,6 @@ describe('a command under a Node that is too old', () => {
 
   before(function () {
     const found = findOldNode()
-    // with no old Node on the machine there is nothing to hand over from
     // only a machine that has an older Node can show what happens under it
     if (found === undefined) return this.skip()
     oldNode = found
