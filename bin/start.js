@@ -7,6 +7,7 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import * as nodeModule from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +24,7 @@ const HANDED_OVER = 'KORA_HANDED_OVER'
 export async function start(load) {
   if (isNewEnough(process.versions.node)) {
     endWithStarter()
+    keepCompiled()
     await load()
     return
   }
@@ -36,6 +38,18 @@ export async function start(load) {
     return
   }
   handOver(node)
+}
+
+/**
+ * Compiled code is kept in the package's own folder: whoever may write there may change the program
+ * itself, which is not so of the folder of temporary files. Where it cannot be written nothing is kept.
+ */
+function keepCompiled() {
+  const folder = join(
+    dirname(fileURLToPath(import.meta.url)),
+    '../node_modules/.cache/kora-compiled'
+  )
+  nodeModule.enableCompileCache?.(folder)
 }
 
 function isNewEnough(version) {
