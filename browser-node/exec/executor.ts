@@ -2,17 +2,15 @@
  * The executor worker: keeps the models that the page tells it to keep and runs them, one request at
  * a time. It opens files itself, holds no identity and speaks to no peer. Every failure is an answer.
  */
+import { assert, assertNever, decodeValue, MeshError, Tensor, type Value } from '#contracts'
 import {
-  assert,
-  assertNever,
-  decodeValue,
-  encodeValue,
-  MeshError,
-  Tensor,
-  VALUE_BYTES_MAX,
-  type Value
-} from '#contracts'
-import { type LoadedModel, type ModelFile, RUNNERS_BY_NAME, type Runtime } from '#mesh-node/runners'
+  encodeOutputs,
+  type LoadedModel,
+  type ModelFile,
+  progressReporter,
+  RUNNERS_BY_NAME,
+  type Runtime
+} from '#mesh-node/runners'
 import { onDeviceLost } from './gpu.ts'
 import { HeapBound } from './heap.ts'
 import { readFile, readModelFile } from './open-file.ts'
@@ -26,8 +24,6 @@ import type {
   WorkerRequest
 } from './protocol.ts'
 
-/** Progress is for people: ten messages a second are enough. */
-const PROGRESS_EVERY_MS = 100
 /** A run on a lost device fails before the loss is told: wait so long for it. */
 const LOSS_NEWS_MS = 250
 
@@ -124,8 +120,12 @@ class Executor {
       inputs[name] = await openInput(name, input)
     }
     const limits = { max_tokens: request.max_tokens }
-    const outcome = await model.run(inputs, limits, progressReporter(request.progress))
-    const outputs = encodeOutputs(outcome.outputs)
+    const onProgress = progressReporter(request.progress, now, (share) => {
+      reply({ type: 'progress', share })
+    })
+    const outcome = await model.run(inputs, limits, onProgress)
+    // in a buffer of their own, which can be handed over whole
+    const outputs = encodeOutputs(outcome.outputs).slice()
     const wallMs = Math.round((performance.now() - startMs) * 1_000) / 1_000
     const isGpu = this.#parts.provider === 'webgpu'
     // a page is not told what its processors spent
@@ -174,6 +174,8 @@ export function serve(parts: ExecutorParts): void {
   addEventListener('message', ({ data }: MessageEvent<WorkerRequest>) => void answer(data))
 }
 
+const now = (): number => performance.now()
+
 function reply(message: WorkerReply): void {
   const transfer = message.type === 'done' ? [message.outputs.buffer] : []
   postMessage(message, { transfer })
@@ -207,28 +209,5 @@ async function openInput(name: string, input: WireInput): Promise<Value> {
       return new Tensor(input.dtype, input.shape, await readFile(name, input.file))
     default:
       return assertNever(input)
-  }
-}
-
-function progressReporter(isWanted: boolean): ((share: number) => void) | undefined {
-  if (!isWanted) return undefined
-  let lastMs = performance.now()
-  return (share) => {
-    const nowMs = performance.now()
-    if (nowMs - lastMs < PROGRESS_EVERY_MS) return
-    lastMs = nowMs
-    reply({ type: 'progress', share })
-  }
-}
-
-/** In a buffer of their own, which can be handed over whole. */
-function encodeOutputs(outputs: Value): Uint8Array {
-  try {
-    return encodeValue(outputs).slice()
-  } catch (error) {
-    if (error instanceof MeshError && error.code === 'contracts.too_large') {
-      throw new MeshError('model.output_too_large', { bytes_max: VALUE_BYTES_MAX })
-    }
-    throw error
   }
 }

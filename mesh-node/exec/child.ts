@@ -4,28 +4,19 @@
  */
 import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
-import {
-  assert,
-  assertNever,
-  decodeValue,
-  encodeValue,
-  MeshError,
-  Tensor,
-  VALUE_BYTES_MAX,
-  type Value
-} from '#contracts'
+import { assert, assertNever, decodeValue, MeshError, Tensor, type Value } from '#contracts'
 import { nodeRuntime } from './ort-node.ts'
 import { type ChildReply, type ChildRequest, siblingUrl, type WireInput } from './protocol.ts'
 import type { LoadedModel, ModelFile } from './runners/runner.ts'
+import { encodeOutputs, progressReporter } from './runners/serving.ts'
 import { RUNNERS_BY_NAME } from './runners/table.ts'
-
-/** Progress is for people: ten messages a second are enough. */
-const PROGRESS_EVERY_MS = 100
 
 const watchdog = new Worker(siblingUrl('watchdog', import.meta.url), { workerData: process.ppid })
 watchdog.unref()
 
 let model: LoadedModel | undefined
+
+const now = (): number => performance.now()
 
 function reply(message: ChildReply): void {
   process.send?.(message)
@@ -64,28 +55,6 @@ async function load(request: Extract<ChildRequest, { type: 'load' }>): Promise<C
   return { type: 'loaded' }
 }
 
-function progressReporter(isWanted: boolean): ((share: number) => void) | undefined {
-  if (!isWanted) return undefined
-  let lastMs = performance.now()
-  return (share) => {
-    const nowMs = performance.now()
-    if (nowMs - lastMs < PROGRESS_EVERY_MS) return
-    lastMs = nowMs
-    reply({ type: 'progress', share })
-  }
-}
-
-function encodeOutputs(outputs: Value): Uint8Array {
-  try {
-    return encodeValue(outputs)
-  } catch (error) {
-    if (error instanceof MeshError && error.code === 'contracts.too_large') {
-      throw new MeshError('model.output_too_large', { bytes_max: VALUE_BYTES_MAX })
-    }
-    throw error
-  }
-}
-
 async function run(request: Extract<ChildRequest, { type: 'run' }>): Promise<ChildReply> {
   assert(model !== undefined, 'load comes before run')
   const startMs = performance.now()
@@ -95,7 +64,10 @@ async function run(request: Extract<ChildRequest, { type: 'run' }>): Promise<Chi
     inputs[name] = await openInput(name, input)
   }
   const limits = { max_tokens: request.max_tokens }
-  const outcome = await model.run(inputs, limits, progressReporter(request.progress))
+  const onProgress = progressReporter(request.progress, now, (share) => {
+    reply({ type: 'progress', share })
+  })
+  const outcome = await model.run(inputs, limits, onProgress)
   const cpu = process.cpuUsage(cpuBefore)
   const outputs = encodeOutputs(outcome.outputs)
   return {

@@ -149,9 +149,13 @@ export const ErrorLine = z.object({
   })
 })
 
-/** The error that a command with `--json` ended with: the last line it wrote there. */
+/** The error that a command with `--json` ended with: its last word but for lines of its log. */
 export function errorOf({ err }: Ended): z.infer<typeof ErrorLine>['error'] {
-  return ErrorLine.parse(JSON.parse(err.trim().split('\n').at(-1) ?? '')).error
+  for (const line of err.trim().split('\n').reverse()) {
+    const read = line.startsWith('{"error":') ? ErrorLine.safeParse(JSON.parse(line)) : undefined
+    if (read?.success === true) return read.data.error
+  }
+  throw new Error(`no error document on standard error: ${err}`)
 }
 
 export function isAlive(pid: number): boolean {

@@ -22,4 +22,5 @@ export {
   runtimeOf,
   type TensorData
 } from './runtime.ts'
+export { encodeOutputs, progressReporter } from './serving.ts'
 export { RUNNERS_BY_NAME } from './table.ts'
