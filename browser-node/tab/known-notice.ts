@@ -5,9 +5,47 @@
 import { MeshError, type MeshNotice, openNotice, type SignedGenesis } from '#contracts'
 import type { TabPorts } from './tab-ports.ts'
 
-export async function knownNotice(
+/** A model that is added to the mesh shows on an open page within so long. */
+const NOTICE_MS = 30_000
+
+type NoticePorts = Pick<TabPorts, 'host' | 'verifier' | 'clock' | 'fatal'>
+
+/**
+ * Tells of the notice now, and again and again where the host has one at all. Resolves when the first
+ * was read; gives a way to end it.
+ */
+export async function watchNotice(
   genesis: SignedGenesis,
-  { host, verifier }: Pick<TabPorts, 'host' | 'verifier'>
+  ports: NoticePorts,
+  listener: (notice: MeshNotice) => void
+): Promise<() => void> {
+  const { clock, fatal } = ports
+  const first = await knownNotice(genesis, ports)
+  if (first === null) return () => {}
+  listener(first)
+  let isOver = false
+  let cancel = () => {}
+  const look = async (): Promise<void> => {
+    const notice = await knownNotice(genesis, ports)
+    if (isOver) return
+    if (notice !== null) listener(notice)
+    lookLater()
+  }
+  const lookLater = () => {
+    cancel = clock.setTimer(clock.nowMs() + NOTICE_MS, () => {
+      look().catch(fatal)
+    })
+  }
+  lookLater()
+  return () => {
+    isOver = true
+    cancel()
+  }
+}
+
+async function knownNotice(
+  genesis: SignedGenesis,
+  { host, verifier }: NoticePorts
 ): Promise<MeshNotice | null> {
   const bytes = await host.notice(genesis.id).catch(() => null)
   if (bytes === null) return null

@@ -44,6 +44,7 @@ import type {
 } from './control-service.ts'
 import { EventLog } from './event-log.ts'
 import { explainLive, liveRow, nodeRows } from './live-views.ts'
+import type { ModelOffer } from './model-offer.ts'
 import type { RecordedControl } from './recorded-control.ts'
 import { replayFolder } from './replay-driver.ts'
 import type { SessionFeed } from './session-feed.ts'
@@ -59,6 +60,7 @@ export interface ControlParts {
   readonly network: MeshNetwork
   readonly gateway: GatewayDriver
   readonly registry: ModelRegistry
+  readonly offer: ModelOffer
   readonly cache: ResultCache
   readonly judge: SessionJudge
   readonly recorded: RecordedControl
@@ -172,6 +174,8 @@ export class ControlNode implements ControlService {
       throw new MeshError('admission.tenant_mismatch', { session, reason: 'trace_id in use' })
     if (this.#running.has(session) || this.#parts.recorded.has(session)) return session
     await keepSubmission(this.#parts.blobs, job.graph, job.inputs)
+    // a model may have been added a moment ago
+    await this.#parts.offer.refresh()
     // the same request may have come a second time meanwhile
     if (this.#running.has(session)) return session
     this.#broken.delete(session)

@@ -62,7 +62,7 @@ export async function openDonatePage(
       files: await PageFiles.read(dir),
       headers: pageHeaders,
       genesis,
-      notice: signNotice(noticeOf(options.purpose, models.list()), { mesh: genesis.id, signer }),
+      notice: noticeNow(options.purpose, { genesis, signer, models }),
       modelBlob: modelBlobsOf(
         () => models.list(),
         async (path) => (await stat(path)).size
@@ -76,6 +76,23 @@ export async function openDonatePage(
     donateUrl: peers.length === 0 ? null : writeDonateLink(url, { mesh: genesis.id, peers }),
     isSecure: isSecureUrl(url),
     close: () => server.close()
+  }
+}
+
+/** The notice of the models that there are, signed anew only where they are others than before. */
+function noticeNow(
+  purpose: string,
+  { genesis, signer, models }: Pick<DonatePagePorts, 'genesis' | 'signer' | 'models'>
+): () => Uint8Array {
+  let signed: { readonly models: string; readonly bytes: Uint8Array } | null = null
+  return () => {
+    const list = models.list()
+    const names = list.map(({ cid }) => cid).join()
+    if (signed?.models !== names) {
+      const notice = noticeOf(purpose, list)
+      signed = { models: names, bytes: signNotice(notice, { mesh: genesis.id, signer }) }
+    }
+    return signed.bytes
   }
 }
 

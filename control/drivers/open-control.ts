@@ -6,14 +6,12 @@
 import { join } from 'node:path'
 import {
   type Cid,
-  type EntryContent,
   isTabAddress,
   MeshError,
   type PeerId,
   parseLogId,
   type SignedGenesis
 } from '#contracts'
-import type { Ledger } from '#ledger'
 import {
   BlobExchange,
   createNetwork,
@@ -28,7 +26,6 @@ import {
 } from '#mesh-node'
 import { DiskBlobStore } from '#mesh-node/store'
 import { DiskResultCache } from '../cache/result-cache.ts'
-import type { RegisteredModel } from '../models/builtin.ts'
 import { ModelRegistry } from '../registry/model-registry.ts'
 import { SessionJudge } from '../verify/judge.ts'
 import type { AllowedClient } from './allowed-client.ts'
@@ -44,6 +41,7 @@ import {
   meshNamed,
   openOrCreateMeshFolder
 } from './mesh-folder.ts'
+import { ModelOffer } from './model-offer.ts'
 import { RecordedControl } from './recorded-control.ts'
 import { SessionFeed } from './session-feed.ts'
 import { SignalBoard } from './signal-board.ts'
@@ -88,7 +86,7 @@ export async function openControl(
     const trusted = new Set<string>(mesh.genesis.genesis.zones['trusted'] ?? [])
     const refusals = refusalLog(say)
     opened.push(async () => refusals.close())
-    const opening = { opened, close, fatal, failed, trusted, refusals }
+    const opening = { opened, close, fatal, failed, trusted, refusals, say }
     const parts = await assemble(mesh, options, opening)
     const node = new ControlNode(parts)
     if (options.localNodes > 0) {
@@ -119,6 +117,8 @@ interface Opening {
   readonly fatal: (error: unknown) => void
   readonly failed: Promise<never>
   readonly trusted: ReadonlySet<string>
+  /** Lines for the operator's log. */
+  readonly say: (line: string) => void
 }
 
 async function assemble(
@@ -126,7 +126,7 @@ async function assemble(
   { listen, bootstrap }: ControlOptions,
   opening: Opening
 ): Promise<ControlParts> {
-  const { opened, close, fatal, failed } = opening
+  const { opened, close, fatal, failed, say } = opening
   const { folder, genesis } = mesh
   const ledger = await openLedgerFolder(mesh)
   opened.push(() => ledger.close())
@@ -151,7 +151,8 @@ async function assemble(
   const gateway = gatewayOn(mesh, opening, on)
   opened.push(() => gateway.stop())
   const registry = await ModelRegistry.open(join(folder, 'models'))
-  await offerModels(registry.list(), { ledger, blobs, gateway })
+  const offer = await ModelOffer.open({ ...{ registry, ledger, blobs, gateway, fatal }, say })
+  opened.push(() => offer.close())
   gateway.start()
   return {
     folder,
@@ -160,6 +161,7 @@ async function assemble(
     network,
     gateway,
     registry,
+    offer,
     cache: await DiskResultCache.open(join(folder, 'cache')),
     judge,
     recorded: new RecordedControl(folder, ledger),
@@ -241,46 +243,6 @@ async function startControlLinks(
   })
   opening.opened.push(() => links.close())
   links.start()
-}
-
-interface Offer {
-  readonly ledger: Ledger
-  readonly blobs: DiskBlobStore
-  readonly gateway: GatewayDriver
-}
-
-/** Puts every model's files where nodes can fetch them, and its calibrated cost into the ledger, once. */
-async function offerModels(
-  models: readonly RegisteredModel[],
-  { ledger, blobs, gateway }: Offer
-): Promise<void> {
-  const contents: EntryContent[] = []
-  for (const { cid, manifest, manifestBytes, blobs: parts } of models) {
-    for (const part of parts) if (!(await blobs.has(part.cid))) await offerFile(part, blobs)
-    await blobs.put(manifestBytes, cid)
-    const { base_us: baseUs, us_per_kib: usPerKib } = manifest.cost
-    gateway.knowModel({
-      cid,
-      tier: manifest.tier,
-      memoryMb: manifest.memory_mb,
-      cost: { baseUs, usPerKib }
-    })
-    if (ledger.fold.modelCost(cid) !== null) continue
-    contents.push({
-      kind: 'model.registered',
-      body: { model: cid, name: manifest.name, ...manifest.cost }
-    })
-  }
-  if (contents.length > 0) await ledger.append(contents)
-}
-
-/** A file that is not what its name says would keep every node waiting for one that nobody has. */
-async function offerFile(
-  { cid, path }: RegisteredModel['blobs'][number],
-  blobs: DiskBlobStore
-): Promise<void> {
-  const found = await blobs.putFile(path)
-  if (found !== cid) throw new MeshError('model.registry_corrupted', { folder: path, holds: found })
 }
 
 /** A folder of another mesh than the one named is refused. */

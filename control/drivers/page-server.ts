@@ -32,8 +32,8 @@ export interface PageServerPorts {
   readonly files: PageFiles
   readonly headers: (path: string) => Readonly<Record<string, string>>
   readonly genesis: SignedGenesis
-  /** Signed: what the mesh is for, and its models. */
-  readonly notice: Uint8Array
+  /** Signed: what the mesh is for, and the models that it has now. */
+  readonly notice: () => Uint8Array
   /** Null: not content of a model of this mesh, whatever else it may be. */
   readonly modelBlob: (cid: string) => Promise<PublicBlob | null>
 }
@@ -133,7 +133,7 @@ async function answer(
   }
   if (folder === 'mesh' && more.length === 0) {
     if (name !== genesis.id) return refuse(response, 404)
-    return sendWhole(request, response, notice)
+    return sendWhole(request, response, notice())
   }
   if (folder === 'blob' && more.length === 0) {
     const content = await modelBlob(name)

@@ -19,9 +19,17 @@ import type { ModelTable } from './model-table.ts'
 
 const MANIFEST = 'manifest.cbor'
 
+/** What a look at the folder found: models that others added, and folders that hold none. */
+export interface RegistryChange {
+  readonly added: readonly RegisteredModel[]
+  readonly faults: readonly MeshError[]
+}
+
 export class ModelRegistry implements ModelTable {
   readonly #dir: string
   readonly #models = new Map<string, RegisteredModel>()
+  /** Folders that were read, sound or not. */
+  readonly #folders = new Set<string>()
 
   private constructor(dir: string) {
     this.#dir = dir
@@ -32,11 +40,34 @@ export class ModelRegistry implements ModelTable {
   static async open(dir: string): Promise<ModelRegistry> {
     await mkdir(dir, { recursive: true })
     const registry = new ModelRegistry(dir)
-    const entries = await readdir(dir, { withFileTypes: true })
-    const folders = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith('baf'))
-    for (const { name } of folders.sort((a, b) => (a.name < b.name ? -1 : 1)))
-      registry.#register(await readEntry(join(dir, name), name))
+    const { faults } = await registry.refresh()
+    const [fault] = faults
+    if (fault !== undefined) throw fault
     return registry
+  }
+
+  /** Takes in what other processes added since, and lets go of what they took away. */
+  async refresh(): Promise<RegistryChange> {
+    const entries = await readdir(this.#dir, { withFileTypes: true })
+    const found = entries
+      .filter((entry) => entry.isDirectory() && entry.name.startsWith('baf'))
+      .map(({ name }) => name)
+      .sort()
+    const fresh = found.filter((name) => !this.#folders.has(name))
+    const gone = [...this.#folders].filter((name) => !found.includes(name))
+    for (const name of gone) this.#forget(name)
+    const added: RegisteredModel[] = []
+    const faults: MeshError[] = []
+    for (const name of fresh) {
+      try {
+        added.push(this.#register(await readEntry(join(this.#dir, name), name)))
+      } catch (error) {
+        if (!(error instanceof MeshError)) throw error
+        faults.push(error)
+      }
+      this.#folders.add(name)
+    }
+    return { added, faults }
   }
 
   /** By registry name or content id. */
@@ -65,18 +96,35 @@ export class ModelRegistry implements ModelTable {
       await rm(temporary, { recursive: true, force: true })
       throw error
     }
-    const model = await readEntry(join(this.#dir, cid), cid)
-    this.#register(model)
+    const model = this.#register(await readEntry(join(this.#dir, cid), cid))
+    this.#folders.add(cid)
     if (before !== undefined && before.cid !== cid) {
-      this.#models.delete(before.cid)
+      this.#forget(before.cid)
       await rm(join(this.#dir, before.cid), { recursive: true, force: true })
     }
     return model
   }
 
-  #register(model: RegisteredModel): void {
+  /** For a model whose files turn out to be others than its manifest says: graphs may not name it. */
+  leaveOut(cid: Cid): void {
+    this.#forget(cid)
+    this.#folders.add(cid)
+  }
+
+  #register(model: RegisteredModel): RegisteredModel {
     this.#models.set(model.manifest.name, model)
     this.#models.set(model.cid, model)
+    return model
+  }
+
+  /** The name may be another model's by now. */
+  #forget(cid: string): void {
+    this.#folders.delete(cid)
+    const model = this.#models.get(cid)
+    if (model === undefined) return
+    this.#models.delete(cid)
+    const { name } = model.manifest
+    if (this.#models.get(name)?.cid === cid) this.#models.delete(name)
   }
 }
 

@@ -103,7 +103,7 @@ describe('the page server', function () {
         files: await PageFiles.read(dir),
         headers: pageHeaders,
         genesis,
-        notice: signNotice(noticeOf(PURPOSE, models.list()), { mesh: genesis.id, signer }),
+        notice: () => signNotice(noticeOf(PURPOSE, models.list()), { mesh: genesis.id, signer }),
         modelBlob: modelBlobsOf(
           () => models.list(),
           async (path) => (await stat(path)).size
