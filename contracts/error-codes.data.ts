@@ -550,6 +550,10 @@ export const ERROR_CODES = {
     retry: 'later',
     hint: 'Start it by hand with `krako-node start` and read what it says.'
   },
+  'net.peers_malformed': {
+    retry: 'elsewhere',
+    hint: 'The peer answered a question for others with what is no list of names; ask another relay.'
+  },
   'net.port_in_use': {
     retry: 'never',
     hint: 'Stop the program that holds the port, or listen on another one (tcp/0 takes a free one).'

@@ -75,6 +75,20 @@ export const RELAY_CONNECTION_MS_MAX = 600_000
 export const RELAY_CONNECTION_BYTES_MAX = 16 * MIB
 /** Relayed connections that one peer may have open through a relay. */
 export const RELAY_STREAMS_PER_PEER_MAX = 64
+/** Peers that a relay names to whoever asks: some more than anybody stays connected to. */
+export const PEERS_TOLD_MAX = 16
+/** Such an answer: 16 names of 52 letters, and room for longer ones. */
+export const PEERS_BYTES_MAX = 2 * KIB
+/** Relays that a host asks for peers; a mesh has one, or a few. */
+export const PEERS_ASKED_MAX = 4
+/** Peers that a tab finds by itself: gossip and blobs go on without the node it came to. */
+export const PEERS_FOUND_MAX = 4
+/** Peers that did not answer, remembered so that they are not dialled again and again: 100 bytes each. */
+export const PEERS_FAILED_MAX = 256
+/** Connections of a tab: browsers hold some hundred, and each neighbour costs it gossip and sync. */
+export const TAB_CONNECTIONS_MAX = 32
+/** Connections to a tab that have not finished their handshake, and new ones in a second. */
+export const TAB_CONNECTIONS_PENDING_MAX = 8
 /** A donate link: a QR code that a phone still reads holds some 2,900 characters. */
 export const LINK_CHARS_MAX = 2_900
 /** Addresses in a donate link: one peer over each transport, and a second peer. */

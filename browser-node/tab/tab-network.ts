@@ -1,24 +1,32 @@
 /**
  * The network of a tab: what `openNetwork` makes, over what a browser has. WebSockets and
  * WebRTC-Direct lead to nodes; by the relay of one of them other tabs find this one, and speak to it
- * over WebRTC without the relay. Listens on nothing else, and says when the browser is off line.
+ * over WebRTC without the relay; it finds some of them by itself. Listens on nothing else, and says when the browser is off line.
  */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
-import { isTabAddress } from '#contracts'
+import { isTabAddress, TAB_CONNECTIONS_MAX, TAB_CONNECTIONS_PENDING_MAX } from '#contracts'
 import {
   gaterFor,
   isLocalMesh,
   type MeshNetwork,
+  type NetworkLimits,
   type NetworkOptions,
   type NetworkParts,
-  openNetwork
+  openNetwork,
+  systemClock
 } from '#mesh-node/portable'
 import { hasWebRtc, hasWebSocket } from './transports.ts'
 
 /** A place at a relay, and tabs that come by it. */
 const LISTEN = ['/p2p-circuit', '/webrtc']
+
+const LIMITS: Partial<NetworkLimits> = {
+  connectionsMax: TAB_CONNECTIONS_MAX,
+  connectionsPerSecondMax: TAB_CONNECTIONS_PENDING_MAX,
+  connectionsPendingMax: TAB_CONNECTIONS_PENDING_MAX
+}
 
 /**
  * In a mesh on this machine or network no server outside is asked which address it is seen by; in
@@ -35,8 +43,8 @@ export function openTabNetwork(options: NetworkOptions): Promise<MeshNetwork> {
     transports.push(webRTCDirect(NOBODY_OUTSIDE), webRTC(rtc), circuitRelayTransport())
   }
   return openNetwork(
-    { ...options, bootstrap, listen: hasWebRtc() ? LISTEN : [] },
-    { transports, gater: gaterFor(bootstrap), followLine }
+    { limits: LIMITS, ...options, bootstrap, listen: hasWebRtc() ? LISTEN : [] },
+    { transports, gater: gaterFor(bootstrap), followLine, findsPeers: hasWebRtc() }
   )
 }
 
@@ -50,12 +58,37 @@ function isReachable(address: string): boolean {
 
 const isLoopback = (address: string): boolean => /^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
 
-/** A browser says when it is off line and on line, and when a sleeping page wakes. */
+/** Browsers tell of each new estimate of a line's speed too: they are looked into this seldom. */
+const LINE_LOOK_MS = 5_000
+
+/**
+ * A browser says when it is off line and on line, when a sleeping page wakes, and some say when the
+ * machine goes from one network to another, which no connection outlives.
+ */
 function followLine(changed: (isOnline: boolean) => void): () => void {
   const end = new AbortController()
   const { signal } = end
   const look = () => changed(navigator.onLine)
   for (const name of ['online', 'offline', 'pageshow']) addEventListener(name, look, { signal })
   document.addEventListener('resume', look, { signal })
+  const line: unknown = Reflect.get(navigator, 'connection')
+  if (line instanceof EventTarget) followChanges(line, look, signal)
   return () => end.abort()
+}
+
+/** The first change at once, those soon after it together at the end of the pause. */
+function followChanges(line: EventTarget, look: () => void, signal: AbortSignal): void {
+  let isPausing = false
+  let isMissed = false
+  const take = () => {
+    isMissed = isPausing
+    if (isPausing) return
+    isPausing = true
+    look()
+    systemClock.setTimer(systemClock.nowMs() + LINE_LOOK_MS, () => {
+      isPausing = false
+      if (isMissed && !signal.aborted) take()
+    })
+  }
+  line.addEventListener('change', take, { signal })
 }

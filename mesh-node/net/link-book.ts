@@ -17,7 +17,7 @@ import { LINK_PROTOCOLS, type Link, type LinkKind, type TrafficMeter } from './p
 /** Dial where needed, and negotiate the protocol, within this time. */
 const OPEN_MS = 10_000
 
-const LINK_KINDS: readonly LinkKind[] = ['work', 'blob', 'sync', 'status', 'control']
+const LINK_KINDS: readonly LinkKind[] = ['work', 'blob', 'sync', 'status', 'peers', 'control']
 
 interface Opened {
   readonly opening: Promise<FramedLink>

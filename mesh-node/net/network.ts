@@ -1,7 +1,8 @@
 /**
  * The product's MeshNetwork: one libp2p host (Noise, yamux, identify, ping, gossipsub) over whichever
  * transports it is given, in Node or in a page; its key is the node's Ed25519 key. Keeps connections
- * to the bootstrap addresses; finds no other peers by itself, and talks to Ed25519 peers alone.
+ * to the bootstrap addresses, finds other peers through relays where it is told to, and talks to
+ * Ed25519 peers alone.
  */
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
@@ -26,7 +27,10 @@ import {
 import { isLocalAddress, listenError, readAddress } from './addresses.ts'
 import { Gossip, gossipOptions } from './gossip.ts'
 import { KeptPeers } from './kept-peers.ts'
+import { letGo } from './let-go.ts'
 import { LinkBook } from './link-book.ts'
+import { PeerFinder } from './peer-finder.ts'
+import { askPeers, servePeers } from './peers-link.ts'
 import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler, TrafficMeter } from './ports.ts'
 import { noiseInWholeWrites } from './whole-writes.ts'
 
@@ -78,6 +82,10 @@ export interface NetworkParts {
   readonly services?: NonNullable<Libp2pOptions['services']>
   /** Who and what is refused besides peers without an Ed25519 key. */
   readonly gater?: ConnectionGater
+  /** Whom this host relays to, where it is a relay. */
+  readonly reachable?: () => readonly PeerId[]
+  /** Finds other peers through its relays; those must be dialled over WebRTC. */
+  readonly findsPeers?: boolean
   /** Tells of the machine's line as it changes, as for `setOnline`; gives a way to end it. */
   readonly followLine?: (changed: (isOnline: boolean) => void) => () => void
 }
@@ -134,6 +142,7 @@ class Libp2pNetwork implements MeshNetwork {
   readonly #links: LinkBook
   readonly #gossip: Gossip
   readonly #kept: KeptPeers
+  readonly #finder: PeerFinder | null
   readonly #listeners: ((change: 'connected' | 'disconnected', peer: PeerId) => void)[] = []
   readonly #unfollowLine: () => void
   #stopping: Promise<void> | null = null
@@ -141,8 +150,9 @@ class Libp2pNetwork implements MeshNetwork {
   constructor(
     host: Host,
     { mesh, logger, traffic }: NetworkOptions,
-    { door, followLine = () => () => {} }: NetworkParts & { readonly door: Door }
+    { door, ...parts }: NetworkParts & { readonly door: Door }
   ) {
+    const { followLine = () => () => {}, reachable = () => [], findsPeers = false } = parts
     this.#host = host
     this.#door = door
     this.peerId = parsePeerId(host.peerId.toString())
@@ -154,6 +164,8 @@ class Libp2pNetwork implements MeshNetwork {
       probe: (peer) => this.#probe(peer),
       ...(logger === undefined ? {} : { logger })
     })
+    this.#finder = findsPeers ? this.#openFinder() : null
+    servePeers(this, { reachable, chance: Math.random })
     this.#unfollowLine = followLine((isOnline) => this.setOnline(isOnline))
     host.addEventListener('peer:connect', ({ detail }) => this.#tell('connected', `${detail}`))
     host.addEventListener('peer:disconnect', ({ detail }) =>
@@ -220,6 +232,7 @@ class Libp2pNetwork implements MeshNetwork {
     this.#door.isShut = true
     this.#unfollowLine()
     this.#kept.stop()
+    this.#finder?.stop()
     await this.#links.close()
     await this.#hangUp()
     await this.#host.stop()
@@ -259,9 +272,38 @@ class Libp2pNetwork implements MeshNetwork {
     }
   }
 
+  #openFinder(): PeerFinder {
+    return new PeerFinder({
+      self: this.peerId,
+      relays: () => this.#relays(),
+      ask: (relay) => askPeers(this, relay),
+      dial: (address) => this.dial(address),
+      connected: () => this.peers(),
+      nowMs: () => Date.now(),
+      setTimer: (ms, fire) => {
+        const timer = setTimeout(fire, ms)
+        letGo(timer)
+        return () => clearTimeout(timer)
+      },
+      chance: Math.random
+    })
+  }
+
+  /** Peers that this host reached by an address of their own: one of them may relay. */
+  #relays(): ReadonlyMap<PeerId, string> {
+    const relays = new Map<PeerId, string>()
+    for (const address of this.connections()) {
+      const peer = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? ''
+      const isOwn = !address.includes('/p2p-circuit') && !address.includes('/webrtc/')
+      if (isOwn && isPeerId(peer)) relays.set(peer, address)
+    }
+    return relays
+  }
+
   #tell(change: 'connected' | 'disconnected', peer: string): void {
     if (!isPeerId(peer)) return
     if (change === 'disconnected') this.#kept.onLost(peer)
+    this.#finder?.onPeer(change, peer)
     for (const listener of this.#listeners) listener(change, peer)
   }
 }

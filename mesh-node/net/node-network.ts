@@ -5,6 +5,8 @@
  */
 import { tcp } from '@libp2p/tcp'
 import {
+  isPeerId,
+  type PeerId,
   RELAY_CONNECTION_BYTES_MAX,
   RELAY_CONNECTION_MS_MAX,
   RELAY_RESERVATION_MS,
@@ -30,10 +32,7 @@ type Transports = NetworkParts['transports']
 
 export async function createNetwork(options: NodeNetworkOptions): Promise<MeshNetwork> {
   const parts = { transports: await transportsFor(options) }
-  return openNetwork(
-    options,
-    options.relay === true ? { ...parts, services: await relayService() } : parts
-  )
+  return openNetwork(options, options.relay === true ? { ...parts, ...(await relaying()) } : parts)
 }
 
 async function transportsFor(options: NodeNetworkOptions): Promise<Transports> {
@@ -73,9 +72,9 @@ async function webRtcDirect({ listen, certificateFile }: NodeNetworkOptions) {
   return keepingItsSocket(webRTCDirect({ certificate: await openCertificate(certificateFile) }))
 }
 
-async function relayService(): Promise<NonNullable<NetworkParts['services']>> {
+async function relaying(): Promise<Pick<NetworkParts, 'services' | 'reachable'>> {
   const { circuitRelayServer } = await import('@libp2p/circuit-relay-v2')
-  const relay = circuitRelayServer({
+  const begin = circuitRelayServer({
     maxInboundHopStreams: RELAY_STREAMS_PER_PEER_MAX,
     maxOutboundStopStreams: RELAY_STREAMS_PER_PEER_MAX,
     reservations: {
@@ -85,5 +84,12 @@ async function relayService(): Promise<NonNullable<NetworkParts['services']>> {
       defaultDataLimit: BigInt(RELAY_CONNECTION_BYTES_MAX)
     }
   })
-  return { relay }
+  let relay: ReturnType<typeof begin> | null = null
+  const service: typeof begin = (components) => {
+    relay = begin(components)
+    return relay
+  }
+  const reachable = (): readonly PeerId[] =>
+    [...(relay?.reservations.keys() ?? [])].map(String).filter(isPeerId)
+  return { services: { relay: service }, reachable }
 }

@@ -13,6 +13,7 @@ export const LINK_PROTOCOLS = {
   blob: '/kora/blob/1',
   sync: '/kora/sync/1',
   status: '/kora/status/1',
+  peers: '/kora/peers/1',
   control: '/kora/control/1'
 } as const
 export type LinkKind = keyof typeof LINK_PROTOCOLS

@@ -106,6 +106,27 @@ describe('the network of a tab', function () {
     equal(await call(two.page, 'echo', one.peer, 70_000), true)
   })
 
+  it('finds the other tabs of its mesh by itself, and a blob that only one of them has', async () => {
+    const { host } = await node()
+    const one = await tab(2, host.addresses())
+    const placed = async (): Promise<boolean> =>
+      (await texts(one.page, 'addresses')).some((address) => address.includes('/webrtc/'))
+    await until(placed, 'a place at the relay', PATIENCE_MS)
+    const cid = await call(one.page, 'keep', 1_000_000)
+    // they know the node alone
+    const [two, three] = [await tab(3, host.addresses()), await tab(4, host.addresses())]
+    for (const { page, peer } of [one, two, three]) {
+      const others = [one, two, three].map((other) => other.peer).filter((id) => id !== peer)
+      const all = async (): Promise<boolean> => {
+        const peers = await texts(page, 'peers')
+        return others.every((other) => peers.includes(other))
+      }
+      await until(all, 'tabs that found each other', PATIENCE_MS)
+    }
+    await host.stop()
+    equal(await call(two.page, 'fetch', cid, await texts(two.page, 'peers')), true)
+  })
+
   it('comes back to a node that was killed, and gets its place at the relay again', async () => {
     const certificate = `${await started.folder()}/webrtc.json`
     const begin = async (listen: readonly string[]): Promise<[TestChild, readonly string[]]> => {

@@ -2,8 +2,9 @@
  * The page of the network tests: a tab's network as the product opens it, driven by a test with plain
  * data. Runs no unit and keeps nothing.
  */
-import { hexToBytes, type MeshId, type PeerId, sha256 } from '#contracts'
-import type { Link, MeshNetwork } from '#mesh-node/portable'
+import { type Cid, cidOfBytes, hexToBytes, type MeshId, type PeerId, sha256 } from '#contracts'
+import { BlobExchange, BlobShelf, type Link, type MeshNetwork } from '#mesh-node/portable'
+import { MemoryDisk } from '../../../browser-node/tab/memory-disk.ts'
 import { openTabNetwork } from '../../../browser-node/tab/tab-network.ts'
 
 export interface JoinOrder {
@@ -12,7 +13,15 @@ export interface JoinOrder {
   readonly bootstrap: readonly string[]
 }
 
+const BLOBS_BYTES_MAX = 16 * 1024 * 1024
+
 class Bench {
+  readonly #shelf = new BlobShelf(
+    new MemoryDisk((bytes) => ({ path: `${bytes.length}`, withdraw() {} })),
+    { blobs: [], partials: [] },
+    { bytesMax: BLOBS_BYTES_MAX }
+  )
+  #blobs: BlobExchange | undefined
   #network: MeshNetwork | undefined
   readonly #heard: string[] = []
 
@@ -26,6 +35,7 @@ class Bench {
     const begun = performance.now()
     const network = await openTabNetwork({ seed: hexToBytes(seed), mesh, bootstrap, listen: [] })
     this.#network = network
+    this.#blobs = new BlobExchange({ network, store: this.#shelf })
     network.onLink('work', (link) => link.onFrame((frame) => void link.send(frame)))
     network.subscribe('work', {
       validate: () => 'accept',
@@ -42,6 +52,15 @@ class Bench {
   say = (bytes: readonly number[]): Promise<void> =>
     this.#open.publish('work', Uint8Array.from(bytes))
   stop = (): Promise<void> => this.#open.stop()
+
+  /** Keeps so many bytes, for others to fetch. */
+  keep = (length: number): Promise<Cid> => this.#shelf.put(new Uint8Array(length).fill(7))
+
+  /** Whether the blob comes from one of these peers, and is what its id says. */
+  async fetch(cid: Cid, from: readonly PeerId[]): Promise<boolean> {
+    const bytes = await this.#blobs?.fetchBytes(cid, { from })
+    return bytes !== undefined && cidOfBytes(bytes) === cid
+  }
 
   /** Sends so many bytes to a peer that echoes; true if the same came back. */
   async echo(peer: PeerId, length: number): Promise<boolean> {
