@@ -97,6 +97,12 @@ export class WorkerEngine implements ExecutionEngine {
     return PROVIDERS.flatMap((provider) => this.#backend(provider) ?? [])
   }
 
+  /** What units may ask for: a GPU, where the adapter is no program on the processor. */
+  get accelerators(): readonly string[] {
+    const isReal = this.#lanes.webgpu.surroundings?.isSoftware === false
+    return isReal && this.#backend('webgpu') !== undefined ? ['webgpu'] : []
+  }
+
   /** What a model may need, in all: the owner's limit, within what device and runtime have. */
   get memoryMb(): number {
     return Math.min(this.#limits.memoryMb, deviceMemoryMb() * DEVICE_SHARE, HEAP_MB_MAX)
@@ -168,7 +174,7 @@ export class WorkerEngine implements ExecutionEngine {
     return PROVIDERS.map((provider) => this.#status(provider))
   }
 
-  /** Calls back when `backends` or `status()` may have changed; gives a way to end it. */
+  /** Calls back when `backends`, `accelerators` or `status()` may have changed; gives a way to end it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

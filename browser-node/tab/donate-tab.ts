@@ -14,7 +14,7 @@ import {
 import type { AgentReport, MeshNetwork } from '#mesh-node/portable'
 import type { DonateTab, HoldRule, TabLimits, TabView } from '../tab-contract.ts'
 import { knownGenesis } from './join-mesh.ts'
-import { knownNotice } from './known-notice.ts'
+import { watchNotice } from './known-notice.ts'
 import { type LimitsEffect, type LimitsInput, LimitsMachine } from './limits-machine.ts'
 import { MeshSession } from './mesh-session.ts'
 import { receiptOf } from './receipt.ts'
@@ -89,11 +89,18 @@ export class MeshTab implements DonateTab {
     try {
       const genesis = await knownGenesis({ mesh, profile: memory.profile }, this.#ports)
       this.#genesis = genesis
-      this.#notice = genesis === null ? null : await knownNotice(genesis, this.#ports)
-      this.#models.noticed(this.#notice?.models ?? [])
+      if (genesis === null) return this.#changed()
+      const take = (notice: MeshNotice) => this.#takeNotice(notice)
+      this.#endings.push(await watchNotice(genesis, this.#ports, take))
     } catch (error) {
       this.#block(error)
     }
+    this.#changed()
+  }
+
+  #takeNotice(notice: MeshNotice): void {
+    this.#notice = notice
+    this.#models.noticed(notice.models)
     this.#changed()
   }
 
@@ -135,7 +142,7 @@ export class MeshTab implements DonateTab {
     this.#limits = { ...this.#limits, ...change }
     await this.#memory.keepLimits(this.#limits)
     this.#step({ type: 'limits', limits: this.#limits })
-    await this.#session?.setLimits(this.#limits, this.#limitsMachine.stand === 'work')
+    await this.#session?.setLimits(this.#limits)
     this.#changed()
   }
 

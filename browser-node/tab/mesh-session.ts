@@ -33,6 +33,11 @@ export class MeshSession {
   readonly #parts: SessionParts
   #limits: TabLimits
   #driver: AgentDriver
+  #wantsWork = false
+  /** What the hello says of the engine, and what models were tried on. */
+  #told: EngineFacts
+  #changes: Promise<void> = Promise.resolve()
+  #isClosed = false
 
   private constructor(
     options: SessionOptions,
@@ -46,6 +51,8 @@ export class MeshSession {
     this.#parts = parts
     this.#limits = options.limits
     this.#driver = this.#startAgent()
+    this.#told = factsOf(this.#parts.engine)
+    opened.push(parts.engine.subscribe(() => this.#engineChanged()))
   }
 
   /** Joins; resolves when the genesis is known and the ledger is open. Throws with nothing left open. */
@@ -93,14 +100,17 @@ export class MeshSession {
   }
 
   work(): void {
+    this.#wantsWork = true
     this.#driver.resume()
   }
 
   letGo(): void {
+    this.#wantsWork = false
     this.#driver.pause()
   }
 
   finish(): void {
+    this.#wantsWork = false
     this.#driver.finish()
   }
 
@@ -109,27 +119,50 @@ export class MeshSession {
   }
 
   /** What the hello says of the machine is said anew where it changed. */
-  async setLimits(limits: TabLimits, isWorking: boolean): Promise<void> {
-    const before = this.#limits
-    this.#limits = limits
-    const { engine, shelf } = this.#parts
-    if (limits.cacheMb !== before.cacheMb) await shelf.setBytesMax(limits.cacheMb * MIB)
-    const { cpu, gpu, memoryMb } = limits
-    const isSameEngine = cpu === before.cpu && gpu === before.gpu && memoryMb === before.memoryMb
-    if (isSameEngine && limits.largeModels === before.largeModels) return
-    if (!isSameEngine) await engine.setLimits({ cpu, gpu, memoryMb })
-    await this.#restart(isWorking)
+  setLimits(limits: TabLimits): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = this.#limits
+      this.#limits = limits
+      const { engine, shelf } = this.#parts
+      if (limits.cacheMb !== before.cacheMb) await shelf.setBytesMax(limits.cacheMb * MIB)
+      const { cpu, gpu, memoryMb } = limits
+      const isSameEngine = cpu === before.cpu && gpu === before.gpu && memoryMb === before.memoryMb
+      if (isSameEngine && limits.largeModels === before.largeModels) return
+      if (!isSameEngine) await engine.setLimits({ cpu, gpu, memoryMb })
+      await this.#restart()
+    })
+  }
+
+  /** A processor is gone or back: the mesh is told, and models are tried on what is there. */
+  #engineChanged(): void {
+    const settled = this.#inTurn(async () => {
+      const told = this.#told
+      this.#told = factsOf(this.#parts.engine)
+      if (this.#told.hello !== told.hello) await this.#restart()
+      else if (this.#told.backends !== told.backends) this.#driver.backendsChanged()
+    })
+    settled.catch((error: unknown) => this.#ports.fatal(error))
+  }
+
+  /** One change after the other: each may begin the agent anew. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changes.then(() => (this.#isClosed ? undefined : change()))
+    this.#changes = changed.catch(() => {})
+    return changed
   }
 
   /** Ends the agent and begins it anew, as after a visit; leases that it held are handed back. */
-  async #restart(isWorking: boolean): Promise<void> {
+  async #restart(): Promise<void> {
     this.#driver.pause()
     await this.#driver.stop()
+    if (this.#isClosed) return
     this.#driver = this.#startAgent()
-    if (isWorking) this.#driver.resume()
+    this.#told = factsOf(this.#parts.engine)
+    if (this.#wantsWork) this.#driver.resume()
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#driver.stop()
     await closeAll(this.#opened)
   }
@@ -156,7 +189,6 @@ export class MeshSession {
     const { genesis, signer, ledger, engine } = this.#parts
     const { sequencer } = genesis.genesis
     const { memoryMb, largeModels } = this.#limits
-    const providers = engine.backends.map(({ provider }) => provider)
     return {
       node: signer.peerId,
       log: ledger.ownLog,
@@ -168,11 +200,10 @@ export class MeshSession {
         zones: [],
         region: null,
         memory_mb: memoryMb,
-        accelerators: providers.includes('webgpu') ? ['webgpu'] : [],
+        accelerators: [...engine.accelerators],
         slots: 1,
         queue_max: QUEUE_MAX,
-        // the class in which units that want equal bytes run: nearly every model conforms to it
-        backend: engine.backends.find(isWasm) ?? engine.backends[0] ?? NO_BACKEND
+        backend: namedBackend(engine)
       },
       tenants: null,
       authorized: [sequencer],
@@ -188,6 +219,20 @@ export class MeshSession {
     return this.#options.peers.filter((address) => address.endsWith(`/p2p/${peer}`))
   }
 }
+
+interface EngineFacts {
+  readonly hello: string
+  readonly backends: string
+}
+
+const factsOf = (engine: TabEngine): EngineFacts => ({
+  hello: JSON.stringify([namedBackend(engine), engine.accelerators]),
+  backends: JSON.stringify(engine.backends)
+})
+
+/** The class in which units that want equal bytes run: nearly every model conforms to WASM. */
+const namedBackend = ({ backends }: TabEngine): Backend =>
+  backends.find(isWasm) ?? backends[0] ?? NO_BACKEND
 
 const isWasm = ({ provider }: Backend): boolean => provider === 'wasm'
 

@@ -23,9 +23,11 @@ export type EngineLimits = Pick<TabLimits, 'cpu' | 'gpu' | 'memoryMb'>
 
 /** Runs models in this browser, on what its owner left switched on. */
 export interface TabEngine extends ExecutionEngine {
+  /** What of this device units may ask for and cost more on; a program that plays a GPU is none. */
+  readonly accelerators: readonly string[]
   setLimits(limits: EngineLimits): Promise<void>
   status(): readonly BackendView[]
-  /** Calls back when `backends` or `status()` may have changed; gives a way to end it. */
+  /** Calls back when `backends`, `accelerators` or `status()` may have changed; gives a way to end it. */
   subscribe(listener: () => void): () => void
 }
 
