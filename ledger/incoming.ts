@@ -10,6 +10,7 @@ import {
   readEntry,
   type SignedHead
 } from '#contracts'
+import type { Breathe } from './breathe.ts'
 
 /** The end of what is held of a log. */
 export interface HeldEnd {
@@ -17,16 +18,23 @@ export interface HeldEnd {
   readonly hash: Uint8Array
 }
 
+export interface ChainEnds {
+  readonly held: HeldEnd | undefined
+  readonly head: SignedHead
+}
+
 /** Throws ledger.chain_broken where the entries do not lead from what is held to the head. */
-export function chainFrom(
-  held: HeldEnd | undefined,
-  head: SignedHead,
-  raws: readonly Uint8Array[]
-): readonly PlacedEntry[] {
+export async function chainFrom(
+  { held, head }: ChainEnds,
+  raws: readonly Uint8Array[],
+  breathe: Breathe = () => null
+): Promise<readonly PlacedEntry[]> {
   let next = held === undefined ? 0 : held.seq + 1
   let hash = held?.hash ?? NO_PREVIOUS
   const entries: PlacedEntry[] = []
   for (const raw of raws) {
+    const pause = breathe()
+    if (pause !== null) await pause
     const entry = readEntry(raw)
     if (entry.log !== head.log) throw broken(head, entry.seq, 'the entry is of another log')
     if (entry.seq < next && entries.length === 0) continue

@@ -29,6 +29,7 @@ import {
   type Verifier
 } from '#contracts'
 import { AppendQueue } from './append-queue.ts'
+import { type Breathe, prepareInSlices } from './breathe.ts'
 import { LedgerFold } from './fold/fold.ts'
 import { historyOf } from './fold/history.ts'
 import { type PreparedEntry, prepareEntry } from './fold/prepared.ts'
@@ -54,6 +55,11 @@ export interface LedgerOptions {
   readonly incarnation: () => Uint8Array
   /** True for the control node that the genesis names; it opens its log with the genesis. */
   readonly isSequencer: boolean
+  /**
+   * Asked between entries and receipts: null goes on, a promise is waited for. Without it a batch is
+   * checked in one go, which takes a page's thread for as long as half a megabyte of entries takes.
+   */
+  readonly breathe?: Breathe
   /** False: a batch counts once the system has it; it outlives the process, not a loss of power. */
   readonly sync?: boolean
 }
@@ -111,7 +117,7 @@ export class Ledger {
    * .policy_unknown, .not_sequencer or .sequencer_store_lost.
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    const { genesis, level, verifier, signer, isSequencer, sync = true } = options
+    const { genesis, level, verifier, signer, isSequencer, sync = true, breathe } = options
     const sequencerLog = parseLogId(genesis.genesis.sequencer_log)
     if (isSequencer && signer.peerId !== genesis.genesis.sequencer) {
       const { sequencer } = genesis.genesis
@@ -124,7 +130,8 @@ export class Ledger {
       verifier,
       sync,
       foldLog: sequencerLog,
-      fold: (prepared) => fold.apply(prepared)
+      fold: (prepared) => fold.apply(prepared),
+      ...(breathe === undefined ? {} : { breathe })
     })
     try {
       fold.assertBalanced()
@@ -255,9 +262,7 @@ export class Ledger {
 
   async #keep(head: SignedHead, entries: readonly PlacedEntry[], isOwn: boolean): Promise<void> {
     const isFolded = head.log === this.sequencerLog
-    const prepared = entries.map((entry) =>
-      isFolded ? prepareEntry(entry, this.#checker) : { entry, receipts: [] }
-    )
+    const prepared = isFolded ? await this.#prepare(entries) : entries.map(asItIs)
     await this.#store.write({ head, entries: prepared })
     if (isFolded) {
       for (const one of prepared) this.#fold.apply(one)
@@ -265,6 +270,13 @@ export class Ledger {
     } else this.#fold.lookAt(entries)
     for (const listener of this.#listeners) listener({ head, entries, isOwn })
     this.#queueSequencing(head, entries)
+  }
+
+  #prepare(entries: readonly PlacedEntry[]): PreparedEntry[] | Promise<PreparedEntry[]> {
+    const { breathe } = this.#options
+    return breathe === undefined
+      ? entries.map((entry) => prepareEntry(entry, this.#checker))
+      : prepareInSlices(entries, this.#checker, breathe)
   }
 
   async #receive(headBytes: Uint8Array, raws: readonly Uint8Array[]): Promise<number> {
@@ -278,7 +290,7 @@ export class Ledger {
     }
     if (head.log === this.ownLog) throw await this.#rolledBack(head)
     this.#admit(head, held)
-    const entries = chainFrom(held?.head, head, raws)
+    const entries = await chainFrom({ held: held?.head, head }, raws, this.#options.breathe)
     await this.#keep(head, entries, false)
     return entries.length
   }
@@ -358,6 +370,8 @@ interface LedgerParts {
   readonly ownLog: LogId
   readonly sequencerLog: LogId
 }
+
+const asItIs = (entry: PlacedEntry): PreparedEntry => ({ entry, receipts: [] })
 
 const conflict = ({ log, seq, hash }: SignedHead): MeshError =>
   new MeshError('ledger.conflict', { log, seq, hash: bytesToHex(hash) })

@@ -52,6 +52,7 @@ export {
   type TopicHandler,
   type TrafficMeter
 } from './net/ports.ts'
+export { slices } from './net/turns.ts'
 export type {
   BlobDisk,
   Digested,

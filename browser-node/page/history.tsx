@@ -1,10 +1,11 @@
 /** Minutes of work as a plot, and the same figures as a table for those who read or hear them. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { HistoryPoint, TabView } from '../tab-contract.ts'
 import { Card, Empty } from './card.tsx'
 import { bytes, count, credits, timeOfDay } from './format.ts'
 import { openPlot, type Plot, type PlotLine } from './plot.ts'
 import { strings } from './strings.ts'
+import { useCalm } from './use-view.ts'
 
 const KINDS = ['units', 'credit', 'data'] as const
 type Kind = (typeof KINDS)[number]
@@ -14,6 +15,8 @@ const MICRO_PER_CREDIT = 1_000_000
 const BYTES_PER_MIB = 2 ** 20
 /** An hour is what one reads in a table; the plot shows all. */
 const TABLE_MINUTES_MAX = 60
+/** A minute's point grows this seldom: a canvas is drawn whole. */
+const DRAWN_MS = 2_000
 
 const LINES: Readonly<Record<Kind, readonly PlotLine[]>> = {
   units: [{ label: words.units, colour: '--accent' }],
@@ -26,18 +29,22 @@ const LINES: Readonly<Record<Kind, readonly PlotLine[]>> = {
 
 export function History({ view: { history } }: { readonly view: TabView }) {
   const [kind, setKind] = useState<Kind>('units')
-  return (
-    <Card id="history" title={words.title}>
-      {isBlank(history) ? (
-        <Empty>{words.empty}</Empty>
-      ) : (
-        <>
-          <Choice kind={kind} set={setKind} />
-          <Drawn kind={kind} points={history} />
-          <Table points={history.slice(-TABLE_MINUTES_MAX)} />
-        </>
-      )}
-    </Card>
+  const points = useCalm(history, DRAWN_MS)
+  return useMemo(
+    () => (
+      <Card id="history" title={words.title}>
+        {isBlank(points) ? (
+          <Empty>{words.empty}</Empty>
+        ) : (
+          <>
+            <Choice kind={kind} set={setKind} />
+            <Drawn kind={kind} points={points} />
+            <Table points={points.slice(-TABLE_MINUTES_MAX)} />
+          </>
+        )}
+      </Card>
+    ),
+    [kind, points]
   )
 }
 

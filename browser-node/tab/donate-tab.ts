@@ -24,9 +24,8 @@ import type { TabMemory } from './tab-memory.ts'
 import { TabModels } from './tab-models.ts'
 import type { Detail, TabPorts } from './tab-ports.ts'
 import { detailOf, type TabState, viewOf } from './tab-view.ts'
+import { Teller } from './teller.ts'
 
-/** A frame: what changes within it is told once. */
-const TELL_MS = 50
 /** Figures that nobody told of are looked at this often while the tab works. */
 const LOOK_MS = 1_000
 /** A look that comes so late was slept through; hidden pages are a minute late at most. */
@@ -52,7 +51,7 @@ export class MeshTab implements DonateTab {
   readonly #limitsMachine: LimitsMachine
   readonly #models = new TabModels()
   readonly #journal: TabJournal
-  readonly #listeners = new Set<(view: TabView) => void>()
+  readonly #teller: Teller
   readonly #endings: (() => void)[] = []
   #limits: TabLimits
   #session: MeshSession | null = null
@@ -67,7 +66,6 @@ export class MeshTab implements DonateTab {
   #leave: (() => void) | null = null
   #cancelTimer: () => void = () => {}
   #cancelLook: () => void = () => {}
-  #isTelling = false
   #isOnline = true
   #isClosed = false
 
@@ -79,6 +77,7 @@ export class MeshTab implements DonateTab {
     const { limits, memory } = options
     const nowMs = () => ports.clock.nowMs()
     this.#journal = new TabJournal({ memory, models: this.#models, nowMs })
+    this.#teller = new Teller(ports.clock, () => this.view())
     this.#limitsMachine = new LimitsMachine({ limits, fetched: memory.fetched })
     this.#endings.push(ports.sense((sensed) => this.#sensed(sensed)))
   }
@@ -110,8 +109,7 @@ export class MeshTab implements DonateTab {
   }
 
   subscribe(listener: (view: TabView) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#teller.subscribe(listener)
   }
 
   async start(): Promise<void> {
@@ -121,16 +119,19 @@ export class MeshTab implements DonateTab {
     })
     await this.#joining
     if (this.#session !== null) this.#step({ type: 'start' })
+    this.#teller.hurry()
   }
 
   pause(): Promise<void> {
     this.#step({ type: 'pause' })
+    this.#teller.hurry()
     return Promise.resolve()
   }
 
   finishThenPause(): void {
     this.#step({ type: 'finish' })
     this.#lookForIdle()
+    this.#teller.hurry()
   }
 
   override(rule: HoldRule): void {
@@ -156,6 +157,7 @@ export class MeshTab implements DonateTab {
     for (const end of this.#endings.splice(0)) end()
     this.#cancelTimer()
     this.#cancelLook()
+    this.#teller.end()
     await this.#leaveMesh()
     await this.#memory.close()
   }
@@ -369,14 +371,7 @@ export class MeshTab implements DonateTab {
 
   #changed(): void {
     this.#view = null
-    if (this.#isTelling || this.#listeners.size === 0 || this.#isClosed) return
-    this.#isTelling = true
-    const { clock } = this.#ports
-    clock.setTimer(clock.nowMs() + TELL_MS, () => {
-      this.#isTelling = false
-      const view = this.view()
-      for (const listener of this.#listeners) listener(view)
-    })
+    this.#teller.changed()
   }
 
   #state(): TabState {

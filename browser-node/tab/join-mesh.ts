@@ -12,7 +12,13 @@ import {
   type Signer
 } from '#contracts'
 import { Ledger } from '#ledger'
-import { BlobExchange, type BlobShelf, linkLedger, type MeshNetwork } from '#mesh-node/portable'
+import {
+  BlobExchange,
+  type BlobShelf,
+  linkLedger,
+  type MeshNetwork,
+  slices
+} from '#mesh-node/portable'
 import { BlobSource } from './blob-source.ts'
 import { GatedEngine } from './gated-engine.ts'
 import { quickSigner } from './quick-keys.ts'
@@ -21,6 +27,8 @@ import type { TabEngine, TabPorts } from './tab-ports.ts'
 
 const MIB = 1024 * 1024
 const INCARNATION_BYTES = 32
+/** Of the page's thread, for the ledger: half a frame. */
+const SLICE_MS = 8
 
 export interface SessionParts {
   readonly signer: Signer
@@ -75,6 +83,7 @@ export async function openParts(
     ...{ genesis, signer, verifier: ports.verifier },
     level: ports.openLedgerLevel(mesh),
     incarnation: () => ports.random(INCARNATION_BYTES),
+    breathe: slices(SLICE_MS),
     isSequencer: false
   })
   opened.push(() => ledger.close())

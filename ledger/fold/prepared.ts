@@ -48,7 +48,8 @@ export function refusedReceipts({ receipts }: PreparedEntry): RefusedReceipts {
   return refused.size === 0 ? NO_REFUSED_RECEIPTS : refused
 }
 
-function receiptsOf(entry: PlacedEntry): readonly (Receipt | null)[] {
+/** By item; null where an item has none. */
+export function receiptsOf(entry: PlacedEntry): readonly (Receipt | null)[] {
   switch (entry.kind) {
     case 'units.accepted':
     case 'units.voided':

@@ -14,6 +14,7 @@ import {
   sha256,
   type Verifier
 } from '#contracts'
+import type { Breathe } from '../breathe.ts'
 import type { PreparedEntry } from '../fold/prepared.ts'
 import { KEY, kindRange, type Place, placeOf } from './keys.ts'
 import { type LevelPort, pages } from './level-port.ts'
@@ -29,6 +30,7 @@ export interface ChainCheckOptions {
   /** The log whose entries are handed to `fold` while the store opens. */
   readonly foldLog: LogId
   readonly fold: (prepared: PreparedEntry) => void
+  readonly breathe?: Breathe
 }
 
 /** A log as far as it is held here. */
@@ -44,7 +46,11 @@ export async function checkStore(options: ChainCheckOptions): Promise<Iterable<H
   const heads = await readHeads(options)
   const walk = new ChainWalk(heads, options, await readRefusals(options))
   for await (const page of pages(options.level, kindRange(KEY.entry))) {
-    for (const [key, raw] of page) walk.take(placeIn(key), raw)
+    for (const [key, raw] of page) {
+      walk.take(placeIn(key), raw)
+      const pause = options.breathe?.() ?? null
+      if (pause !== null) await pause
+    }
   }
   walk.end()
   const conflicted = await readConflicts(options)

@@ -8,6 +8,23 @@ export interface Planned {
   cancel(): void
 }
 
+/**
+ * For long work on a page's thread: asked between its steps, gives a promise to wait for once a slice
+ * of the thread is used up, and null before.
+ */
+export function slices(sliceMs: number): () => Promise<void> | null {
+  let begunMs = performance.now()
+  return () => {
+    if (performance.now() - begunMs < sliceMs) return null
+    return new Promise((go) => {
+      atTurnEnd(() => {
+        begunMs = performance.now()
+        go()
+      })
+    })
+  }
+}
+
 /** A page has no `setImmediate`, and its nested timers wait 4 ms, in the background a second. */
 export function atTurnEnd(run: () => void): Planned {
   if (typeof setImmediate === 'function') {

@@ -303,6 +303,37 @@ describe('what a peer sends', () => {
     await Promise.all([control.close(), node.close()])
   })
 
+  it('gives way between entries and receipts where its thread is wanted, with the same outcome', async () => {
+    const runs = Array.from({ length: 20 }, (_, at): Run => ({ ...run, unit: unitOf(`u${at}`) }))
+    const contents = [...opening(), reserved(runs), accepted(runs)]
+    let asked = 0
+    let waited = 0
+    const breathe = () => {
+      asked += 1
+      return new Promise<void>((go) => {
+        setImmediate(() => {
+          waited += 1
+          go()
+        })
+      })
+    }
+    const level = memory()
+    const [control, node] = [await openControl(), await openNode(nodeA, { breathe, level })]
+    await control.append(contents)
+    const { head, entries } = await everything(control)
+    // nothing that comes meanwhile gets between
+    const both = [node.receive(head, entries), node.receive(head, entries)]
+    deepEqual(await Promise.all(both), [entries.length, 0])
+    equal(asked, entries.length + runs.length)
+    equal(waited, asked)
+    equal(node.fold.digest(), control.fold.digest())
+    await node.close()
+    const again = await openNode(nodeA, { breathe, level })
+    equal(asked, 2 * entries.length + runs.length)
+    equal(again.fold.digest(), control.fold.digest())
+    await Promise.all([control.close(), again.close()])
+  })
+
   const planted: Readonly<
     Record<string, (chain: ReturnType<typeof chainOf>) => Uint8Array[] | undefined>
   > = {
