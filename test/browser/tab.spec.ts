@@ -24,6 +24,9 @@ const UpLine = z.object({
   peer_id: z.string(),
   addresses: z.array(z.string())
 })
+const Sessions = z.object({
+  sessions: z.array(z.object({ session: z.string(), status: z.string() }))
+})
 const Balances = z.object({ balances: z.record(z.string(), z.number()) })
 
 describe('a tab in a real mesh', function () {
@@ -109,6 +112,15 @@ describe('a tab in a real mesh', function () {
   const run = (turns: readonly number[]): CommandRun =>
     commands.kora(['run', loops.path('loops.json'), ...loops.inputWords(turns), '--data', data])
 
+  /** A session outlives whoever asked for it, and its unit would keep the next tab busy. */
+  async function cancelAll(): Promise<void> {
+    const { sessions } = Sessions.parse(await commands.json('status', '--data', data))
+    for (const { session, status } of sessions) {
+      if (status !== 'running') continue
+      equal((await commands.ended('cancel', session, '--data', data)).code, 0)
+    }
+  }
+
   it('asks first, then joins, runs units on WASM and earns what the ledger says', async () => {
     const page = await openPage()
     const before = await view(page)
@@ -181,6 +193,7 @@ describe('a tab in a real mesh', function () {
     equal(paused.lines[0]?.reason, 'released')
     ok(paused.peers > 0)
     await job.kill()
+    await cancelAll()
     await page.close()
   })
 
