@@ -167,11 +167,11 @@ export const endlessModel = (): Uint8Array =>
   })
 
 /** y = x times two, as often as `turns` says: it takes as long as its input wants. */
-export const loopingModel = (): Uint8Array =>
+export const loopingModel = (length = 1): Uint8Array =>
   buildOnnx({
     nodes: [doublingLoop('turns')],
-    inputs: [{ name: 'turns', dtype: 'int64', shape: [1] }, floats('x', 1)],
-    outputs: [floats('y', 1)],
+    inputs: [{ name: 'turns', dtype: 'int64', shape: [1] }, floats('x', length)],
+    outputs: [floats('y', length)],
     constants: [ALWAYS]
   })
 

@@ -49,6 +49,7 @@ const Executed = ResultDocument.extend({
       task: z.string(),
       kind: z.string(),
       status: z.string(),
+      attempts: z.number(),
       node: z.string().nullable(),
       executions: z.array(
         z.object({
@@ -89,9 +90,14 @@ export class DonateMesh {
     return this.#up
   }
 
+  /** The folder, for what must be there before `begin`. */
+  async prepare(): Promise<void> {
+    if (this.#folder === '') this.#folder = await this.started.folder()
+  }
+
   /** `kora up`, ready; again after it was killed, in the same folder and at the same link. */
   async begin(): Promise<DonateUp> {
-    if (this.#folder === '') this.#folder = await this.started.folder()
+    await this.prepare()
     const run = this.commands.kora(['up', '--json', '--data', this.data])
     this.#up = { run, ...UpLine.parse(JSON.parse(await run.firstLine())) }
     return this.#up

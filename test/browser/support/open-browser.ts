@@ -42,6 +42,8 @@ export interface TestBrowser {
 export interface BrowserSettings extends BrowserContextOptions {
   /** Flags beyond the usual ones. */
   readonly flags?: readonly string[]
+  /** A profile that outlives the browser and is its owner's to remove; by default one of its own. */
+  readonly folder?: string
   /** Without the flags that bring a WebGPU adapter. */
   readonly noGpu?: boolean
   /** Errors that a test brings about on purpose. */
@@ -49,8 +51,12 @@ export interface BrowserSettings extends BrowserContextOptions {
 }
 
 export async function openBrowser(settings: BrowserSettings = {}): Promise<TestBrowser> {
-  const { flags = [], noGpu = false, expected, ...options } = settings
-  const folder = mkdtempSync(join(tmpdir(), 'kora-browser-'))
+  const { flags = [], noGpu = false, expected, folder: kept, ...options } = settings
+  const folder = kept ?? mkdtempSync(join(tmpdir(), 'kora-browser-'))
+  const remove = (): void => {
+    if (kept !== undefined) return
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+  }
   const context = await chromium
     .launchPersistentContext(folder, {
       executablePath: chromiumPath(),
@@ -60,7 +66,7 @@ export async function openBrowser(settings: BrowserSettings = {}): Promise<TestB
       ...options
     })
     .catch((error: unknown) => {
-      rmSync(folder, { recursive: true, force: true })
+      remove()
       throw error
     })
   let faults: string[] = []
@@ -93,7 +99,7 @@ export async function openBrowser(settings: BrowserSettings = {}): Promise<TestB
     },
     close: async () => {
       await context.close()
-      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+      remove()
     }
   }
 }
