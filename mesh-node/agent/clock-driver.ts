@@ -1,6 +1,7 @@
 /**
- * The clock of this machine, as the agent takes it, in Node and in a page. Timers do not keep a
- * process alive.
+ * The clock of this machine, as the agent takes it, in Node and in a page: one that never goes back.
+ * A machine whose clock is set right by a day in the midst of its work would else wait that day for
+ * its next heartbeat. Timers do not keep a process alive.
  */
 import { letGo, type Timer } from '../net/let-go.ts'
 import type { AgentClock } from './ports.ts'
@@ -8,16 +9,29 @@ import type { AgentClock } from './ports.ts'
 /** `setTimeout` counts in 31 bits; a later time is waited for in parts. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
-export const systemClock: AgentClock = {
-  nowMs: () => Date.now(),
-  setTimer(atMs, fire) {
-    let timer: Timer
-    const wait = (): void => {
-      const leftMs = Math.max(0, atMs - Date.now())
-      timer = setTimeout(leftMs > TIMEOUT_MS_MAX ? wait : fire, Math.min(leftMs, TIMEOUT_MS_MAX))
-      letGo(timer)
+/** From what `read` says of the time since 1970, which may be set back at any moment. */
+export function steadyClock(read: () => number): AgentClock {
+  let aheadMs = 0
+  let lastMs = Number.NEGATIVE_INFINITY
+  const nowMs = (): number => {
+    const ms = read()
+    if (ms + aheadMs < lastMs) aheadMs = lastMs - ms
+    lastMs = ms + aheadMs
+    return lastMs
+  }
+  return {
+    nowMs,
+    setTimer(atMs, fire) {
+      let timer: Timer
+      const wait = (): void => {
+        const leftMs = Math.max(0, atMs - nowMs())
+        timer = setTimeout(leftMs > TIMEOUT_MS_MAX ? wait : fire, Math.min(leftMs, TIMEOUT_MS_MAX))
+        letGo(timer)
+      }
+      wait()
+      return () => clearTimeout(timer)
     }
-    wait()
-    return () => clearTimeout(timer)
   }
 }
+
+export const systemClock: AgentClock = steadyClock(() => Date.now())
