@@ -17,6 +17,7 @@ const LIMITS: Limits = { cpu: true, gpu: false, memoryMb: 2_048, threads: 1 }
 
 export interface EngineStatus {
   readonly backends: readonly Backend[]
+  readonly accelerators: readonly string[]
   readonly status: readonly {
     readonly provider: string
     readonly state: string

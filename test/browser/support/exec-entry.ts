@@ -90,8 +90,8 @@ class Bench {
   }
 
   status(): unknown {
-    const { engine } = this
-    return { backends: engine.backends, status: engine.status(), stats: engine.stats() }
+    const { backends, accelerators } = this.engine
+    return { backends, accelerators, status: this.engine.status(), stats: this.engine.stats() }
   }
 
   /** The provider that a run would use now. */
