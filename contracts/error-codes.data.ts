@@ -717,5 +717,9 @@ export const ERROR_CODES = {
   'wire.signer_mismatch': {
     retry: 'never',
     hint: 'The message names another peer than the one that signed it; refuse its sender.'
+  },
+  'workflow.invalid': {
+    retry: 'never',
+    hint: 'Give a trace in WfFormat 1.5 whose edges both ends know, or mend each fault at its path.'
   }
 } as const satisfies Record<string, ErrorEntry>
