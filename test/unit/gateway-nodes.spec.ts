@@ -259,6 +259,25 @@ describe('gateway: claims and bids', () => {
     equal(announcements(), 2)
   })
 
+  it('announces what waits to a node that comes, at once and no oftener than once a second', () => {
+    const mesh = new GatewayMesh()
+    mesh.open()
+    const announcements = () => mesh.effects.filter(({ type }) => type === 'announce').length
+    // what no claim of theirs can take
+    mesh.submit(unitOf('u', { constraints: { accelerators: ['cuda'] } }))
+    equal(announcements(), 1)
+    mesh.run(1_000)
+    const node = mesh.addNode(1)
+    mesh.run(200)
+    equal(announcements(), 2)
+    for (let time = 0; time < 20; time++) {
+      mesh.disconnect(node)
+      mesh.connect(node)
+      mesh.run(100)
+    }
+    ok(announcements() <= 5, `${announcements()}`)
+  })
+
   it('announces nothing that standing claims take at once', () => {
     const mesh = new GatewayMesh()
     mesh.open()

@@ -13,10 +13,11 @@ import type { World } from './world.ts'
 const WANTS_MAX = 64
 
 export function announce(world: World): void {
+  const isForNewcomers = world.newcomers.take(world.nowMs)
   if (world.waitingUnits === 0) return
   const due = new Map<SessionRecord, WaitingClass[]>()
   for (const waiting of world.classes.values()) {
-    if (waiting.size === 0 || !isDue(waiting, world.nowMs)) continue
+    if (waiting.size === 0 || !(isForNewcomers || isDue(waiting, world.nowMs))) continue
     const classes = due.get(waiting.session)
     if (classes === undefined) due.set(waiting.session, [waiting])
     else if (classes.length < WANTS_MAX) classes.push(waiting)

@@ -53,6 +53,8 @@ export class Batches {
       this.#learn(old)
       this.#batches.delete(name)
     }
+    // announced again, it goes on: who heard of it first counts from then
+    if (this.#batches.has(batch)) return
     this.#batches.set(batch, { threshold, announcedAtMs: nowMs, early: new Set() })
   }
 

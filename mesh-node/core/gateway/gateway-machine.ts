@@ -156,7 +156,11 @@ export class GatewayMachine {
 
   #setTimer(): void {
     const world = this.#world
-    const next = Math.min(world.timers.nextAtMs, this.#housekeeping.nextAtMs(world))
+    const next = Math.min(
+      world.timers.nextAtMs,
+      world.newcomers.dueAtMs,
+      this.#housekeeping.nextAtMs(world)
+    )
     if (next === this.#wakeAtMs || next === Number.POSITIVE_INFINITY) return
     this.#wakeAtMs = next
     world.out.timer(next)

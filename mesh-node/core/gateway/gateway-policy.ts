@@ -45,6 +45,10 @@ export const WIDEN_MS = 250
 export const BID_SLACK_MS = 50
 /** Units that are still not placed are announced again, to nodes that came since. */
 export const ANNOUNCE_AGAIN_MS = 5_000
+/** After a node's hello: its gossip subscription comes beside it, over another stream. */
+export const NEWCOMERS_SETTLE_MS = 100
+/** Between two announcements for newcomers, so that one who comes and goes makes no flood of them. */
+export const NEWCOMERS_GAP_MS = 1_000
 /** Units that one announcement carries; `wants` counts all that wait. */
 export const ANNOUNCE_UNITS_MAX = 64
 

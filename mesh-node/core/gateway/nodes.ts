@@ -80,6 +80,7 @@ export function onHello(world: World, { node: id, body, standing }: InputOf<'hel
   const node = nodeOf(world, id)
   register(world, node, body, standing)
   if (!node.connected) world.connectedNodes += 1
+  world.newcomers.came(world.nowMs)
   node.connected = true
   node.claims.clear()
   seen(world, node)

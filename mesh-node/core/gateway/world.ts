@@ -28,6 +28,7 @@ import type {
   TenantRecord,
   UnitRecord
 } from './gateway-state.ts'
+import { Newcomers } from './newcomers.ts'
 import { Outbox } from './outbox.ts'
 import { Parked } from './parked.ts'
 import { TimerHeap } from './timer-heap.ts'
@@ -60,6 +61,7 @@ export class World implements EligibilityFacts {
   readonly batches = new Batches()
   readonly parked = new Parked()
   readonly admission = new Admission()
+  readonly newcomers = new Newcomers()
   readonly timers = new TimerHeap<Due>(isOver)
   /** Submissions that have ended in this step and whose dependants have not been told. */
   readonly ended: RootRecord[] = []
