@@ -135,7 +135,7 @@ export class LeaseDesk {
       const lease = this.#leases.nextReady()
       if (lease === undefined) return
       if (!lease.builtIn && this.#leases.slotsUsed >= this.#context.options.descriptor.slots) return
-      if (lease.expiresAtMs <= this.#context.nowMs) this.#endAs(lease, 'expired')
+      if (lease.expiresAtMs <= this.#context.nowMs) this.#giveUp(lease)
       else this.#start(lease)
     }
   }
@@ -163,7 +163,7 @@ export class LeaseDesk {
     this.#totals.ran(result)
     const isOver = lease.expiresAtMs <= this.#context.nowMs
     this.#leases.move(lease, 'committed')
-    if (isOver) this.#endAs(lease, 'expired')
+    if (isOver) this.#giveUp(lease)
     else if (lease.commit && !lease.revealed) this.#tell(lease)
     else this.#deliver(lease)
   }
@@ -184,7 +184,9 @@ export class LeaseDesk {
     for (const lease of this.#leases.due(this.#context.nowMs)) {
       const isRunTimeout = lease.phase === 'running' && lease.expiresAtMs > this.#context.nowMs
       if (!isRunTimeout) {
-        this.#endAs(lease, 'expired')
+        if (lease.phase === 'committed' || lease.phase === 'delivered')
+          this.#endAs(lease, 'expired')
+        else this.#giveUp(lease)
         continue
       }
       const code = 'executor.timed_out'
@@ -297,6 +299,17 @@ export class LeaseDesk {
   #say(lease: HeldLease, failure: Failure): void {
     if (!this.#connections.isOnline(lease.gateway)) return
     this.#context.out.failure(lease.gateway, { lease_id: lease.id, ...failure })
+  }
+
+  /**
+   * Its time is up here before anything was said of it. Where this clock was set forth, or goes faster,
+   * the gateway would wait for what does not come: it is told.
+   */
+  #giveUp(lease: HeldLease): void {
+    if (this.#connections.isOnline(lease.gateway)) {
+      this.#context.out.release(lease.gateway, lease.id, 'expired')
+    }
+    this.#endAs(lease, 'expired')
   }
 
   #endAs(lease: HeldLease, end: 'failed' | 'released' | 'revoked' | 'expired'): void {
