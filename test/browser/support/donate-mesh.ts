@@ -195,6 +195,12 @@ export class DonorTab {
     })
   }
 
+  /** Waits until the page says that it is connected to nobody. */
+  async isAlone(): Promise<void> {
+    const alone = this.page.locator('.connection[data-connected="false"]')
+    await alone.waitFor({ timeout: PATIENCE_MS })
+  }
+
   text(selector: string): Promise<string> {
     return textOf(this.page.locator(selector))
   }

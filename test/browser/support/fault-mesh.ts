@@ -142,6 +142,17 @@ export function takeAway(names: readonly string[]): void {
   }
 }
 
+/** For `addInitScript`: a browser behind a wall that lets WebSockets to this port alone through. */
+export function wallAround(port: number): void {
+  const Original = globalThis.WebSocket
+  globalThis.WebSocket = class extends Original {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      // port 9 discards whatever comes: Chromium dials it never
+      super(new URL(url).port === String(port) ? url : 'ws://127.0.0.1:9/', protocols)
+    }
+  }
+}
+
 /** For `addInitScript`: a machine whose clock is off, and that a test sets anew by `setClock(ms)`. */
 export function shiftClock(byMs: number): void {
   const Original = Date
