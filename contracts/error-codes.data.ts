@@ -374,6 +374,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Check the path and its permissions.'
   },
+  'latency.invalid': {
+    retry: 'never',
+    hint: 'Give a square matrix of round trips without gaps, or name one that ships with the simulator.'
+  },
   'lease.expired': {
     retry: 'never',
     hint: 'The lease has ended; the unit may run elsewhere now.'
