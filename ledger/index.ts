@@ -7,9 +7,17 @@ export { historyOf } from './fold/history.ts'
 export { nodeAccount, TREASURY, tenantAccount } from './fold/money.ts'
 export { type PreparedEntry, prepareCheckedEntry, prepareEntry } from './fold/prepared.ts'
 export { type ModelCost, type Price, type PriceInput, priceOf } from './fold/price.ts'
+export {
+  PROBATION_DEFAULTS,
+  type ProbationSettings,
+  type ProbationStage,
+  STAGES,
+  type Stage
+} from './fold/probation.ts'
 export { type CheckedReceipt, ReceiptChecker, type ReceiptFacts } from './fold/receipts.ts'
 export type { Rejection, RejectionRule } from './fold/rejections.ts'
 export type { SessionSummary } from './fold/sessions.ts'
+export { Standings } from './fold/standing.ts'
 export {
   DEFAULT_TRUST_POLICY,
   type NodeTrust,

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { EXIT, type Exit } from '#contracts'
 import { type CommandContext, endProcess, runProgram } from '#mesh-node/cli'
+import { addSimCommands } from './commands/sim.ts'
 import { addFabricCommands } from './fabric-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
 
@@ -32,6 +33,7 @@ function program(context: CommandContext, settle: (outcome: Exit) => void): Comm
     )
   addLocalCommands(kora, context, settle)
   addFabricCommands(kora, context, settle)
+  addSimCommands(kora, context, settle)
   return kora
 }
 

@@ -53,10 +53,14 @@ const ZONES: readonly Zone[] = [
     relative: ['control/'],
     node: true
   }),
-  zone('control/cli/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#mesh-node/cli', '#control'], {
-    relative: ['control/'],
-    node: true
-  }),
+  zone(
+    'control/cli/',
+    [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#mesh-node/cli', '#control', '#sim'],
+    {
+      relative: ['control/'],
+      node: true
+    }
+  ),
   zone('sim/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control', '#sim'], { node: true }),
   zone('bin/', [], { relative: ['bin/', 'control/cli/', 'mesh-node/cli/'], node: true })
 ]

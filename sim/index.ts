@@ -1,0 +1,6 @@
+/** The simulator's door. */
+export { type Column, columnsNamed } from './trust/columns.ts'
+export { compareCase, type Mean, type SabotageRow, seedsUpTo } from './trust/compare.ts'
+export { type EarningsRow, earningsOf, PATIENCES } from './trust/earnings.ts'
+export { POLICY_NAMES, policyNamed } from './trust/policies.ts'
+export { type SweepPoint, sweep, withFrontier } from './trust/sweep.ts'
