@@ -4,6 +4,7 @@
  */
 import { AssertionFailure, assert, MeshError } from '#contracts'
 import type { WorkerAnswer, WorkerReply, WorkerRequest } from './protocol.ts'
+import { openBrake, pullBrake } from './run-brake.ts'
 
 export interface AskOptions {
   readonly timeoutMs: number
@@ -28,6 +29,9 @@ export class ExecutorWorker {
   readonly #worker: Worker
   readonly #stopWatching = new AbortController()
   readonly #onEnd: (verdict: MeshError) => void
+  /** For the request that begins the worker. */
+  readonly brake = openBrake()
+  #heap: SharedArrayBuffer | undefined
   #pending: Pending | undefined
   #verdict: MeshError | undefined
 
@@ -84,6 +88,7 @@ export class ExecutorWorker {
   end(verdict: MeshError): void {
     if (this.#verdict !== undefined) return
     this.#verdict = verdict
+    if (this.brake !== null) pullBrake(this.brake, this.#heap)
     this.#worker.terminate()
     this.#stopWatching.abort()
     const pending = this.#pending
@@ -110,6 +115,10 @@ export class ExecutorWorker {
     if (this.#verdict !== undefined) return
     if (reply.type === 'device-lost') {
       this.end(new MeshError('executor.device_lost', { reason: reply.reason }))
+      return
+    }
+    if (reply.type === 'heap') {
+      this.#heap = reply.heap
       return
     }
     const pending = this.#pending

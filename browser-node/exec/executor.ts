@@ -11,6 +11,7 @@ import {
   RUNNERS_BY_NAME,
   type Runtime
 } from '#mesh-node/runners'
+import { makeReady } from './first-session.ts'
 import { onDeviceLost } from './gpu.ts'
 import { HeapBound } from './heap.ts'
 import { readFile, readModelFile } from './open-file.ts'
@@ -23,6 +24,7 @@ import type {
   WorkerReply,
   WorkerRequest
 } from './protocol.ts'
+import { type BrakeCell, RunBrake } from './run-brake.ts'
 
 /** A run on a lost device fails before the loss is told: wait so long for it. */
 const LOSS_NEWS_MS = 250
@@ -48,6 +50,7 @@ class Executor {
   readonly #lost = Promise.withResolvers<string>()
   #ready: Ready | undefined
   #isWatchingDevice = false
+  #makingReady: Promise<void> = Promise.resolve()
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts
@@ -82,16 +85,20 @@ class Executor {
     return this.#ready
   }
 
-  async #begin({ assets, threads, heapBytesMax, lock }: RequestOf<'begin'>): Promise<WorkerAnswer> {
+  async #begin(request: RequestOf<'begin'>): Promise<WorkerAnswer> {
+    const { assets, threads, heapBytesMax, lock, brake: cell } = request
     await holdLock(lock)
     const { provider, loadRuntime, survey } = this.#parts
     const seen = await survey()
     const heap = new HeapBound(heapBytesMax)
+    const brake = cell === null ? null : brakeOn(cell, heap)
     const ort = await loadRuntime()
     const isolated = globalThis.crossOriginIsolated
     const used = isolated ? threads : 1
-    const runtime = webRuntime(ort, { assets, threads: used, provider })
+    const runtime = webRuntime(ort, { assets, threads: used, provider, brake })
     this.#ready = { runtime, ort, heap }
+    // an adapter in software runs small models alone, and few of them
+    if (!seen.isSoftware) this.#makingReady = makeReady(runtime)
     const version = ort.env.versions.web ?? ort.env.versions.common
     return { type: 'began', surroundings: { ...seen, version, threads: used } }
   }
@@ -105,6 +112,7 @@ class Executor {
       const bytes = await readModelFile(name, cid, ref)
       opened[name] = { source: bytes, read: () => Promise.resolve(bytes) }
     }
+    await this.#makingReady
     const loaded = await RUNNERS_BY_NAME[manifest.runner].load(manifest, opened, runtime)
     this.#models.set(model, loaded)
     this.#watchDevice()
@@ -140,6 +148,7 @@ class Executor {
   }
 
   async #describe({ file }: RequestOf<'describe'>): Promise<WorkerAnswer> {
+    await this.#makingReady
     const session = await this.#begun.runtime.createSession(await readFile('model', file))
     const signature = { inputs: session.inputs, outputs: session.outputs }
     await session.release()
@@ -173,6 +182,13 @@ export function serve(parts: ExecutorParts): void {
   }
   addEventListener('message', ({ data }: MessageEvent<WorkerRequest>) => void answer(data))
 }
+
+const brakeOn = (cell: BrakeCell, heap: HeapBound): RunBrake =>
+  new RunBrake({
+    cell,
+    heap: () => heap.current(),
+    moved: (memory) => reply({ type: 'heap', heap: memory })
+  })
 
 const now = (): number => performance.now()
 

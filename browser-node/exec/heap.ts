@@ -27,6 +27,11 @@ export class HeapBound {
     })
   }
 
+  /** The memory that the runtime made last, as it is now. */
+  current(): ArrayBufferLike | undefined {
+    return this.#memories.at(-1)?.buffer
+  }
+
   bytes(): number {
     return this.#memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
   }

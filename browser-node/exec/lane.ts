@@ -241,7 +241,15 @@ export class Lane {
     this.#worker = worker
     const lock = `kora-executor-${provider}-${randomName()}`
     const heapBytesMax = memoryMb() * MIB
-    const request = { type: 'begin', assets, threads: threads(), heapBytesMax, lock } as const
+    const { brake } = worker
+    const request = {
+      type: 'begin',
+      assets,
+      threads: threads(),
+      heapBytesMax,
+      lock,
+      brake
+    } as const
     try {
       const answer = await worker.ask(request, { timeoutMs: BEGIN_MS_MAX, signal })
       assert(answer.type === 'began', `begin is answered, not ${answer.type}`)

@@ -5,6 +5,11 @@
 import { MeshError } from '#contracts'
 import { type OrtSession, type Runtime, runtimeOf } from '#mesh-node/runners'
 import type { TabProvider } from './protocol.ts'
+import { RUN_MARK, type RunBrake } from './run-brake.ts'
+
+interface OrtWebSession extends OrtSession {
+  run(feeds: Record<string, unknown>, options?: object): Promise<Record<string, unknown>>
+}
 
 /** The shape of onnxruntime-web's modules, as far as we use it. */
 export interface OrtWeb {
@@ -14,7 +19,7 @@ export interface OrtWeb {
     readonly webgpu: object
   }
   readonly InferenceSession: {
-    create(bytes: Uint8Array, options: object): Promise<OrtSession>
+    create(bytes: Uint8Array, options: object): Promise<OrtWebSession>
   }
   readonly Tensor: new (...parts: never[]) => object
 }
@@ -23,10 +28,15 @@ interface OrtWebOptions {
   readonly assets: string
   readonly threads: number
   readonly provider: TabProvider
+  /** Null where nobody could pull it. */
+  readonly brake: RunBrake | null
 }
 
 /** The same in Node: graph optimisation changes the last bits. */
 const OPTIMISATION_LEVEL = 'all'
+
+/** Marked for the brake; a run that it ends is no fault that a console need show. */
+const RUN_OPTIONS = { logVerbosityLevel: RUN_MARK, logSeverityLevel: 4 }
 
 /** A run that is withdrawn goes on for so long at most, and for the call that is under way. */
 const TURN_EVERY_MS = 20
@@ -34,7 +44,10 @@ const TURN_EVERY_MS = 20
 /** A WASM memory that may not grow fails in words of its own; the runtime passes them on. */
 const OUT_OF_MEMORY = /bad_alloc|out of memory|cannot enlarge memory|Array buffer allocation/i
 
-export function webRuntime(ort: OrtWeb, { assets, threads, provider }: OrtWebOptions): Runtime {
+export function webRuntime(
+  ort: OrtWeb,
+  { assets, threads, provider, brake }: OrtWebOptions
+): Runtime {
   const { wasm } = ort.env
   wasm.wasmPaths = assets
   wasm.numThreads = threads
@@ -46,7 +59,7 @@ export function webRuntime(ort: OrtWeb, { assets, threads, provider }: OrtWebOpt
   return runtimeOf({
     create: async (source) => {
       if (typeof source === 'string') throw new MeshError('model.unsupported', { source })
-      return yielding(await ort.InferenceSession.create(source, options))
+      return yielding(await ort.InferenceSession.create(source, options), brake)
     },
     tensor: (type, data, dims) => Reflect.construct(ort.Tensor, [type, data, dims])
   })
@@ -58,7 +71,7 @@ let lastTurnMs = 0
  * Lets the event loop turn between runs. A worker that is terminated ends at its next turn, and in
  * Chromium only 2 s later where none comes: loops over tokens or windows would never give one.
  */
-function yielding(session: OrtSession): OrtSession {
+function yielding(session: OrtWebSession, brake: RunBrake | null): OrtSession {
   return {
     inputMetadata: session.inputMetadata,
     outputMetadata: session.outputMetadata,
@@ -67,7 +80,12 @@ function yielding(session: OrtSession): OrtSession {
         await nextTurn()
         lastTurnMs = performance.now()
       }
-      return session.run(feeds)
+      if (brake === null) return session.run(feeds)
+      try {
+        return await session.run(feeds, RUN_OPTIONS)
+      } finally {
+        brake.release()
+      }
     },
     release: () => session.release()
   }

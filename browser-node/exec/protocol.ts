@@ -5,6 +5,7 @@
 import type { Dtype, ErrorCode, ErrorFacts, ModelManifest } from '#contracts'
 import type { Signature } from '#mesh-node/portable'
 import type { FileRef } from './file-source.ts'
+import type { BrakeCell } from './run-brake.ts'
 
 export type TabProvider = 'webgpu' | 'wasm'
 
@@ -28,6 +29,8 @@ export type WorkerRequest =
       readonly heapBytesMax: number
       /** A lock that is held as long as the worker lives. */
       readonly lock: string
+      /** Where the worker says how to end a run in the midst of a call; null where nothing is shared. */
+      readonly brake: BrakeCell | null
     }
   | {
       readonly type: 'load'
@@ -83,5 +86,7 @@ export type WorkerReply =
   | { readonly type: 'fault'; readonly code: ErrorCode; readonly facts: ErrorFacts }
   /** Our own mistake inside the worker; what it holds can no longer be trusted. */
   | { readonly type: 'bug'; readonly message: string }
+  /** Before a run: the runtime's memory is this one now. */
+  | { readonly type: 'heap'; readonly heap: SharedArrayBuffer }
   /** At any time: the GPU is gone, and all that was on it. */
   | { readonly type: 'device-lost'; readonly reason: string }
