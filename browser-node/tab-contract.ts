@@ -62,11 +62,16 @@ export const DETAIL_KEYS = [
   /** Not https and not localhost. */
   'blocked.insecure',
   'blocked.no_wasm',
+  /** Nothing that hashes and encrypts. */
+  'blocked.no_crypto',
+  'blocked.no_workers',
   /** Neither WebRTC nor WebSocket. */
   'blocked.no_transport',
   /** The browser keeps nothing for this page: {fault}. */
   'blocked.no_storage',
   'blocked.storage_full',
+  /** What was kept was cleared under the tab. */
+  'blocked.cleared',
   /** The clock of this machine is off by {off}. */
   'blocked.clock',
   /** Anything else: {fault}. */
@@ -246,7 +251,7 @@ export interface TabView {
 
 export interface DonateTab {
   view(): TabView
-  /** Calls back after each change, at most once a frame; gives a way to end it. */
+  /** Calls back after a change, a few times a second at most; gives a way to end it. */
   subscribe(listener: (view: TabView) => void): () => void
   /** The owner's consent: joins the mesh and takes work. */
   start(): Promise<void>

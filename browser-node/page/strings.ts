@@ -62,12 +62,18 @@ const details: Readonly<Record<DetailKey, (facts: Facts) => string>> = {
     'Browsers allow this kind of work on https pages and on this machine alone. Open the page by https or from localhost.',
   'blocked.no_wasm': () =>
     'This browser has no WebAssembly. Use a current Chrome, Edge, Firefox or Safari.',
+  'blocked.no_crypto': () =>
+    'This browser has no Web Cryptography, so it cannot prove to the mesh who it is. Use a current Chrome, Edge, Firefox or Safari.',
+  'blocked.no_workers': () =>
+    'This browser has no workers, so the work would freeze the page. A setting or an add-on may have switched them off.',
   'blocked.no_transport': () =>
     'This browser has neither WebRTC nor WebSocket, so it cannot reach the mesh. A setting or an add-on may have switched them off.',
   'blocked.no_storage': ({ fault }) =>
     `This browser keeps nothing for this page (${fault ?? 'storage is off'}). Leave private browsing, or allow site data.`,
   'blocked.storage_full': () =>
     'The disk space of this browser is used up. Free some, or lower the cache limit.',
+  'blocked.cleared': () =>
+    'The data that this page kept was cleared, the key of this node too. Start again to come back as a new node: the page loads anew and asks you once more.',
   'blocked.clock': ({ off }) =>
     `The clock of this machine is off by ${off ?? 'much'}. Set it right, then start again.`,
   'blocked.failed': ({ fault }) => `It did not work: ${fault ?? 'no reason was given'}.`,

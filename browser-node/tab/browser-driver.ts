@@ -6,6 +6,7 @@ import { BrowserLevel } from 'browser-level'
 import { type Cid, MeshError, type MeshId } from '#contracts'
 import type { LevelPort } from '#ledger'
 import { BlobShelf } from '#mesh-node/portable'
+import { type FileSource, privateFiles } from '../exec/file-source.ts'
 import { openPrivateShelf } from './disk-driver.ts'
 import type { Sensed } from './limits-machine.ts'
 import { MemoryDisk } from './memory-disk.ts'
@@ -23,6 +24,8 @@ const hasLocks = (): boolean => 'locks' in navigator
 export function lacks(): Detail | null {
   if (!globalThis.isSecureContext) return { key: 'blocked.insecure', facts: {} }
   if (typeof WebAssembly !== 'object') return { key: 'blocked.no_wasm', facts: {} }
+  if (typeof crypto?.subtle !== 'object') return { key: 'blocked.no_crypto', facts: {} }
+  if (typeof Worker !== 'function') return { key: 'blocked.no_workers', facts: {} }
   if (!hasTransport()) return { key: 'blocked.no_transport', facts: {} }
   if (typeof indexedDB !== 'object' || indexedDB === null) {
     return { key: 'blocked.no_storage', facts: { fault: 'IndexedDB' } }
@@ -43,6 +46,16 @@ export const openLedgerLevel = (mesh: MeshId): LevelPort =>
     valueEncoding: 'view'
   })
 
+/** Blobs of a browser without private files, by the paths that executors get. */
+const inMemory = new Map<string, Uint8Array>()
+let published = 0
+
+/** Where executors find a blob's bytes, wherever its shelf keeps them. */
+export const blobFiles: FileSource = (path) => {
+  const bytes = inMemory.get(path)
+  return bytes === undefined ? privateFiles(path) : { kind: 'bytes', bytes }
+}
+
 /** Blobs in the origin's private files; where the browser has none, in memory as long as the page lives. */
 export async function openShelf(bytesMax: number): Promise<OpenShelf> {
   try {
@@ -50,8 +63,9 @@ export async function openShelf(bytesMax: number): Promise<OpenShelf> {
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'store.unwritable') throw error
     const disk = new MemoryDisk((bytes) => {
-      const path = URL.createObjectURL(new Blob([bytes.slice()]))
-      return { path, withdraw: () => URL.revokeObjectURL(path) }
+      const path = `memory/${published++}`
+      inMemory.set(path, bytes)
+      return { path, withdraw: () => inMemory.delete(path) }
     })
     return { shelf: new BlobShelf(disk, { blobs: [], partials: [] }, { bytesMax }), close() {} }
   }

@@ -114,6 +114,7 @@ export class MeshTab implements DonateTab {
 
   async start(): Promise<void> {
     if (this.#isClosed) return
+    if (this.#detail?.key === 'blocked.cleared') return this.#ports.beginAnew()
     this.#joining ??= this.#join().finally(() => {
       this.#joining = null
     })

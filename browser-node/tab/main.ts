@@ -8,6 +8,7 @@ import { WorkerEngine } from '../exec/worker-engine.ts'
 import type { DonateTab } from '../tab-contract.ts'
 import { blockedTab } from './blocked-tab.ts'
 import {
+  blobFiles,
   lacks,
   openLedgerLevel,
   openProfileLevel,
@@ -52,9 +53,11 @@ async function openTab(href: string): Promise<DonateTab> {
     ...{ random, utcOffsetMin, lacks, openLedgerLevel, openShelf, sense },
     // half of all code, and nobody needs it before Start
     openNetwork: async (options) => (await import('./tab-network.ts')).openTabNetwork(options),
-    openEngine: (allowed) => WorkerEngine.open({ limits: { ...allowed, threads: THREADS } }),
+    openEngine: (allowed) =>
+      WorkerEngine.open({ limits: { ...allowed, threads: THREADS }, files: blobFiles }),
     host: pageHost(new URL('./', href).href),
     place: workPlace,
+    beginAnew: () => location.reload(),
     fatal: (error) => {
       tab?.fail(error)
       reportError(error)

@@ -1,6 +1,6 @@
 /**
- * Blobs that live as long as the page, where the browser has no private files. They lie in memory
- * twice where a worker is to open them: as bytes, and as what `publish` makes of them.
+ * Blobs that live as long as the page, where the browser has no private files. What a worker is to
+ * open, `publish` names for it.
  */
 import { type Cid, cidDigest, concatBytes, equalBytes, sha256 } from '#contracts'
 import {

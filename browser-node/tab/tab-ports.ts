@@ -74,6 +74,8 @@ export interface TabPorts {
   readonly place: WorkPlace
   /** Calls back at once and whenever a reading changes; gives a way to end it. */
   readonly sense: (listener: (sensed: Sensed) => void) => () => void
+  /** Leaves all that the page holds behind, and opens it as on a first visit. */
+  readonly beginAnew: () => void
   /** Our own mistake, found where nobody waits for an answer. */
   readonly fatal: (error: unknown) => void
 }

@@ -174,10 +174,14 @@ export function detailOf(error: unknown): Detail {
   }
 }
 
-const storageDetail = (reason: string): Detail =>
-  /quota/i.test(reason)
-    ? { key: 'blocked.storage_full', facts: {} }
-    : { key: 'blocked.no_storage', facts: { fault: reason } }
+/** How browsers refuse what they were told to forget while it was open: database, then file. */
+const CLEARED = /InvalidStateError|NotFoundError/
+
+function storageDetail(reason: string): Detail {
+  if (/quota/i.test(reason)) return { key: 'blocked.storage_full', facts: {} }
+  if (CLEARED.test(reason)) return { key: 'blocked.cleared', facts: {} }
+  return { key: 'blocked.no_storage', facts: { fault: reason } }
+}
 
 /** The protocols of each address that say how it is reached. */
 function transportsOf(network: MeshNetwork | null): readonly string[] {

@@ -80,6 +80,7 @@ function portsOf(gateway: HandGateway, engine: TabEngine): TabPorts {
       blob: async () => null
     },
     place: { claim: async () => nothing, whenFree: async () => {} },
+    beginAnew: nothing,
     sense: () => nothing,
     fatal: (error) => {
       throw error
