@@ -2,8 +2,9 @@
  * Reads a file inside the executor worker, whole. What a model's manifest names is checked against
  * its content id, since a browser's storage may be damaged; anything missing is a typed error.
  */
-import { type Cid, cidMatches, MeshError } from '#contracts'
+import { type Cid, cidDigest, equalBytes, MeshError } from '#contracts'
 import type { FileRef } from './file-source.ts'
+import { quickSha256 } from './quick-digest.ts'
 
 async function readPrivate(path: string): Promise<ArrayBuffer> {
   const names = path.split('/')
@@ -33,6 +34,11 @@ export async function readFile(name: string, ref: FileRef): Promise<Uint8Array> 
 
 export async function readModelFile(name: string, cid: Cid, ref: FileRef): Promise<Uint8Array> {
   const bytes = await readFile(name, ref)
-  if (cidMatches(cid, bytes)) return bytes
+  // what is not in a buffer of its own cannot be handed to the browser's code
+  const own =
+    bytes.buffer instanceof ArrayBuffer
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+      : bytes.slice()
+  if (equalBytes(await quickSha256(own), cidDigest(cid))) return bytes
   throw new MeshError('model.file_missing', { file: name, cid, reason: 'the bytes are others' })
 }

@@ -1,9 +1,10 @@
 /**
- * Blobs in the origin's private files, as the disk worker keeps them: written in place, hashed as
- * they come, and marked when they are whole. Runs in a worker alone, where files open for writing
+ * Blobs in the origin's private files, as the disk worker keeps them: written in place, hashed at once
+ * when they are whole, or as they come where they are large, and marked then. Runs in a worker alone, where files open for writing
  * in place. A part that a closed tab left is hashed again and gone on with.
  */
 import { type Cid, equalBytes, isCid, openSha256, type Sha256 } from '#contracts'
+import { quickSha256 } from '../exec/quick-digest.ts'
 import {
   BYTES_FOLDER,
   DISK_FOLDER,
@@ -30,10 +31,14 @@ declare global {
 
 /** Read and hashed at once. */
 const READ_BYTES = 1024 * 1024
+/** Up to here a blob is hashed in one go by the browser's own code, for which it must be in memory. */
+const WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
 interface Part {
   readonly file: SyncFile
+  /** Of the first `hashed` bytes; of none as long as the blob is small. */
   readonly hash: Sha256
+  hashed: number
   offset: number
 }
 
@@ -99,6 +104,10 @@ export class PrivateFiles implements Answers {
 
   async digest({ cid }: { readonly cid: Cid }): Promise<{ digest: Uint8Array; size: number }> {
     const file = await (await this.#bytes.getFileHandle(cid)).getFile()
+    if (file.size <= WHOLE_BYTES_MAX) {
+      const bytes = new Uint8Array(await file.arrayBuffer())
+      return { digest: await quickSha256(bytes), size: file.size }
+    }
     const hash = openSha256()
     for (let at = 0; at < file.size; at += READ_BYTES) {
       hash.update(new Uint8Array(await file.slice(at, at + READ_BYTES).arrayBuffer()))
@@ -120,8 +129,8 @@ export class PrivateFiles implements Answers {
 
   async partOpen({ cid }: { readonly cid: Cid }): Promise<number> {
     const file = await this.#openSync(cid)
-    const part: Part = { file, hash: openSha256(), offset: 0 }
-    part.offset = hashPart(file, part.hash, { from: 0, to: file.getSize() })
+    const part: Part = { file, hash: openSha256(), hashed: 0, offset: file.getSize() }
+    hashLarge(part)
     this.#parts.set(cid, part)
     return part.offset
   }
@@ -135,8 +144,8 @@ export class PrivateFiles implements Answers {
   }): Promise<null> {
     const part = this.#part(cid)
     writeAll(part.file, bytes, part.offset)
-    part.hash.update(bytes)
     part.offset += bytes.length
+    hashLarge(part)
     return null
   }
 
@@ -148,7 +157,7 @@ export class PrivateFiles implements Answers {
     readonly digest: Uint8Array
   }): Promise<boolean> {
     const part = this.#part(cid)
-    if (!equalBytes(part.hash.digest(), digest)) return false
+    if (!equalBytes(await digestOf(part), digest)) return false
     part.file.flush()
     this.#close(cid, part)
     await this.#mark(cid)
@@ -225,6 +234,24 @@ function writeAll(file: SyncFile, bytes: Uint8Array, at: number): void {
     if (more === 0) throw new DOMException('nothing was written', 'QuotaExceededError')
     written += more
   }
+}
+
+/** Goes on behind what is hashed, once the blob is too large for memory. */
+function hashLarge(part: Part): void {
+  const { file, hash, hashed: from, offset: to } = part
+  if (to > WHOLE_BYTES_MAX) part.hashed += hashPart(file, hash, { from, to })
+}
+
+function digestOf({ file, hash, offset }: Part): Promise<Uint8Array> | Uint8Array {
+  if (offset > WHOLE_BYTES_MAX) return hash.digest()
+  const bytes = new Uint8Array(offset)
+  let at = 0
+  while (at < offset) {
+    const read = file.read(bytes.subarray(at), { at })
+    if (read === 0) break
+    at += read
+  }
+  return quickSha256(bytes)
 }
 
 function hashPart(
