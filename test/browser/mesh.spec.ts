@@ -47,18 +47,11 @@ describe('a mesh of a node and two tabs', function () {
     node = await mesh.node('node', '--pod')
     one = await mesh.tab()
     await one.start()
-    two = await mesh.tab({ link: await linkBy(one) })
+    two = await mesh.tab()
     await two.start()
     tabs = await Promise.all([one.peerId(), two.peerId()])
   })
   after(() => mesh.end())
-
-  /** The printed link, with the other tab as a further way in: by the relay, and then without it. */
-  async function linkBy(tab: DonorTab): Promise<string> {
-    const { donate_url: url, addresses } = mesh.up
-    const relay = addresses.find((address) => address.includes('/ws/')) ?? ''
-    return `${url}&peer=${relay}/p2p-circuit/webrtc/p2p/${await tab.peerId()}`
-  }
 
   /** The page job, with time for the adapter of these browsers. */
   async function pageWords(): Promise<readonly string[]> {
@@ -85,7 +78,7 @@ describe('a mesh of a node and two tabs', function () {
   const byTabs = (result: Executed): readonly string[] =>
     tabs.flatMap((peer) => acceptedBy(result, peer))
 
-  it('is two browsers that speak to each other without anybody between', async () => {
+  it('is two browsers that found each other, and speak without anybody between', async () => {
     for (const tab of [one, two]) await tab.reachedBy(/(^|, )webrtc(,|$)/)
     await until(async () => (await one.bytesFromTabs()) > 1_000, 'gossip from two', PATIENCE_MS)
     await until(async () => (await two.bytesFromTabs()) > 1_000, 'gossip from one', PATIENCE_MS)
