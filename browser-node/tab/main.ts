@@ -60,7 +60,8 @@ async function openTab(href: string): Promise<DonateTab> {
     beginAnew: () => location.reload(),
     fatal: (error) => {
       tab?.fail(error)
-      reportError(error)
+      // what the page says is no mistake of ours
+      if (!(error instanceof MeshError)) reportError(error)
     }
   }
   tab = new MeshTab({ mesh, peers, memory, limits }, ports)

@@ -168,7 +168,7 @@ export function detailOf(error: unknown): Detail {
     case 'store.unwritable':
     case 'ledger.store_failed':
     case 'ledger.store_locked':
-      return storageDetail(fact('reason') || error.code)
+      return storageDetail(fact('reason') || error.code, error.cause)
     default:
       return { key: 'blocked.failed', facts: { fault: `${error.hint} (${error.code})` } }
   }
@@ -177,9 +177,10 @@ export function detailOf(error: unknown): Detail {
 /** How browsers refuse what they were told to forget while it was open: database, then file. */
 const CLEARED = /InvalidStateError|NotFoundError/
 
-function storageDetail(reason: string): Detail {
-  if (/quota/i.test(reason)) return { key: 'blocked.storage_full', facts: {} }
-  if (CLEARED.test(reason)) return { key: 'blocked.cleared', facts: {} }
+function storageDetail(reason: string, cause: unknown): Detail {
+  const said = cause instanceof Error ? `${cause.name}: ${reason}` : reason
+  if (/quota/i.test(said)) return { key: 'blocked.storage_full', facts: {} }
+  if (CLEARED.test(said)) return { key: 'blocked.cleared', facts: {} }
   return { key: 'blocked.no_storage', facts: { fault: reason } }
 }
 

@@ -16,7 +16,7 @@ import {
   PATIENCE_MS,
   RECORDING
 } from './support/donate-mesh.ts'
-import { FaultMesh, PAID_TURNS, takeAway } from './support/fault-mesh.ts'
+import { FaultMesh, LONG_TURNS, PAID_TURNS, takeAway } from './support/fault-mesh.ts'
 import { openBrowser, type TestBrowser } from './support/open-browser.ts'
 
 const MIB = 1024 * 1024
@@ -107,6 +107,31 @@ describe('a browser that lacks or loses something', function () {
     })
   }
 
+  it('says so where it has no room left, and goes on where it was when there is some', async () => {
+    await open()
+    const cdp = await devtools()
+    const quota = (quotaSize: number) =>
+      cdp.send('Storage.overrideQuotaForOrigin', { origin: origin(), quotaSize })
+    await quota(Number(await tab.page.evaluate(bytesKept)) + 4 * MIB)
+    await tab.start()
+    const peer = await tab.peerId()
+    await mesh.earns(tab)
+    await tab.page.evaluate(fillUp)
+    const job = mesh.loops(PAID_TURNS)
+    await tab.is('blocked')
+    match(await tab.sentence(), /disk space/)
+    await quota(500 * MIB)
+    await tab.start()
+    const result = await mesh.result(job)
+    expectSound(result)
+    await mesh.expectNothingTwice(result.session, [peer])
+    await tab.page.reload()
+    await tab.start()
+    equal(await tab.peerId(), peer)
+    await tab.showsCleared(await mesh.earnedMicro(peer))
+    await mesh.verify()
+  })
+
   it('says so where the link names another mesh, and where another tab works', async () => {
     await open(
       undefined,
@@ -129,39 +154,18 @@ describe('a browser that lacks or loses something', function () {
     await tab.start()
   })
 
-  it('says so where it has no room left, and goes on where it was when there is some', async () => {
-    await open()
-    await tab.start()
-    await mesh.earns(tab)
-    const peer = await tab.peerId()
-    const cdp = await devtools()
-    await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin(), quotaSize: 1 })
-    const job = mesh.loops(PAID_TURNS)
-    await tab.is('blocked')
-    match(await tab.sentence(), /disk space/)
-    await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin(), quotaSize: 500 * MIB })
-    await tab.start()
-    const result = await mesh.result(job)
-    expectSound(result)
-    await mesh.expectNothingTwice(result.session, [peer])
-    await mesh.earns(tab)
-    await tab.page.reload()
-    await tab.start()
-    equal(await tab.peerId(), peer)
-    await tab.showsCleared(await mesh.earnedMicro(peer))
-    await mesh.verify()
-  })
-
   it('says so where its data was cleared in the middle of a unit, and begins as a new node', async () => {
     await open()
     await tab.start()
     await mesh.earns(tab)
     const peer = await tab.peerId()
     const cdp = await devtools()
-    await mesh.endsElsewhere(tab, async () => {
+    const clear = async (): Promise<void> => {
       await cdp.send('Storage.clearDataForOrigin', { origin: origin(), storageTypes: 'all' })
       await tab.is('blocked')
-    })
+    }
+    // a tab looks after what it keeps once a second
+    await mesh.endsElsewhere(tab, clear, 3 * LONG_TURNS)
     match(await tab.sentence(), /cleared/)
     await tab.press('Start')
     await tab.is('consent')
@@ -238,4 +242,29 @@ function watchBlobs(page: Page): readonly BlobAnswer[] {
     answers.push({ path, status: response.status(), from, bytes })
   })
   return answers
+}
+
+/** In the page: what its origin keeps. */
+async function bytesKept(): Promise<number> {
+  return (await navigator.storage.estimate()).usage ?? 0
+}
+
+/** In the page: takes all room that is left to its origin, to the last hundred bytes. */
+async function fillUp(): Promise<void> {
+  const opening = indexedDB.open('filler')
+  opening.onupgradeneeded = () => opening.result.createObjectStore('bytes', { autoIncrement: true })
+  await new Promise((done) => {
+    opening.onsuccess = done
+  })
+  const isPut = (size: number): Promise<boolean> => {
+    const bytes = crypto.getRandomValues(new Uint8Array(size))
+    const change = opening.result.transaction('bytes', 'readwrite')
+    change.objectStore('bytes').add(bytes)
+    return new Promise((done) => {
+      change.oncomplete = () => done(true)
+      change.onabort = () => done(false)
+    })
+  }
+  for (const size of [65_536, 4_096, 512, 100]) while (await isPut(size));
+  opening.result.close()
 }

@@ -3,12 +3,19 @@
  * silent, a control node and relay that is killed or sleeps, a clock that is off by a day or is set
  * anew. The tab comes back by itself and works again; nothing is paid twice.
  */
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, match } from 'node:assert/strict'
 import type { Page } from 'playwright-core'
 import { ResultDocument } from '../support/kora-process.ts'
 import { CutLine } from './support/cut-line.ts'
 import { DonorTab, LOGGED_DIALS, PATIENCE_MS } from './support/donate-mesh.ts'
-import { FaultMesh, LONG_TURNS, shiftClock, takeAway, wallAround } from './support/fault-mesh.ts'
+import {
+  FaultMesh,
+  isLong,
+  LONG_TURNS,
+  shiftClock,
+  takeAway,
+  wallAround
+} from './support/fault-mesh.ts'
 import { openBrowser, type TestBrowser } from './support/open-browser.ts'
 
 const DAY_MS = 86_400_000
@@ -79,6 +86,7 @@ describe('a tab whose surroundings fail', function () {
     ['is cut', () => line.cut()],
     ['falls silent', () => line.silence()]
   ] as const) {
+    if (!isLong && what !== 'is cut') continue
     it(`loses its unit where the line ${what}, and is back by itself`, async () => {
       await openByLine()
       await mesh.endsElsewhere(tab, async () => fail())
@@ -136,7 +144,7 @@ describe('a tab whose surroundings fail', function () {
     await tab.showsCleared(earned)
   })
 
-  for (const days of [1, -1]) {
+  for (const days of isLong ? [1, -1] : [1]) {
     it(`works with a clock that is ${days > 0 ? 'a day ahead' : 'a day behind'}, and when it is set right`, async () => {
       await open(mesh.up.donate_url, (page) => page.addInitScript(shiftClock, days * DAY_MS))
       await mesh.earns(tab)
@@ -144,7 +152,7 @@ describe('a tab whose surroundings fail', function () {
       await tab.is('working')
       await tab.page.evaluate('setClock(0)')
       await mesh.expectOnce(await mesh.result(job), await tab.peerId())
-      ok((await mesh.earns(tab)).bill.total_micro > 0)
+      await mesh.earns(tab)
       await mesh.verify()
     })
   }
