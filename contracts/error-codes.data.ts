@@ -626,6 +626,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'List the sessions with `kora status`.'
   },
+  'sim.setting_invalid': {
+    retry: 'never',
+    hint: 'Give the setting a value between the bounds that the error names.'
+  },
   'store.corrupted': {
     retry: 'never',
     hint: 'Move the named path out of the store and start again; what is missing is fetched anew.'

@@ -59,6 +59,7 @@ const DRIVERS: readonly RegExp[] = [
   /^control\/(cli|drivers|models)\//,
   /^ledger\/store\//,
   /^contracts\/platform\//,
+  /^sim\/real\//,
   /^browser-node\/(build|embed|exec|net|page|verify|worker)\//,
   /^(bin|scripts|test)\//,
   /\/([a-z-]+-)?driver\.ts$/,

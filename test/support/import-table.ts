@@ -62,6 +62,10 @@ const ZONES: readonly Zone[] = [
     }
   ),
   zone('sim/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#control', '#sim'], { node: true }),
+  zone('sim/real/', [...CONTRACTS, ...LEDGER, ...MESH_NODE, '#mesh-node/portable', '#control'], {
+    relative: ['sim/'],
+    node: true
+  }),
   zone('bin/', [], { relative: ['bin/', 'control/cli/', 'mesh-node/cli/'], node: true })
 ]
 

@@ -1,0 +1,52 @@
+/**
+ * One run in this process, whose time and chance are virtual already: opens the world, lets it do what
+ * the options say, and reports. Wall time and memory are told beside the trace, never in it.
+ */
+import { GOSSIP_MESH, runGossip } from './gossip-run.ts'
+import type { RealOptions } from './options.ts'
+import type { RealProgress, RealReport } from './report.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import { openWorld } from './world.ts'
+
+/** Virtual time between two words on how far the run is. */
+const PROGRESS_US = 500_000
+const MB = 1024 * 1024
+
+export interface RunPorts {
+  readonly clock: VirtualClock
+  readonly onProgress: (progress: RealProgress) => void
+}
+
+export async function runScenario(options: RealOptions, ports: RunPorts): Promise<RealReport> {
+  const { clock } = ports
+  const startedNs = process.hrtime.bigint()
+  tellProgress(ports)
+  const world = await openWorld(options, { clock, mesh: GOSSIP_MESH, isStar: false })
+  const watch = await runGossip(world)
+  return {
+    scenario: 'gossip',
+    fidelity: 'real',
+    seed: options.seed,
+    nodes: options.nodes,
+    connections: world.connections(),
+    events: clock.happened,
+    virtual_ms: clock.nowUs / 1_000,
+    wall_ms: Number((process.hrtime.bigint() - startedNs) / 1_000_000n),
+    rss_mb: Math.round(process.memoryUsage().rss / MB),
+    trace_hash: world.trace.end(),
+    trace_events: world.trace.events,
+    trace_marks: world.trace.marks,
+    violations: [],
+    units: { accepted: 0, wrong_accepted: 0, executions: 0 },
+    gossip: watch.figures(),
+    ledger_digest: null,
+    is_partial: clock.isStopped
+  }
+}
+
+function tellProgress({ clock, onProgress }: RunPorts): void {
+  clock.after(PROGRESS_US, () => {
+    onProgress({ virtual_ms: clock.nowUs / 1_000, events: clock.happened })
+    tellProgress({ clock, onProgress })
+  })
+}
