@@ -63,7 +63,7 @@ export const PROBATION_DEFAULTS: ProbationSettings = {
     clearAfter: 100,
     residualPerMille: 30,
     extrasPerNode: 1,
-    extrasPerMille: 183
+    extrasPerMille: 186
   },
   infiltrated: {
     passesFirst: 65,
@@ -73,13 +73,13 @@ export const PROBATION_DEFAULTS: ProbationSettings = {
     clearAfter: 100,
     residualPerMille: 100,
     extrasPerNode: 1,
-    extrasPerMille: 272
+    extrasPerMille: 279
   },
   faultWeight: 24,
   clearAt: 20,
   hostileAt: 16,
   infiltratedAt: 24,
   longRecord: 26,
-  keptPerMille: 500,
+  keptPerMille: 750,
   alarmPasses: 20_000
 }

@@ -16,6 +16,8 @@ import {
 const PAST_TRIES = 8
 /** A sleeper's latest results are the ones to look at. */
 const PAST_LATEST = 16
+/** Of a suspect there is more to look at: it was believed then, and cheated if it reads its standing. */
+const PAST_LATEST_OF_SUSPECT = 32
 /** Convictions that make a node's next proof longer; more make it no longer still. */
 const LONGER_PROOFS_MAX = 3
 
@@ -123,7 +125,8 @@ export class Standings<Unit> {
   /** A result that was taken on the node's word, to be done by another: an unforeseeable check. */
   pastToCheck(node: number, draw: number): Unit | null {
     const owed = this.#owed[node] ?? []
-    const latest = Math.min(PAST_LATEST, owed.length)
+    const { suspect } = this.#row(node)
+    const latest = Math.min(suspect ? PAST_LATEST_OF_SUSPECT : PAST_LATEST, owed.length)
     for (let step = 0; step < Math.min(PAST_TRIES, latest); step++) {
       const unit = owed[owed.length - 1 - ((draw + step) % latest)]?.unit
       if (unit === undefined) continue

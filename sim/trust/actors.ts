@@ -7,6 +7,8 @@ import { Chance } from './chance.ts'
 
 /** The value of a result that is right; any other is wrong, and equal numbers are equal results. */
 export const RIGHT = 0
+/** No node is left that may do the unit. */
+export const UNSETTLED = -1
 /** The one value that all who collude agree on. */
 export const COLLUDED = 1
 

@@ -3,7 +3,7 @@
  * 95 % intervals. It measures; what is good enough is for tests and people to say.
  */
 import { assert } from '#contracts'
-import { RIGHT } from './actors.ts'
+import { RIGHT, UNSETTLED } from './actors.ts'
 import { Arena } from './arena.ts'
 import type { Column } from './columns.ts'
 import type { SabotagePolicy } from './policy.ts'
@@ -26,6 +26,8 @@ export interface SabotageRow {
   readonly wrongAccepted: Mean
   /** Share of the units whose first accepted value was wrong, mended or not. */
   readonly wrongAtFirst: Mean
+  /** Share of the units that nobody was left to do. */
+  readonly unsettled: Mean
   /** Honest nodes that can never work again. */
   readonly honestBanned: Mean
   /** Share of the honest nodes whose word alone is taken in the end. */
@@ -48,6 +50,7 @@ export function compareCase({ column, policy, seeds }: CompareCase): SabotageRow
     executionsPerUnit: meanOf((run) => run.executions / column.units),
     wrongAccepted: meanOf((run) => run.wrong / column.units),
     wrongAtFirst: meanOf((run) => run.wrongAtFirst / column.units),
+    unsettled: meanOf((run) => run.unsettled / column.units),
     honestBanned: meanOf((run) => run.honestBanned),
     honestBelieved: meanOf((run) => run.honestBelieved / run.honest)
   }
@@ -57,6 +60,7 @@ interface OneRun {
   readonly executions: number
   readonly wrong: number
   readonly wrongAtFirst: number
+  readonly unsettled: number
   readonly honest: number
   readonly honestBanned: number
   readonly honestBelieved: number
@@ -65,24 +69,27 @@ interface OneRun {
 function runOnce(column: Column, policy: SabotagePolicy, seed: number): OneRun {
   const arena = new Arena({ ...column, seed })
   const run = policy.start(arena)
+  arena.showStanding((node) => run.believes(node))
   let wrongAtFirst = 0
   for (let unit = 0; unit < column.units; unit++) {
-    if (run.settle(unit) !== RIGHT) wrongAtFirst += 1
+    if (isWrong(run.settle(unit))) wrongAtFirst += 1
   }
   const values = run.finish()
   assert(values.length === column.units, 'every unit has a value')
-  let wrong = 0
-  for (const value of values) if (value !== RIGHT) wrong += 1
+  const wrong = values.filter(isWrong).length
   const honest = nodesOf(arena).filter((node) => arena.isHonest(node))
   return {
     executions: arena.executions,
     wrong,
     wrongAtFirst,
+    unsettled: values.filter((value) => value === UNSETTLED).length,
     honest: honest.length,
     honestBanned: honest.filter((node) => run.isBanned(node)).length,
     honestBelieved: honest.filter((node) => run.believes(node)).length
   }
 }
+
+const isWrong = (value: number): boolean => value !== RIGHT && value !== UNSETTLED
 
 export const nodesOf = (arena: Arena): readonly number[] =>
   Array.from({ length: arena.nodes }, (_, node) => node)

@@ -1,6 +1,7 @@
 /**
  * The frontier of our policy: a grid of settings, each measured on the same seeds, and which of them
- * no other beats in both cost and wrong results. It chooses nothing.
+ * no other beats in cost, wrong results and honest nodes that may work alone: the third pays for the
+ * first two where one does not look. It chooses nothing.
  */
 import { PROBATION_DEFAULTS, type ProbationSettings } from '#ledger'
 import type { Column } from './columns.ts'
@@ -13,12 +14,12 @@ export interface SweepPoint {
   /** Extra executions that it may spend, per thousand units. */
   readonly extrasPerMille: number
   readonly row: SabotageRow
-  /** No other point costs as little and accepts as few wrong results. */
+  /** No other point is as good in all three and better in one. */
   readonly isFrontier: boolean
 }
 
 const SWEEP_PASSES = [10, 20, 30, 40, 50, 60] as const
-const SWEEP_EXTRAS = [63, 103, 143, 183, 223] as const
+const SWEEP_EXTRAS = [66, 106, 146, 186, 226] as const
 
 function sweepSettings(passesFirst: number, extrasPerMille: number): ProbationSettings {
   const { hostile } = PROBATION_DEFAULTS
@@ -51,5 +52,7 @@ export function withFrontier(
 function beats(a: SabotageRow, b: SabotageRow): boolean {
   const cost = a.executionsPerUnit.mean - b.executionsPerUnit.mean
   const wrong = a.wrongAccepted.mean - b.wrongAccepted.mean
-  return cost <= 0 && wrong <= 0 && (cost < 0 || wrong < 0)
+  const believed = b.honestBelieved.mean - a.honestBelieved.mean
+  const worst = Math.max(cost, wrong, believed)
+  return worst <= 0 && Math.min(cost, wrong, believed) < 0
 }

@@ -10,6 +10,7 @@ import {
   type Column,
   columnsNamed,
   compareCase,
+  comparisonPage,
   type EarningsRow,
   earningsOf,
   type Mean,
@@ -20,8 +21,10 @@ import {
   type SweepPoint,
   seedsUpTo,
   sweep,
+  sweepPage,
   withFrontier
 } from '#sim'
+import { writeReport } from './sim-report.ts'
 
 interface SimFlags {
   readonly seeds: number
@@ -33,10 +36,12 @@ export interface CompareFlags extends SimFlags {
   readonly column: readonly string[]
   readonly nodes?: number
   readonly units?: number
+  readonly report?: string
 }
 
 export interface SweepFlags extends SimFlags {
   readonly column: string
+  readonly report?: string
 }
 
 const MILLION = 1_000_000
@@ -54,8 +59,12 @@ export async function compareSabotage(flags: CompareFlags, context: CommandConte
   }
   const { io, signal } = context
   const complete = !signal.aborted
-  if (flags.json) io.out(JSON.stringify({ complete, policies: rows.map(rowJson) }))
+  const figures = { complete, policies: rows.map(rowJson) }
+  if (flags.json) io.out(JSON.stringify(figures))
   else for (const line of table(COMPARE_HEADINGS, rows.map(rowCells))) io.out(line)
+  if (flags.report !== undefined) {
+    writeReport(flags.report, { page: comparisonPage(rows, complete), figures }, io)
+  }
   return complete ? 'ok' : 'failed'
 }
 
@@ -86,8 +95,12 @@ export async function sweepSabotage(flags: SweepFlags, context: CommandContext):
   const { io, signal } = context
   const complete = !signal.aborted
   const found = withFrontier(points)
-  if (flags.json) io.out(JSON.stringify({ complete, points: found.map(pointJson) }))
+  const figures = { complete, points: found.map(pointJson) }
+  if (flags.json) io.out(JSON.stringify(figures))
   else for (const line of table(SWEEP_HEADINGS, found.map(pointCells))) io.out(line)
+  if (flags.report !== undefined) {
+    writeReport(flags.report, { page: sweepPage(found, complete), figures }, io)
+  }
   return complete ? 'ok' : 'failed'
 }
 
@@ -111,6 +124,7 @@ const COMPARE_HEADINGS = [
   'executions/unit',
   'wrong accepted',
   'wrong at first',
+  'unsettled',
   'honest banned',
   'honest believed'
 ]
@@ -126,6 +140,7 @@ function rowCells(row: SabotageRow): readonly (string | number)[] {
     fixed(row.executionsPerUnit, 3),
     tiny(row.wrongAccepted),
     tiny(row.wrongAtFirst),
+    row.unsettled.mean.toFixed(2),
     row.honestBanned.mean.toFixed(1),
     `${Math.round(row.honestBelieved.mean * 100)} %`
   ]
@@ -154,6 +169,7 @@ function rowJson(row: SabotageRow) {
     wrong_accepted: row.wrongAccepted.mean,
     wrong_accepted_ci95: row.wrongAccepted.half,
     wrong_at_first: row.wrongAtFirst.mean,
+    unsettled: row.unsettled.mean,
     honest_banned: row.honestBanned.mean,
     honest_believed: row.honestBelieved.mean
   }

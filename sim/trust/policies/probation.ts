@@ -59,7 +59,6 @@ export class ProbationRun implements PolicyRun {
     this.#accepted = new Int32Array(arena.units)
     this.standings = new Standings(settings)
     this.#register()
-    arena.showStanding((node) => this.believes(node))
   }
 
   /** Nobody is: a convicted node's turn comes when nobody else lacks checks. */

@@ -3,8 +3,7 @@
  * stands once its group is credible enough. Source: L. Sarmenta, "Sabotage-tolerance mechanisms for
  * volunteer computing systems" (2002). The only arithmetic that is not of integers is here.
  */
-import { assert } from '#contracts'
-import { RIGHT } from '../actors.ts'
+import { RIGHT, UNSETTLED } from '../actors.ts'
 import type { Arena } from '../arena.ts'
 import type { PolicyRun, SabotagePolicy } from '../policy.ts'
 
@@ -51,7 +50,10 @@ function run(arena: Arena, options: SarmentaOptions): PolicyRun {
       const results = new Map<number, number>()
       for (;;) {
         const node = arena.pick((one) => banned[one] === 0 && !results.has(one))
-        assert(node !== null, 'a unit is settled before all nodes are asked')
+        if (node === null) {
+          accepted[unit] = UNSETTLED
+          return UNSETTLED
+        }
         if (chance.happens(SPOT_CHECKS_PER_MILLION)) {
           spotCheck(node, unit)
           continue
