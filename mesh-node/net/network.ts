@@ -29,6 +29,7 @@ import { Gossip, gossipOptions } from './gossip.ts'
 import { KeptPeers } from './kept-peers.ts'
 import { letGo } from './let-go.ts'
 import { LinkBook } from './link-book.ts'
+import { keepNewest } from './newest-connection.ts'
 import { PeerFinder } from './peer-finder.ts'
 import { askPeers, servePeers } from './peers-link.ts'
 import type { Link, LinkKind, MeshNetwork, Topic, TopicHandler, TrafficMeter } from './ports.ts'
@@ -167,6 +168,7 @@ class Libp2pNetwork implements MeshNetwork {
     this.#finder = findsPeers ? this.#openFinder() : null
     servePeers(this, { reachable, chance: Math.random })
     this.#unfollowLine = followLine((isOnline) => this.setOnline(isOnline))
+    keepNewest(host)
     host.addEventListener('peer:connect', ({ detail }) => this.#tell('connected', `${detail}`))
     host.addEventListener('peer:disconnect', ({ detail }) =>
       this.#tell('disconnected', `${detail}`)

@@ -1,6 +1,7 @@
 /** Real hosts over TCP on loopback: who reaches whom, what a link carries, what gossip refuses. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import net from 'node:net'
+import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
 import { FRAME_BYTES_MAX, GOSSIP_BYTES_MAX, type MeshError, parsePeerId } from '#contracts'
 import {
@@ -11,7 +12,7 @@ import {
   type MeshNetwork,
   serveStatus
 } from '#mesh-node'
-import { bareStream } from '../support/bare-host.ts'
+import { bareDialer, bareStream } from '../support/bare-host.ts'
 import { MESH, OTHER_MESH, withCode } from '../support/mesh-fixtures.ts'
 import { LOOPBACK, Started, until } from '../support/mesh-hosts.ts'
 
@@ -265,8 +266,10 @@ describe('a link', () => {
       link.onFrame(() => {})
       link.onClose((fault) => closed.push(fault))
     })
-    await bareStream(started, addressOf(one), { protocol: LINK_PROTOCOLS.work })
-    await bareStream(started, addressOf(one), { protocol: LINK_PROTOCOLS.work })
+    const dialer = await bareDialer(started)
+    const address = multiaddr(addressOf(one))
+    await dialer.dialProtocol(address, LINK_PROTOCOLS.work)
+    await dialer.dialProtocol(address, LINK_PROTOCOLS.work)
     await until(() => links === 2 && closed.length === 1, 'the older link closes')
     equal(closed[0]?.facts['reason'], 'replaced')
   })

@@ -37,6 +37,11 @@ export async function bareStream(
   address: string,
   { protocol, fill = 9 }: BareOptions
 ): Promise<Stream> {
+  return (await bareDialer(started, fill)).dialProtocol(multiaddr(address), protocol)
+}
+
+/** A host that dials over TCP. */
+export async function bareDialer(started: Started, fill = 9): Promise<Libp2p> {
   const host = await createLibp2p({
     privateKey: await generateKeyPairFromSeed('Ed25519', seed(fill)),
     addresses: { listen: [] },
@@ -44,6 +49,5 @@ export async function bareStream(
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()]
   })
-  started.add(host, async (one) => one.stop())
-  return host.dialProtocol(multiaddr(address), protocol)
+  return started.add(host, async (one) => one.stop())
 }
