@@ -2,7 +2,8 @@
  * Gossip alone over the real stack: nodes that dial each other, messages from nodes that the seed
  * draws, and when and how often each arrives. Nobody works here.
  */
-import { concatBytes, parseMeshId, sha256 } from '#contracts'
+import { bytesToHex, concatBytes, parseMeshId, sha256 } from '#contracts'
+import type { MeshNetwork, Topic, TopicHandler } from '#mesh-node/portable'
 import type { RealGossipFigures } from './report.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { dialOthers, msToUs, type World } from './world.ts'
@@ -14,71 +15,97 @@ const ID_BYTES = 8
 /** The mesh that nodes of gossip alone are of. */
 export const GOSSIP_MESH = parseMeshId('5a'.repeat(32))
 
-/** Delivery times of messages, as the nodes' handlers were called. */
+/** What nodes gossip, when each message arrives, and how often. */
 export class GossipWatch {
   readonly #world: World
-  readonly #publishedUs = new Map<string, number>()
+  readonly #sentUs = new Map<string, number>()
   readonly #delaysUs: number[] = []
-  readonly #copiesBefore: number
+  /** Who listens to each topic, by number. */
+  readonly #listening = new Map<Topic, Set<number>>()
+  #expected = 0
+  #delivered = 0
 
   constructor(world: World) {
     this.#world = world
-    this.#copiesBefore = world.copies()
   }
 
-  listen(): void {
-    const { clock, trace, networks } = this.#world
-    for (const [node, network] of networks.entries()) {
-      network.subscribe('work', {
-        validate: () => 'accept',
-        deliver: (bytes) => {
-          const digest = sha256(bytes).subarray(0, ID_BYTES)
-          trace.add({ kind: 'delivered', atUs: clock.nowUs, node, other: 0, bytes: 0, digest })
-          const sentUs = this.#publishedUs.get(nameOf(bytes))
-          if (sentUs !== undefined) this.#delaysUs.push(clock.nowUs - sentUs)
+  /** The network of a node, told of here: nothing else of it is changed. */
+  watched(node: number): MeshNetwork {
+    const network = this.#world.networks[node]
+    if (network === undefined) throw new Error(`there is no node ${node}`)
+    return new Proxy(network, {
+      get: (target, name) => {
+        if (name === 'publish') {
+          return (topic: Topic, bytes: Uint8Array) => {
+            this.#sent(node, topic, bytes)
+            return target.publish(topic, bytes)
+          }
         }
-      })
-    }
-  }
-
-  publish(node: number, bytes: Uint8Array): void {
-    const { clock, networks } = this.#world
-    this.#publishedUs.set(nameOf(bytes), clock.nowUs)
-    void networks[node]?.publish('work', bytes)
+        if (name === 'subscribe') {
+          return (topic: Topic, handler: TopicHandler) =>
+            target.subscribe(topic, this.#told(node, topic, handler))
+        }
+        const part: unknown = Reflect.get(target, name)
+        return typeof part === 'function' ? part.bind(target) : part
+      }
+    })
   }
 
   figures(): RealGossipFigures {
-    const { copies, options } = this.#world
     const delays = Float64Array.from(this.#delaysUs).sort()
-    const published = this.#publishedUs.size
-    const delivered = delays.length
-    const further = copies() - this.#copiesBefore - delivered
+    const further = this.#world.copies() - this.#delivered
     return {
-      published,
-      delivered,
-      missed: published * (options.nodes - 1) - delivered,
+      published: this.#sentUs.size,
+      delivered: this.#delivered,
+      missed: this.#expected - delays.length,
       delivery_p50_ms: quantile(delays, 0.5) / US_PER_MS,
       delivery_p99_ms: quantile(delays, 0.99) / US_PER_MS,
-      duplicates: delivered === 0 ? 0 : further / delivered
+      duplicates: this.#delivered === 0 ? 0 : further / this.#delivered
+    }
+  }
+
+  #sent(node: number, topic: Topic, bytes: Uint8Array): void {
+    const name = bytesToHex(idOf(bytes))
+    if (this.#sentUs.has(name)) return
+    this.#sentUs.set(name, this.#world.clock.nowUs)
+    const listening = this.#listening.get(topic) ?? new Set()
+    this.#expected += listening.size - (listening.has(node) ? 1 : 0)
+  }
+
+  #told(node: number, topic: Topic, handler: TopicHandler): TopicHandler {
+    const { clock, trace } = this.#world
+    this.#listening.set(topic, (this.#listening.get(topic) ?? new Set()).add(node))
+    return {
+      validate: (bytes, from) => handler.validate(bytes, from),
+      deliver: (bytes, from) => {
+        const digest = idOf(bytes)
+        trace.add({ kind: 'delivered', atUs: clock.nowUs, node, other: 0, bytes: 0, digest })
+        const sentUs = this.#sentUs.get(bytesToHex(digest))
+        this.#delivered += 1
+        if (sentUs !== undefined) this.#delaysUs.push(clock.nowUs - sentUs)
+        handler.deliver(bytes, from)
+      }
     }
   }
 }
 
 /** Dials, lets meshes form, sends the messages and waits for the last of them. */
-export async function runGossip(world: World): Promise<GossipWatch> {
+export async function runGossip(world: World, watch: GossipWatch): Promise<void> {
   const { options, clock } = world
   const { messages, messageBytes, everyMs } = options.gossip
-  const watch = new GossipWatch(world)
-  watch.listen()
+  const networks = world.networks.map((_, node) => watch.watched(node))
+  for (const network of networks) {
+    network.subscribe('work', { validate: () => 'accept', deliver: () => {} })
+  }
   dialOthers(world)
   await clock.pass(msToUs(options.settleMs))
   const chance = new SeededChance(options.seed, 'messages')
   for (let index = 0; index < messages && !clock.isStopped; index++) {
-    watch.publish(chance.below(options.nodes), messageOf(index, messageBytes, chance))
-    await clock.pass(msToUs(everyMs))
+    const message = messageOf(index, messageBytes, chance)
+    const publishing = networks[chance.below(options.nodes)]?.publish('work', message)
+    await Promise.all([publishing, clock.pass(msToUs(everyMs))])
   }
   await clock.pass(msToUs(options.drainMs))
-  return watch
 }
 
 /** The first bytes tell messages apart; the rest does not compress. */
@@ -91,8 +118,7 @@ function messageOf(index: number, bytes: number, chance: SeededChance): Uint8Arr
   )
 }
 
-const nameOf = (bytes: Uint8Array): string =>
-  `${new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)}`
+const idOf = (bytes: Uint8Array): Uint8Array => sha256(bytes).subarray(0, ID_BYTES)
 
 /** The smallest value that at least this share does not exceed. */
 function quantile(sorted: Float64Array, share: number): number {

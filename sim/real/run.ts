@@ -2,7 +2,9 @@
  * One run in this process, whose time and chance are virtual already: opens the world, lets it do what
  * the options say, and reports. Wall time and memory are told beside the trace, never in it.
  */
-import { GOSSIP_MESH, runGossip } from './gossip-run.ts'
+import { GOSSIP_MESH, GossipWatch, runGossip } from './gossip-run.ts'
+import { genesisOf } from './mesh-parts.ts'
+import { runMesh } from './mesh-run.ts'
 import type { RealOptions } from './options.ts'
 import type { RealProgress, RealReport } from './report.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -21,10 +23,15 @@ export async function runScenario(options: RealOptions, ports: RunPorts): Promis
   const { clock } = ports
   const startedNs = process.hrtime.bigint()
   tellProgress(ports)
-  const world = await openWorld(options, { clock, mesh: GOSSIP_MESH, isStar: false })
-  const watch = await runGossip(world)
+  const { work } = options
+  const genesis = genesisOf(options)
+  const mesh = work === null ? GOSSIP_MESH : genesis.id
+  const world = await openWorld(options, { clock, mesh, isStar: work !== null })
+  const watch = new GossipWatch(world)
+  const found = work === null ? null : await runMesh(world, watch, { genesis, work })
+  if (work === null) await runGossip(world, watch)
   return {
-    scenario: 'gossip',
+    scenario: work === null ? 'gossip' : 'work',
     fidelity: 'real',
     seed: options.seed,
     nodes: options.nodes,
@@ -36,10 +43,10 @@ export async function runScenario(options: RealOptions, ports: RunPorts): Promis
     trace_hash: world.trace.end(),
     trace_events: world.trace.events,
     trace_marks: world.trace.marks,
-    violations: [],
-    units: { accepted: 0, wrong_accepted: 0, executions: 0 },
+    violations: found?.violations ?? [],
+    units: found?.units ?? { accepted: 0, wrong_accepted: 0, executions: 0 },
     gossip: watch.figures(),
-    ledger_digest: null,
+    ledger_digest: found?.ledgerDigest ?? null,
     is_partial: clock.isStopped
   }
 }

@@ -53,7 +53,11 @@ export class VirtualClock {
     assert(Number.isSafeInteger(atUs), 'virtual time is whole microseconds')
     const happening: Happening = { atUs: Math.max(atUs, this.#nowUs), order: this.#order++, fire }
     this.#push(happening)
-    return { cancel: () => void (happening.fire = null) }
+    return {
+      cancel() {
+        happening.fire = null
+      }
+    }
   }
 
   after(delayUs: number, fire: () => void): Planned {
@@ -64,7 +68,11 @@ export class VirtualClock {
   soon(fire: () => void): Planned {
     const happening: { fire: (() => void) | null } = { fire }
     this.#immediates.push(happening)
-    return { cancel: () => void (happening.fire = null) }
+    return {
+      cancel() {
+        happening.fire = null
+      }
+    }
   }
 
   /** Somebody wants the report so far: time stands still from now on. */
