@@ -618,6 +618,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Replay where the session ran, or fetch its results first: a result it needs is not here.'
   },
+  'scenario.invalid': {
+    retry: 'never',
+    hint: 'Mend every fault listed, each at its line; `kora sim list` shows scenarios that work.'
+  },
   'session.failed': {
     retry: 'later',
     hint: 'See which unit failed and why with `kora explain <unit>`.'

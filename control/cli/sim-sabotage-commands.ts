@@ -20,6 +20,9 @@ const seedsOption = () =>
     .argParser(wholeNumber(1, SEEDS_MAX))
     .default(5)
 
+const reportOption = () =>
+  new Option('--report <file>', 'also write a page with plots there, and its figures beside it')
+
 export function addSabotageCommands(sim: Command, context: CommandContext, settle: Settle): void {
   const compare = groupOf(sim, 'compare', 'measure several policies on the same runs')
   compare
@@ -49,6 +52,7 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
         wholeNumber(1, UNITS_MAX)
       )
     )
+    .addOption(reportOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample: kora sim compare sabotage --policy probation --seeds 20')
     .action(async (options) => {
@@ -70,6 +74,7 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
     .description('the frontier of our policy: cost against wrong results')
     .addOption(seedsOption())
     .option('--column <name>', 'the population', 'f20-s10')
+    .addOption(reportOption())
     .addOption(jsonOption())
     .action(async (options) => {
       const { sweepSabotage } = await import('./commands/sim-compare.ts')

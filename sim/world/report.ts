@@ -1,0 +1,42 @@
+/** What a run of the simulator found, as plain data. Field names are those of the JSON. */
+
+export interface Violation {
+  /** The rule that was broken, by its name in `checks.ts`. */
+  readonly rule: string
+  readonly at_ms: number
+  readonly detail: string
+}
+
+export interface RunReport {
+  readonly scenario: string
+  readonly claim: string
+  readonly fidelity: 'model'
+  readonly seed: number
+  readonly nodes: number
+  readonly events: number
+  readonly virtual_ms: number
+  readonly wall_ms: number
+  readonly rss_mb: number
+  readonly trace_hash: string
+  /** The hash after every thousand events: where two runs part. */
+  readonly trace_marks: readonly string[]
+  readonly violations: readonly Violation[]
+  readonly units: {
+    readonly submitted: number
+    readonly accepted: number
+    readonly wrong_accepted: number
+    readonly failed: number
+    readonly executions: number
+  }
+  readonly gossip: {
+    readonly published: number
+    readonly delivery_p50_ms: number
+    readonly delivery_p99_ms: number
+    /** Further copies that reached a node, for each that it took. */
+    readonly duplicates: number
+  }
+  readonly bids_per_unit: number
+  readonly ledger_digest: string
+  /** Stopped before its end. */
+  readonly is_partial: boolean
+}

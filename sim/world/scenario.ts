@@ -1,0 +1,118 @@
+/**
+ * A scenario as a user writes it, in YAML: who is in the mesh, what it is asked, what goes wrong and
+ * when. Unknown keys and impossible figures are refused, each at its line. It says nothing of how a
+ * run is made.
+ */
+import { LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
+
+const SCENARIO_BYTES_MAX = 256 * 1024
+/** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
+export const SIM_NODES_MAX = 200_000
+const HOUR_MS = 3_600_000
+
+const perMille = z.int().min(0).max(1_000)
+const ms = z
+  .int()
+  .min(0)
+  .max(24 * HOUR_MS)
+const span = z
+  .strictObject({ min: ms, max: ms })
+  .refine(({ min, max }) => min <= max, { message: 'min is not above max' })
+
+export const Scenario = z.strictObject({
+  /** What is held to be true of every run; its checkers say when it is not. */
+  claim: z.string().min(1).max(500),
+  nodes: z.int().min(1).max(SIM_NODES_MAX),
+  units: z.int().min(1).max(100_000),
+  /** The units come evenly over this time. */
+  arrive_over_ms: ms.default(0),
+  /** Of a thousand units so many ask two owners to agree. */
+  quorum_per_mille: perMille.default(0),
+  /** Drawn for each node: what its runs take. */
+  service_ms: span.default({ min: 20, max: 200 }),
+  /** Measured round trips that nodes are placed in, or one round trip for all. */
+  latency: z
+    .union([
+      z.enum(['wondernetwork', 'planetlab', 'seattle']),
+      z.strictObject({ rtt_ms: z.int().min(1).max(60_000) })
+    ])
+    .default('wondernetwork'),
+  /** Each node's clock is off by up to this much, either way. */
+  clock_off_ms: ms.default(0),
+  /** Who lies, by shares of the nodes; all others are honest. */
+  actors: z
+    .strictObject({ liars: perMille.default(0), withholders: perMille.default(0) })
+    .refine(({ liars, withholders }) => liars + withholders <= 1_000, {
+      message: 'more actors than nodes'
+    })
+    .default({ liars: 0, withholders: 0 }),
+  /** A share of the nodes goes at a moment; it comes back as a new process, or never. */
+  vanish: z
+    .array(
+      z.strictObject({
+        at_ms: ms,
+        share_per_mille: perMille,
+        back_after_ms: ms.nullable().default(null)
+      })
+    )
+    .max(100)
+    .default([]),
+  /** A share of the nodes is cut off from all others for a time. */
+  partitions: z
+    .array(z.strictObject({ from_ms: ms, until_ms: ms, share_per_mille: perMille }))
+    .max(100)
+    .default([]),
+  /** By then every unit must have ended. */
+  until_ms: ms.default(HOUR_MS)
+})
+export type Scenario = z.infer<typeof Scenario>
+
+/** Throws `scenario.invalid` with every fault at its line. */
+export function readScenario(bytes: Uint8Array): Scenario {
+  if (bytes.length > SCENARIO_BYTES_MAX) {
+    const message = `${bytes.length} bytes of ${SCENARIO_BYTES_MAX}`
+    throw invalid([{ path: '', rule: 'too_large', message }])
+  }
+  const lines = new LineCounter()
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return { line, column: col }
+  }
+  const text = new TextDecoder().decode(bytes)
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
+  if (document.errors.length > 0) {
+    const faults = document.errors.map(({ message, pos }) => {
+      return { path: '', rule: 'not_yaml', message: message.split('\n')[0] ?? '', at: at(pos[0]) }
+    })
+    throw invalid(faults)
+  }
+  const parsed = Scenario.safeParse(document.toJS({ maxAliasCount: 0 }))
+  if (parsed.success) return parsed.data
+  const issues = shapeIssues(parsed.error).map((issue): Issue => {
+    const offset = offsetOf(document, issue.path)
+    return offset === null ? issue : { ...issue, at: at(offset) }
+  })
+  throw invalid(issues)
+}
+
+/** Where the value of that pointer stands, or the nearest that is there. */
+function offsetOf(document: ReturnType<typeof parseDocument>, pointer: string): number | null {
+  const keys = pointer.split('/').slice(1)
+  for (let depth = keys.length; depth > 0; depth--) {
+    const path = keys.slice(0, depth).map((key) => (/^\d+$/.test(key) ? Number(key) : key))
+    const node: unknown = document.getIn(path, true)
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
+      return Number(node.range[0])
+    }
+  }
+  return null
+}
+
+const invalid = (issues: readonly Issue[]): MeshError =>
+  new MeshError(
+    'scenario.invalid',
+    { faults: issues.length },
+    { issues: issues.slice(0, ISSUES_MAX) }
+  )

@@ -1,0 +1,288 @@
+/**
+ * A node of the simulated mesh: the product's agent machine, and in place of its driver one that acts
+ * in virtual time. An actor lies or withholds here and nowhere else: its machine is everybody's.
+ */
+
+import type { GatewayFrame, NodeFrame } from '#contracts'
+import {
+  type Attestation,
+  assertNever,
+  type LeaseId,
+  openUnit,
+  type PackedUnit,
+  type PeerId,
+  parseLogId,
+  peerIdFromPublicKey
+} from '#contracts'
+import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
+import { digestOfText } from '../kernel/rolling-trace.ts'
+import { KIND, type VirtualTime } from './virtual-time.ts'
+import { rightAnswer, wrongAnswer } from './work.ts'
+
+export type Role = 'honest' | 'liar' | 'withholder'
+
+export interface NodeTraits {
+  readonly role: Role
+  readonly serviceMs: number
+  /** Its clock against the gateway's. */
+  readonly clockOffMs: number
+}
+
+/** What the node's driver needs of the mesh around it. */
+export interface NodePorts {
+  readonly time: VirtualTime
+  readonly gateway: PeerId
+  /** The way to the gateway is tried; answers through `linked` or `unlinked`. */
+  readonly dial: (node: SimulatedNode) => void
+  readonly send: (node: SimulatedNode, frame: Exclude<NodeFrame, { kind: 'result' }>) => void
+  readonly deliver: (node: SimulatedNode, attestations: readonly Attestation[]) => void
+  readonly executed: (node: SimulatedNode, lease: LeaseId, unit: PackedUnit) => void
+}
+
+const MANIFEST_US = 100_000
+/** Fetching the files and running the golden vectors. */
+const CHECK_US = 3_000_000
+const KILL_US = 34_000
+const EPOCH_MS = 1_700_000_000_000
+const SLOTS = 2
+const QUEUE_MAX = 16
+const BACKEND = {
+  runtime: 'simulated',
+  version: '1',
+  provider: 'cpu',
+  device_class: 'x64'
+} as const
+
+/** A peer id by number: nobody holds a key here. */
+function peerOf(number: number): PeerId {
+  const key = new Uint8Array(32)
+  new DataView(key.buffer).setUint32(0, number + 1)
+  return peerIdFromPublicKey(key)
+}
+
+export class SimulatedNode {
+  readonly number: number
+  readonly id: PeerId
+  readonly traits: NodeTraits
+  /** Frames of an older link are lost with it. */
+  link = 0
+  isLinked = false
+  isUp = true
+  isCut = false
+  readonly #ports: NodePorts
+  readonly #digest: number
+  #machine: AgentMachine
+  #life = 0
+  #wake = 0
+  readonly #running = new Set<LeaseId>()
+
+  constructor(number: number, traits: NodeTraits, ports: NodePorts) {
+    this.number = number
+    this.id = peerOf(number)
+    this.traits = traits
+    this.#ports = ports
+    this.#digest = digestOfText(this.id)
+    this.#machine = this.#newMachine()
+  }
+
+  start(): void {
+    this.feed({ type: 'tick', nowMs: this.#nowMs })
+  }
+
+  /** The process is gone, with all that it had in memory. */
+  stop(): void {
+    this.isUp = false
+    this.#life += 1
+    this.#running.clear()
+  }
+
+  /** A new process of the same node. */
+  restart(): void {
+    this.isUp = true
+    this.#machine = this.#newMachine()
+    this.start()
+  }
+
+  feed(input: AgentInput): void {
+    if (!this.isUp) return
+    for (const effect of this.#machine.step(input)) this.#perform(effect)
+  }
+
+  linked(isLinked: boolean): void {
+    const { gateway } = this.#ports
+    this.feed({ type: isLinked ? 'linked' : 'unlinked', gateway, nowMs: this.#nowMs })
+  }
+
+  announced(body: Extract<AgentInput, { type: 'announcement' }>['body']): void {
+    this.feed({ type: 'announcement', body, nowMs: this.#nowMs })
+  }
+
+  take(frame: GatewayFrame): void {
+    const { gateway } = this.#ports
+    const nowMs = this.#nowMs
+    switch (frame.kind) {
+      case 'welcome':
+        this.feed({ type: 'welcome', gateway, body: frame.body, nowMs })
+        return
+      case 'reveal':
+        this.feed({ type: 'reveal', gateway, leases: frame.body.leases, nowMs })
+        return
+      case 'revoke':
+        this.feed({ type: 'revoke', gateway, body: frame.body, nowMs })
+        return
+      case 'ack':
+        this.feed({ type: 'ack', gateway, verdicts: frame.body.verdicts, nowMs })
+        return
+      case 'grant': {
+        const offers = frame.body.leases.map((one) => ({
+          lease: one.lease_id,
+          attempt: one.attempt,
+          unit: openUnit(one.unit),
+          ttlMs: one.ttl_ms,
+          commit: one.commit
+        }))
+        this.feed({ type: 'grant', gateway, offers, nowMs })
+        return
+      }
+      default:
+        assertNever(frame)
+    }
+  }
+
+  get #nowMs(): number {
+    return EPOCH_MS + this.traits.clockOffMs + this.#ports.time.nowMs
+  }
+
+  #newMachine(): AgentMachine {
+    return new AgentMachine(agentOptions(this.id, this.number, this.#ports.gateway))
+  }
+
+  /** Only if the process that asked for it is still there. */
+  #later(us: number, act: () => void): void {
+    const life = this.#life
+    this.#ports.time.after(us, this.number, KIND.work, this.#digest, () => {
+      if (life === this.#life) act()
+    })
+  }
+
+  #perform(effect: AgentEffect): void {
+    switch (effect.type) {
+      case 'dial':
+        this.#ports.dial(this)
+        return
+      case 'send':
+        this.#ports.send(this, effect.frame)
+        return
+      case 'attest':
+        this.#ports.deliver(this, effect.attestations)
+        return
+      case 'read-manifest': {
+        const { model } = effect
+        this.#later(MANIFEST_US, () => {
+          this.feed({
+            type: 'manifest-read',
+            model,
+            tier: 'small',
+            memoryMb: 64,
+            nowMs: this.#nowMs
+          })
+        })
+        return
+      }
+      case 'check-model':
+        this.#later(CHECK_US, () => {
+          this.feed({ type: 'model-ready', model: effect.model, nowMs: this.#nowMs })
+        })
+        return
+      case 'fetch':
+        this.#later(0, () => {
+          this.feed({ type: 'blobs-ready', lease: effect.lease, nowMs: this.#nowMs })
+        })
+        return
+      case 'execute':
+        this.#execute(effect.lease, effect.unit)
+        return
+      case 'run-built-in':
+        for (const { lease, unit } of effect.items) this.#execute(lease, unit)
+        return
+      case 'kill':
+        this.#kill(effect.lease)
+        return
+      case 'timer':
+        this.#setTimer(effect.atMs)
+        return
+      case 'record':
+      case 'forget':
+      case 'event':
+      case 'drained':
+        return
+      default:
+        assertNever(effect)
+    }
+  }
+
+  #setTimer(atMs: number): void {
+    const wake = ++this.#wake
+    this.#later((atMs - this.#nowMs) * 1_000, () => {
+      if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
+    })
+  }
+
+  #execute(lease: LeaseId, unit: PackedUnit): void {
+    const { role, serviceMs } = this.traits
+    this.#ports.executed(this, lease, unit)
+    this.#running.add(lease)
+    // a withholder's run never ends, as far as anybody hears
+    if (role === 'withholder') return
+    const startedMs = this.#nowMs
+    this.#later(serviceMs * 1_000, () => {
+      if (!this.#running.delete(lease)) return
+      const outputCid = role === 'liar' ? wrongAnswer(unit.id) : rightAnswer(unit.id)
+      const usage = {
+        cpu_ms: serviceMs,
+        gpu_ms: 0,
+        wall_ms: serviceMs,
+        tokens_in: 0,
+        tokens_out: 0
+      }
+      const result = {
+        lease,
+        outputCid,
+        usage,
+        backend: BACKEND,
+        startedMs,
+        finishedMs: this.#nowMs
+      }
+      this.feed({ type: 'finished', results: [result], nowMs: this.#nowMs })
+    })
+  }
+
+  #kill(lease: LeaseId): void {
+    this.#running.delete(lease)
+    const failure = { class: 'execution', code: 'executor.cancelled', detail: '' } as const
+    this.#later(KILL_US, () => this.feed({ type: 'failed', lease, ...failure, nowMs: this.#nowMs }))
+  }
+}
+
+function agentOptions(node: PeerId, number: number, gateway: PeerId): AgentOptions {
+  return {
+    node,
+    log: parseLogId((number + 1).toString(16).padStart(64, '0')),
+    descriptor: {
+      owner: `owner-${number}`,
+      kinds: ['deterministic', 'retrieval', 'small_model'],
+      pod_tiers: [],
+      zones: [],
+      region: null,
+      memory_mb: 4_096,
+      accelerators: [],
+      slots: SLOTS,
+      queue_max: QUEUE_MAX,
+      backend: BACKEND
+    },
+    tenants: null,
+    authorized: null,
+    gateways: [{ gateway, addresses: [] }],
+    drainGraceMs: 10_000
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Virtual time: things are entered for a moment and happen in order; each leaves its place in the
+ * trace as it happens. Nothing waits and nothing is late.
+ */
+import { EventQueue } from '../kernel/event-queue.ts'
+import { RollingTrace } from '../kernel/rolling-trace.ts'
+
+/** Kinds of events, as they stand in the trace. */
+export const KIND = {
+  frameToGateway: 1,
+  frameToNode: 2,
+  gossip: 3,
+  timer: 4,
+  work: 5,
+  link: 6,
+  judged: 7,
+  submitted: 8,
+  fault: 9
+} as const
+export type Kind = (typeof KIND)[keyof typeof KIND]
+
+interface Happening {
+  /** Of what it is about, for the trace. */
+  readonly digest: number
+  readonly act: () => void
+}
+
+export class VirtualTime {
+  readonly trace = new RollingTrace()
+  readonly #queue = new EventQueue<Happening>()
+
+  get nowUs(): number {
+    return this.#queue.atUs
+  }
+
+  get nowMs(): number {
+    return Math.floor(this.#queue.atUs / 1_000)
+  }
+
+  after(us: number, node: number, kind: Kind, digest: number, act: () => void): void {
+    this.#queue.push(this.#queue.atUs + Math.max(0, Math.round(us)), node, kind, { digest, act })
+  }
+
+  /** Lets one thing happen; false where nothing is left, or nothing before `untilUs`. */
+  step(untilUs: number): boolean {
+    const queue = this.#queue
+    if (queue.nextUs > untilUs || !queue.pop()) return false
+    const { payload } = queue
+    if (payload === undefined) return true
+    this.trace.add(queue.atUs, queue.node, queue.kind, payload.digest)
+    payload.act()
+    return true
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What the simulated mesh is asked to do: units of one model, each with an answer that everybody here
+ * can tell from a wrong one. Wrong answers are all alike, the worst that colluders can do.
+ */
+import {
+  type Cid,
+  cidOfBytes,
+  type PackedUnit,
+  packUnit,
+  parseSessionId,
+  type SessionId,
+  type SessionSpec,
+  type UnitId
+} from '#contracts'
+import type { JudgedUnit, JudgeRequest } from '#mesh-node/core'
+import type { Scenario } from './scenario.ts'
+import { TENANT } from './sequencer.ts'
+
+const utf8 = new TextEncoder()
+const named = (text: string): Cid => cidOfBytes(utf8.encode(text))
+
+export const SESSION: SessionId = parseSessionId(`s${'51'.repeat(16)}`)
+export const MODEL = named('the simulated model')
+const DOCUMENT = named('the simulated graph')
+/** No run of the model is cut off before this. */
+const RUN_MS_MAX = 60_000
+const UNIT_MICRO_MAX = 1_000
+
+export const rightAnswer = (unit: UnitId): Cid => named(`right ${unit}`)
+export const wrongAnswer = (unit: UnitId): Cid => named(`wrong ${unit}`)
+
+export const sessionSpec = (units: number): SessionSpec => ({
+  session: SESSION,
+  tenant: TENANT,
+  graphId: 'simulated',
+  graphCid: DOCUMENT,
+  inputsCid: DOCUMENT,
+  requestId: 'simulated',
+  budgets: {
+    max_tokens: 1_000_000_000,
+    max_latency_ms: 1_000 * 86_400_000,
+    max_cost_micro: units * 10 * UNIT_MICRO_MAX,
+    max_model_calls: units * 20
+  },
+  maxRetriesTotal: units * 20
+})
+
+export function unitOf(index: number, { quorum_per_mille: share }: Scenario): PackedUnit {
+  // spread evenly, so that a sample of any size has its share
+  const isQuorum = Math.floor(((index + 1) * share) / 1_000) > Math.floor((index * share) / 1_000)
+  return packUnit({
+    v: 1,
+    graph_id: 'simulated',
+    execution_session_id: SESSION,
+    tenant_id: TENANT,
+    task_id: 'run',
+    index,
+    kind: 'small_model',
+    dependencies: [],
+    model: { cid: MODEL, handler: null },
+    inputs: [],
+    output_schema: true,
+    constraints: {
+      privacy: 'allow_remote',
+      trusted_node_required: false,
+      region: null,
+      min_memory_mb: 0,
+      accelerators: [],
+      latency_ms: 0
+    },
+    budget: { max_tokens: 1, max_time_ms: RUN_MS_MAX, max_cost_micro: UNIT_MICRO_MAX },
+    retries: { max_attempts: 5, backoff_ms: 500 },
+    timeouts: { dispatch_ms: 30_000, run_ms: RUN_MS_MAX },
+    idempotent: true,
+    critical: false,
+    verification: isQuorum
+      ? { mode: 'quorum', replicas: 2, agreement: { level: 'exact' } }
+      : { mode: 'schema', replicas: 1, agreement: { level: 'exact' } },
+    priority: 'p2'
+  })
+}
+
+/** As KORA judges outputs that must be equal: all follow the schema, and equal ids agree. */
+export function judge({ session, unit, candidates }: JudgeRequest): JudgedUnit {
+  const groups = new Map<Cid, number[]>()
+  for (const { attempt, outputCid } of candidates) {
+    const group = groups.get(outputCid)
+    if (group === undefined) groups.set(outputCid, [attempt])
+    else group.push(attempt)
+  }
+  return {
+    session,
+    unit: unit.id,
+    judgements: candidates
+      .filter(({ ok }) => !ok)
+      .map(({ attempt }) => ({ attempt, judgement: { ok: true, issues: [], trigger: null } })),
+    groups: [...groups.values()].sort((a, b) => b.length - a.length || (a[0] ?? 0) - (b[0] ?? 0))
+  }
+}
