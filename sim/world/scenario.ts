@@ -69,6 +69,9 @@ export const Scenario = z.strictObject({
 })
 export type Scenario = z.infer<typeof Scenario>
 
+/** Where the scenarios are that ship. */
+export const scenarioFolder = (): URL => new URL('../scenarios/', import.meta.url)
+
 /** Throws `scenario.invalid` with every fault at its line. */
 export function readScenario(bytes: Uint8Array): Scenario {
   if (bytes.length > SCENARIO_BYTES_MAX) {

@@ -2,7 +2,9 @@
 import type { Command } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
+import { addRunCommands } from '../sim-run-commands.ts'
 import { addSabotageCommands } from '../sim-sabotage-commands.ts'
+import { addSearchCommands } from '../sim-search-commands.ts'
 
 export function addSimCommands(
   kora: Command,
@@ -10,5 +12,7 @@ export function addSimCommands(
   settle: (outcome: Exit) => void
 ): void {
   const sim = kora.command('sim').description('whole meshes in one process, seed by seed')
+  addRunCommands(sim, context, settle)
   addSabotageCommands(sim, context, settle)
+  addSearchCommands(sim, context, settle)
 }

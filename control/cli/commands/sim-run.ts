@@ -1,0 +1,122 @@
+/**
+ * `kora sim run` and `kora sim list`: a scenario that ships or a file of the user's, run in virtual
+ * time. Progress goes to standard error, the report to standard output; Ctrl-C ends the run and gives
+ * the report so far. A broken rule is its own exit code: the work did not succeed.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Exit, MeshError } from '#contracts'
+import { type CommandContext, table } from '#mesh-node/cli'
+import { type RunReport, readScenario, runScenario, type Scenario, scenarioFolder } from '#sim'
+
+export interface SimRunFlags {
+  readonly nodes?: number
+  readonly units?: number
+  readonly seed: number
+  readonly json: boolean
+}
+
+/** Progress is for people. */
+const PROGRESS_EVERY_MS = 500
+const BYTES_PER_MB = 1024 * 1024
+const VIOLATIONS_SHOWN = 10
+
+export async function simRun(
+  name: string,
+  flags: SimRunFlags,
+  { io, signal }: CommandContext
+): Promise<Exit> {
+  const scenario = resized(scenarioNamed(name), flags)
+  const startMs = performance.now()
+  let toldMs = startMs
+  const report = await runScenario(
+    { name: basename(name, '.yaml'), scenario, seed: flags.seed },
+    {
+      wallMs: () => performance.now(),
+      rssMb: () => process.memoryUsage().rss / BYTES_PER_MB,
+      goesOn: async ({ events, virtual_ms, ended, units }) => {
+        // Ctrl-C is heard between two slices
+        await turn()
+        const nowMs = performance.now()
+        if (io.live && nowMs - toldMs >= PROGRESS_EVERY_MS) {
+          toldMs = nowMs
+          const perSecond = Math.round((events / (nowMs - startMs)) * 1_000)
+          io.err(
+            `${seconds(virtual_ms)} virtual, ${ended} of ${units} units, ${events} events, ${perSecond}/s`
+          )
+        }
+        return !signal.aborted
+      }
+    }
+  )
+  if (flags.json) io.out(JSON.stringify(report))
+  else for (const line of wordsOf(report)) io.out(line)
+  return report.violations.length === 0 && !report.is_partial ? 'ok' : 'failed'
+}
+
+export function simList({ json }: { readonly json: boolean }, { io }: CommandContext): Exit {
+  const scenarios = readdirSync(scenarioFolder())
+    .filter((file) => file.endsWith('.yaml'))
+    .sort()
+    .map((file) => {
+      const name = basename(file, '.yaml')
+      const { claim, nodes, units } = scenarioNamed(name)
+      return { name, nodes, units, claim }
+    })
+  if (json) io.out(JSON.stringify({ scenarios }))
+  else {
+    const rows = scenarios.map(({ name, nodes, units, claim }) => [name, nodes, units, claim])
+    for (const line of table(['scenario', 'nodes', 'units', 'claim'], rows)) io.out(line)
+  }
+  return 'ok'
+}
+
+/** One that ships, by its name; else a file. */
+function scenarioNamed(name: string): Scenario {
+  const isName = /^[a-z][a-z0-9-]*$/.test(name)
+  const path = isName ? new URL(`${name}.yaml`, scenarioFolder()) : name
+  try {
+    return readScenario(readFileSync(path))
+  } catch (cause) {
+    if (cause instanceof MeshError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new MeshError('input.unreadable', { file: name, reason }, { cause })
+  }
+}
+
+function resized(scenario: Scenario, { nodes, units }: SimRunFlags): Scenario {
+  return { ...scenario, nodes: nodes ?? scenario.nodes, units: units ?? scenario.units }
+}
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+
+function wordsOf(report: RunReport): readonly string[] {
+  const { units, gossip, violations } = report
+  const rows: readonly (readonly (string | number)[])[] = [
+    ['claim', report.claim],
+    ['seed', report.seed],
+    ['nodes', report.nodes],
+    ['units', `${units.accepted} accepted of ${units.submitted}, ${units.failed} failed`],
+    ['wrong accepted', units.wrong_accepted],
+    [
+      'executions',
+      `${units.executions}, ${(units.executions / units.submitted).toFixed(3)} a unit`
+    ],
+    ['bids a unit', report.bids_per_unit.toFixed(3)],
+    [
+      'gossip',
+      `p50 ${gossip.delivery_p50_ms} ms, p99 ${gossip.delivery_p99_ms} ms, ${gossip.duplicates} copies more`
+    ],
+    ['virtual time', seconds(report.virtual_ms)],
+    ['wall time', `${seconds(report.wall_ms)}, ${report.events} events, ${report.rss_mb} MB`],
+    ['trace', report.trace_hash],
+    ['ledger', report.ledger_digest],
+    ['violations', violations.length]
+  ]
+  const broken = violations.slice(0, VIOLATIONS_SHOWN).map(({ rule, at_ms, detail }) => {
+    return `broken: ${rule} at ${seconds(at_ms)}: ${detail}`
+  })
+  const partial = report.is_partial ? ['stopped before its end'] : []
+  return [...table(['', report.scenario], rows), ...broken, ...partial]
+}

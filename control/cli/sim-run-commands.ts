@@ -1,0 +1,48 @@
+/** The verbs of `kora sim` that run scenarios. The simulator is loaded only when one is asked for. */
+import { type Command, Option } from 'commander'
+import type { Exit } from '#contracts'
+import type { CommandContext } from '#mesh-node/cli'
+import { jsonOption, wholeNumber } from './options.ts'
+
+const NODES_MAX = 200_000
+const UNITS_MAX = 100_000
+
+export function addRunCommands(
+  sim: Command,
+  context: CommandContext,
+  settle: (outcome: Exit) => void
+): void {
+  sim
+    .command('run')
+    .argument('<scenario>', 'one of `kora sim list`, or a YAML file')
+    .description('run a scenario: the same seed gives the same run')
+    .addOption(
+      new Option('--nodes <count>', 'other than the scenario says').argParser(
+        wholeNumber(1, NODES_MAX)
+      )
+    )
+    .addOption(
+      new Option('--units <count>', 'other than the scenario says').argParser(
+        wholeNumber(1, UNITS_MAX)
+      )
+    )
+    .addOption(
+      new Option('--seed <number>', 'what chance begins with')
+        .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
+        .default(1)
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample: kora sim run churn --nodes 500 --seed 7')
+    .action(async (scenario, options) => {
+      const { simRun } = await import('./commands/sim-run.ts')
+      settle(await simRun(scenario, options, context))
+    })
+  sim
+    .command('list')
+    .description('the scenarios that ship, and what each claims')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { simList } = await import('./commands/sim-run.ts')
+      settle(simList(options, context))
+    })
+}
