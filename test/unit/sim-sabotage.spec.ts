@@ -2,8 +2,10 @@
  * The sabotage arena reproduces the reference table cell by cell, and our policy stands where no
  * other does. Few seeds, for speed; `npm run sim:sabotage` runs the whole comparison.
  */
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { MeshError } from '#contracts'
 import { PROBATION_DEFAULTS } from '#ledger'
+import { compareSabotage } from '../../control/cli/commands/sim-compare.ts'
 import { type Column, columnsNamed, HONEST_COLUMN } from '../../sim/trust/columns.ts'
 import { compareCase, seedsUpTo } from '../../sim/trust/compare.ts'
 import { earningsOf } from '../../sim/trust/earnings.ts'
@@ -100,5 +102,39 @@ describe('our policy against sabotage', function () {
     const policy = policyNamed('probation')(column)
     const run = () => compareCase({ column, policy, seeds: [5] })
     deepEqual(run(), run())
+  })
+})
+
+describe('kora sim compare sabotage', () => {
+  const compare = async (column: readonly string[]) => {
+    const lines: string[] = []
+    const io = {
+      out: (line: string) => void lines.push(line),
+      err: () => {},
+      live: false,
+      columns: 80
+    }
+    const flags = { seeds: 2, json: true, policy: ['probation'], column, nodes: 50, units: 500 }
+    const outcome = await compareSabotage(flags, { io, signal: new AbortController().signal })
+    return { outcome, printed: JSON.parse(lines.join('')) }
+  }
+
+  it('prints each policy in each column', async () => {
+    const { outcome, printed } = await compare(['f20-s10', 'f20-s10-sleeper50'])
+    equal(outcome, 'ok')
+    equal(printed.complete, true)
+    const [first, second] = printed.policies
+    deepEqual([first.name, first.f, first.s, first.patience], ['probation', 0.2, 0.1, 0])
+    deepEqual([second.patience, second.nodes, second.units], [50, 50, 500])
+    ok(first.executions_per_unit >= 1 && first.wrong_accepted >= 0)
+  })
+
+  it('refuses a column that nobody knows, and names those it knows', async () => {
+    await rejects(compare(['f20']), (error) => {
+      ok(error instanceof MeshError)
+      equal(error.code, 'input.malformed')
+      ok(String(error.facts['known']).includes('f20-s10'))
+      return true
+    })
   })
 })
