@@ -1,0 +1,77 @@
+/**
+ * Swarm testing: each seed draws which kinds of faults its run has and how bad each is, so that a few
+ * hundred small runs meet combinations that nobody would write down. Every fault ends before the
+ * first half of the time is over; the second half must bring each unit to its end.
+ */
+import { Chance } from '../kernel/chance.ts'
+import { Scenario } from '../world/scenario.ts'
+
+/** Faults begin and end within this. */
+const FAULTS_UNTIL_MS = 120_000
+/** Leases of nodes that withhold, retries and backoffs of 5 attempts end well within this. */
+const UNTIL_MS = 3_600_000
+const NODES_MIN = 2
+const NODES_MAX = 24
+const UNITS_MAX = 60
+/**
+ * A quorum of two asks up to seven owners in turn while they disagree. Where there are fewer, such a
+ * unit waits for another owner until its session's deadline, which is no fault.
+ */
+const QUORUM_NODES_MIN = 10
+/** Faults of one kind in one run. */
+const REPEATS_MAX = 3
+
+/** A fault class is in a run or not: half of the runs have any one of them. */
+const isIn = (chance: Chance): boolean => chance.happens(500_000)
+
+const between = (chance: Chance, min: number, max: number): number =>
+  min + chance.below(max - min + 1)
+
+/** The scenario of a seed: the same one for ever, for a given version of this file. */
+export function drawScenario(seed: number): Scenario {
+  const chance = new Chance(seed, 'swarm')
+  const hasActors = isIn(chance)
+  const nodes = between(chance, NODES_MIN, NODES_MAX)
+  const hasQuorum = isIn(chance) && nodes >= QUORUM_NODES_MIN
+  return Scenario.parse({
+    claim: 'Whatever a swarm of faults does, each unit ends once and is paid at most once.',
+    nodes,
+    units: between(chance, 1, UNITS_MAX),
+    arrive_over_ms: isIn(chance) ? between(chance, 0, FAULTS_UNTIL_MS) : 0,
+    quorum_per_mille: hasQuorum ? between(chance, 0, 1_000) : 0,
+    service_ms: service(chance),
+    latency: isIn(chance) ? 'wondernetwork' : { rtt_ms: between(chance, 1, 2_000) },
+    clock_off_ms: isIn(chance) ? between(chance, 0, 3_600_000) : 0,
+    actors: {
+      liars: hasActors ? between(chance, 0, 300) : 0,
+      withholders: hasActors ? between(chance, 0, 300) : 0
+    },
+    vanish: isIn(chance) ? repeated(chance, vanishing) : [],
+    partitions: isIn(chance) ? repeated(chance, partition) : [],
+    until_ms: UNTIL_MS
+  })
+}
+
+function service(chance: Chance): { readonly min: number; readonly max: number } {
+  const min = between(chance, 0, 2_000)
+  return { min, max: min + between(chance, 0, 20_000) }
+}
+
+const repeated = <Fault>(chance: Chance, draw: (chance: Chance) => Fault): readonly Fault[] =>
+  Array.from({ length: between(chance, 1, REPEATS_MAX) }, () => draw(chance))
+
+/** Everyone comes back: a mesh without nodes ends nothing. */
+const vanishing = (chance: Chance) => ({
+  at_ms: chance.below(FAULTS_UNTIL_MS >> 1),
+  share_per_mille: between(chance, 50, 1_000),
+  back_after_ms: chance.below(FAULTS_UNTIL_MS >> 1)
+})
+
+function partition(chance: Chance) {
+  const fromMs = chance.below(FAULTS_UNTIL_MS >> 1)
+  return {
+    from_ms: fromMs,
+    until_ms: fromMs + chance.below(FAULTS_UNTIL_MS >> 1),
+    share_per_mille: between(chance, 50, 1_000)
+  }
+}

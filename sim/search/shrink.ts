@@ -1,0 +1,60 @@
+/**
+ * Cuts a failing scenario down to what the failure needs: faults are taken out one by one, kinds of
+ * trouble switched off, mesh and work made smaller, as long as the same rule is still broken. Gives a
+ * scenario in which nothing that is tried can be left out.
+ */
+import type { Scenario } from '../world/scenario.ts'
+
+/** Runs that one shrinking may take: each try is a whole run. */
+const TRIES_MAX = 400
+
+export interface Shrunk {
+  readonly scenario: Scenario
+  readonly tries: number
+}
+
+/** `fails`: whether the same failure is still there. It held of the scenario given. */
+export async function shrink(
+  failing: Scenario,
+  fails: (scenario: Scenario) => Promise<boolean>
+): Promise<Shrunk> {
+  let scenario = failing
+  let tries = 0
+  for (let hasShrunk = true; hasShrunk && tries < TRIES_MAX; ) {
+    hasShrunk = false
+    for (const smaller of smallerOnes(scenario)) {
+      if (tries >= TRIES_MAX) break
+      tries += 1
+      if (!(await fails(smaller))) continue
+      scenario = smaller
+      hasShrunk = true
+      break
+    }
+  }
+  return { scenario, tries }
+}
+
+/** What is worth a try, the largest steps first. */
+function* smallerOnes(scenario: Scenario): Generator<Scenario> {
+  for (const key of ['vanish', 'partitions'] as const) {
+    const faults = scenario[key]
+    if (faults.length > 1) yield { ...scenario, [key]: [] }
+    for (let index = 0; index < faults.length; index++) {
+      yield { ...scenario, [key]: faults.toSpliced(index, 1) }
+    }
+  }
+  const { liars, withholders } = scenario.actors
+  if (liars > 0) yield { ...scenario, actors: { liars: 0, withholders } }
+  if (withholders > 0) yield { ...scenario, actors: { liars, withholders: 0 } }
+  for (const key of ['clock_off_ms', 'quorum_per_mille', 'arrive_over_ms'] as const) {
+    if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
+  }
+  for (const key of ['units', 'nodes'] as const) {
+    const count = scenario[key]
+    if (count > 3) yield { ...scenario, [key]: Math.ceil(count / 2) }
+    if (count > 1) yield { ...scenario, [key]: count - 1 }
+  }
+  const { min, max } = scenario.service_ms
+  if (max > min) yield { ...scenario, service_ms: { min, max: min } }
+  if (typeof scenario.latency === 'string') yield { ...scenario, latency: { rtt_ms: 50 } }
+}

@@ -1,0 +1,100 @@
+/**
+ * Runs the swarm: one drawn scenario a seed, each judged by the checkers of the mesh. A run that stops
+ * at one of our own assertions is a finding like any other, with its seed; the mesh that it broke is
+ * thrown away whole, and the next seed begins with a new one.
+ */
+import { AssertionFailure } from '#contracts'
+import type { RunReport } from '../world/report.ts'
+import { type RunPorts, runScenario } from '../world/run.ts'
+import type { Scenario } from '../world/scenario.ts'
+import { drawScenario } from './draw.ts'
+
+/** Findings that are kept: whoever has so many reads the first. */
+const FINDINGS_MAX = 1_000
+
+export interface Finding {
+  readonly seed: number
+  /** A rule of the checkers, `assertion`, or `repeatable` where two runs of the seed differ. */
+  readonly rule: string
+  readonly at_ms: number | null
+  readonly detail: string
+}
+
+export interface SoakReport {
+  readonly from: number
+  /** Seeds that were run to their end. */
+  readonly seeds: number
+  readonly events: number
+  readonly units: number
+  readonly executions: number
+  readonly findings: readonly Finding[]
+  readonly wall_ms: number
+  readonly is_partial: boolean
+}
+
+export interface SoakOptions {
+  readonly from: number
+  readonly seeds: number
+  /** Each seed twice: both runs must leave one trace and one ledger. */
+  readonly isTwice: boolean
+}
+
+export interface SeedResult {
+  readonly report: RunReport | null
+  readonly finding: Finding | null
+}
+
+/** One seed of the swarm, or of a scenario that was cut down from it. */
+export async function runSeed(
+  seed: number,
+  ports: RunPorts,
+  scenario: Scenario = drawScenario(seed)
+): Promise<SeedResult> {
+  try {
+    const report = await runScenario({ name: `swarm-${seed}`, scenario, seed }, ports)
+    const first = report.violations[0]
+    return { report, finding: first === undefined ? null : { seed, ...first } }
+  } catch (error) {
+    if (!(error instanceof AssertionFailure)) throw error
+    const finding = { seed, rule: 'assertion', at_ms: null, detail: error.message }
+    return { report: null, finding }
+  }
+}
+
+export async function soak(
+  { from, seeds, isTwice }: SoakOptions,
+  ports: RunPorts & { readonly onSeed: (done: number, findings: number) => void }
+): Promise<SoakReport> {
+  const startMs = ports.wallMs()
+  const findings: Finding[] = []
+  const counts = { seeds: 0, events: 0, units: 0, executions: 0 }
+  let isPartial = false
+  for (let seed = from; seed < from + seeds && !isPartial; seed++) {
+    const { report, finding } = await runSeed(seed, ports)
+    if (report?.is_partial === true) {
+      isPartial = true
+      break
+    }
+    counts.seeds += 1
+    counts.events += report?.events ?? 0
+    counts.units += report?.units.submitted ?? 0
+    counts.executions += report?.units.executions ?? 0
+    const found = finding ?? (isTwice && report !== null ? await differs(report, ports) : null)
+    if (found !== null && findings.length < FINDINGS_MAX) findings.push(found)
+    ports.onSeed(counts.seeds, findings.length)
+  }
+  const wall_ms = Math.round(ports.wallMs() - startMs)
+  return { from, ...counts, findings, wall_ms, is_partial: isPartial }
+}
+
+/** Runs the seed of a report once more. */
+async function differs(first: RunReport, ports: RunPorts): Promise<Finding | null> {
+  const { seed } = first
+  const { report: second } = await runSeed(seed, ports)
+  if (second === null || second.is_partial) return null
+  const isSame =
+    first.trace_hash === second.trace_hash && first.ledger_digest === second.ledger_digest
+  if (isSame) return null
+  const detail = `${first.trace_hash} and ${second.trace_hash}`
+  return { seed, rule: 'repeatable', at_ms: null, detail }
+}
