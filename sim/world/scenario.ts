@@ -91,13 +91,23 @@ export function readScenario(bytes: Uint8Array): Scenario {
     })
     throw invalid(faults)
   }
-  const parsed = Scenario.safeParse(document.toJS({ maxAliasCount: 0 }))
+  const parsed = Scenario.safeParse(plainOf(document))
   if (parsed.success) return parsed.data
   const issues = shapeIssues(parsed.error).map((issue): Issue => {
     const offset = offsetOf(document, issue.path)
     return offset === null ? issue : { ...issue, at: at(offset) }
   })
   throw invalid(issues)
+}
+
+function plainOf(document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 })
+  } catch (error) {
+    // an alias: none is needed here, and some explode
+    const message = error instanceof Error ? error.message : String(error)
+    throw invalid([{ path: '', rule: 'not_yaml', message }])
+  }
 }
 
 /** Where the value of that pointer stands, or the nearest that is there. */

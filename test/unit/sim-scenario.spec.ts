@@ -1,0 +1,72 @@
+/** Scenarios as users write them: read with defaults, and refused with the line of each fault. */
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { type Issue, MeshError } from '#contracts'
+import { readScenario, scenarioFolder } from '#sim'
+
+const read = (text: string) => readScenario(Buffer.from(text))
+const SMALL = 'claim: c\nnodes: 2\nunits: 3\n'
+
+function faultsOf(text: string): readonly Issue[] {
+  let issues: readonly Issue[] = []
+  throws(
+    () => read(text),
+    (error) => {
+      ok(error instanceof MeshError && error.code === 'scenario.invalid')
+      issues = error.issues ?? []
+      return issues.length > 0
+    }
+  )
+  return issues
+}
+
+describe('a scenario', () => {
+  it('needs a claim, nodes and units, and has sound defaults', () => {
+    const scenario = read(SMALL)
+    equal(scenario.latency, 'wondernetwork')
+    deepEqual(scenario.actors, { liars: 0, withholders: 0 })
+    deepEqual(
+      faultsOf('latency: seattle\n').map(({ path }) => path),
+      ['/claim', '/nodes', '/units']
+    )
+  })
+
+  for (const [what, text, path, line] of [
+    ['an unknown key', `${SMALL}speed: 3\n`, '/speed', 4],
+    ['zero nodes', 'claim: c\nnodes: 0\nunits: 3\n', '/nodes', 2],
+    ['more nodes than memory holds', 'claim: c\nnodes: 9000000\nunits: 3\n', '/nodes', 2],
+    ['half a unit', 'claim: c\nnodes: 1\nunits: 2.5\n', '/units', 3],
+    ['a share above the whole', `${SMALL}quorum_per_mille: 1001\n`, '/quorum_per_mille', 4],
+    ['more actors than nodes', `${SMALL}actors:\n  liars: 600\n  withholders: 500\n`, '/actors', 5],
+    ['times the wrong way round', `${SMALL}service_ms: {min: 9, max: 3}\n`, '/service_ms', 4],
+    [
+      'a fault of a list',
+      `${SMALL}vanish:\n  - {at_ms: 1, share_per_mille: -1}\n`,
+      '/vanish/0/share_per_mille',
+      5
+    ]
+  ] as const) {
+    it(`is refused at its line for ${what}`, () => {
+      const faults = faultsOf(text)
+      const [fault] = faults.filter((one) => one.path === path)
+      equal(fault?.at?.line, line, JSON.stringify(faults))
+    })
+  }
+
+  it('is refused where it is no YAML, names a key twice, or explodes', () => {
+    equal(faultsOf('nodes: [1, 2')[0]?.rule, 'not_yaml')
+    equal(faultsOf(`${SMALL}nodes: 5\n`)[0]?.rule, 'not_yaml')
+    equal(faultsOf(`${SMALL}a: &a [1]\nb: *a\n`)[0]?.rule, 'not_yaml')
+    equal(faultsOf('x'.repeat(300_000))[0]?.rule, 'too_large')
+  })
+
+  it('ships only with a claim that opens the file', () => {
+    const files = readdirSync(scenarioFolder())
+    ok(files.length >= 6)
+    for (const file of files) {
+      const text = readFileSync(new URL(file, scenarioFolder()), 'utf8')
+      ok(text.startsWith('# Claim: '), file)
+      ok(read(text).claim.length > 0)
+    }
+  })
+})
