@@ -1,4 +1,10 @@
 /** The simulator's door. */
+export {
+  CALIBRATION_TARGETS,
+  type CalibrationRow,
+  calibrate
+} from './real/calibrate.ts'
+export { modelledGossip } from './real/modelled-gossip.ts'
 export { type Page, pageHtml } from './report/page.ts'
 export { comparisonPage, sweepPage } from './report/sabotage.ts'
 export { type Parting, partingOf } from './search/bisect.ts'

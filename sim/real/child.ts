@@ -3,9 +3,10 @@
  * only then loads the product and libp2p. Told what to run by the first message, tells how far it is,
  * and at the end what it found; `stop` asks for the report so far.
  */
+
+import { Chance } from '../kernel/chance.ts'
 import type { RealOptions } from './options.ts'
 import type { RealReport } from './report.ts'
-import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { installVirtualGlobals } from './virtual-globals.ts'
 
@@ -37,7 +38,7 @@ process.on('disconnect', () => process.exit(1))
 const clock = new VirtualClock()
 
 async function run(options: RealOptions): Promise<void> {
-  installVirtualGlobals(clock, new SeededChance(options.seed, 'globals'))
+  installVirtualGlobals(clock, new Chance(options.seed, 'globals'))
   const { runScenario } = await import('./run.ts')
   const report = await runScenario(options, {
     clock,

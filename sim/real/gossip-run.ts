@@ -4,8 +4,8 @@
  */
 import { bytesToHex, concatBytes, parseMeshId, sha256 } from '#contracts'
 import type { MeshNetwork, Topic, TopicHandler } from '#mesh-node/portable'
+import { Chance } from '../kernel/chance.ts'
 import type { RealGossipFigures } from './report.ts'
-import { SeededChance } from './seeded-chance.ts'
 import { dialOthers, msToUs, type World } from './world.ts'
 
 const US_PER_MS = 1_000
@@ -99,7 +99,7 @@ export async function runGossip(world: World, watch: GossipWatch): Promise<void>
   }
   dialOthers(world)
   await clock.pass(msToUs(options.settleMs))
-  const chance = new SeededChance(options.seed, 'messages')
+  const chance = new Chance(options.seed, 'messages')
   for (let index = 0; index < messages && !clock.isStopped; index++) {
     const message = messageOf(index, messageBytes, chance)
     const publishing = networks[chance.below(options.nodes)]?.publish('work', message)
@@ -109,7 +109,7 @@ export async function runGossip(world: World, watch: GossipWatch): Promise<void>
 }
 
 /** The first bytes tell messages apart; the rest does not compress. */
-function messageOf(index: number, bytes: number, chance: SeededChance): Uint8Array {
+function messageOf(index: number, bytes: number, chance: Chance): Uint8Array {
   const head = new Uint8Array(4)
   new DataView(head.buffer).setUint32(0, index)
   return concatBytes(

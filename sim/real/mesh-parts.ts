@@ -33,7 +33,7 @@ import { FAKE_BACKEND, FAKE_MODEL, FakeEngine } from './fake-model.ts'
 import { MemoryLevel } from './memory-level.ts'
 import { addressOf } from './memory-transport.ts'
 import type { RealOptions } from './options.ts'
-import { seededBytes } from './seeded-chance.ts'
+import { seededBytes } from './seeded-bytes.ts'
 import { keyOf } from './world.ts'
 
 export const TENANT = 'local'

@@ -13,7 +13,7 @@ import crypto, {
   type KeyObject
 } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
-import type { SeededChance } from './seeded-chance.ts'
+import type { Chance } from '../kernel/chance.ts'
 import type { Planned, VirtualClock } from './virtual-clock.ts'
 
 /** As Node's timers: nothing is sooner than a millisecond. */
@@ -25,7 +25,7 @@ const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex
 
 type Callback = (...given: unknown[]) => void
 
-export function installVirtualGlobals(clock: VirtualClock, chance: SeededChance): void {
+export function installVirtualGlobals(clock: VirtualClock, chance: Chance): void {
   installTimers(clock)
   installDates(clock)
   installChance(chance)
@@ -149,7 +149,7 @@ function installDates(clock: VirtualClock): void {
   Object.defineProperty(performance, 'now', { value: () => clock.nowUs / US_PER_MS })
 }
 
-function installChance(chance: SeededChance): void {
+function installChance(chance: Chance): void {
   Object.assign(Math, {
     random: () => (chance.word() * 2 ** 21 + (chance.word() >>> 11)) / 2 ** 53
   })

@@ -4,8 +4,8 @@
  * time, as on TCP, and after a minute without a word the connection. Knows no protocol.
  */
 import { assert } from '#contracts'
+import { Chance } from '../kernel/chance.ts'
 import type { RealCut, RealLinks, RealOptions } from './options.ts'
-import { SeededChance } from './seeded-chance.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 const US_PER_MS = 1_000
@@ -25,16 +25,17 @@ export class Wire {
   readonly #links: RealLinks
   readonly #cuts: readonly RealCut[]
   readonly #latencyUs: readonly Uint32Array[]
-  readonly #chance: SeededChance
+  readonly #chance: Chance
   readonly #upFreeUs: Float64Array
   readonly #downFreeUs: Float64Array
 
-  constructor(clock: VirtualClock, { nodes, seed, links, cuts }: RealOptions) {
+  constructor(clock: VirtualClock, options: RealOptions) {
+    const { nodes, seed, links, cuts } = options
     this.#clock = clock
     this.#links = links
     this.#cuts = cuts
-    this.#latencyUs = latencies(nodes, seed, links)
-    this.#chance = new SeededChance(seed, 'wire')
+    this.#latencyUs = latenciesUs(options)
+    this.#chance = new Chance(seed, 'wire')
     this.#upFreeUs = new Float64Array(nodes)
     this.#downFreeUs = new Float64Array(nodes)
   }
@@ -123,8 +124,12 @@ const busyUs = (bytes: number, bytesPerSecond: number | null): number =>
   bytesPerSecond === null ? 0 : Math.ceil((bytes * US_PER_SECOND) / bytesPerSecond)
 
 /** One way of every pair: the matrix that was given, or one draw for both ways of a pair. */
-function latencies(nodes: number, seed: number, links: RealLinks): readonly Uint32Array[] {
-  const chance = new SeededChance(seed, 'latency')
+export function latenciesUs({
+  nodes,
+  seed,
+  links
+}: Pick<RealOptions, 'nodes' | 'seed' | 'links'>): readonly Uint32Array[] {
+  const chance = new Chance(seed, 'latency')
   const table = Array.from({ length: nodes }, () => new Uint32Array(nodes))
   const minUs = Math.floor(links.latencyMs.min * US_PER_MS)
   const spanUs = Math.floor(links.latencyMs.max * US_PER_MS) - minUs + 1

@@ -5,9 +5,10 @@
  */
 import { MeshError, type MeshId, type PeerId } from '#contracts'
 import { type MeshNetwork, type NetworkParts, openNetwork } from '#mesh-node/portable'
+import { dialsOf } from './dials.ts'
 import { addressOf, MemoryNet } from './memory-transport.ts'
 import type { RealOptions } from './options.ts'
-import { SeededChance, seededBytes } from './seeded-chance.ts'
+import { seededBytes } from './seeded-bytes.ts'
 import { Trace } from './trace.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import { Wire } from './wire.ts'
@@ -72,17 +73,12 @@ export async function openWorld(
   }
 }
 
-/** Each node dials others that the seed draws; unreachable ones cost it nothing but that. */
+/** Each node dials its others, one after the other; an unreachable one costs it nothing but that. */
 export function dialOthers({ options, clock, networks }: World): void {
-  const chance = new SeededChance(options.seed, 'dials')
+  const drawn = dialsOf(options)
   for (const [node, network] of networks.entries()) {
-    const others = new Set<number>()
-    while (others.size < options.dials) {
-      const other = chance.below(options.nodes)
-      if (other !== node) others.add(other)
-    }
     const dial = async (): Promise<void> => {
-      for (const other of others) {
+      for (const other of drawn[node] ?? []) {
         try {
           await network.dial(addressOf(other))
         } catch (error) {

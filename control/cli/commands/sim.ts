@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
+import { addCalibrateCommands } from '../sim-calibrate-commands.ts'
 import { addRunCommands } from '../sim-run-commands.ts'
 import { addSabotageCommands } from '../sim-sabotage-commands.ts'
 import { addSearchCommands } from '../sim-search-commands.ts'
@@ -13,6 +14,7 @@ export function addSimCommands(
 ): void {
   const sim = kora.command('sim').description('whole meshes in one process, seed by seed')
   addRunCommands(sim, context, settle)
+  addCalibrateCommands(sim, context, settle)
   addSabotageCommands(sim, context, settle)
   addSearchCommands(sim, context, settle)
 }
