@@ -182,8 +182,8 @@ const handedBack: number[] = []
 for (let round = 0; round < PAUSES; round++) {
   await last.is('working')
   while ((await leasesOut(mesh.data)) === 0) await wait(10)
-  // the runtime is loaded and in its loop
-  await wait(500)
+  // each Pause ends the worker: a fresh one has loaded the model by then, and is in its one call
+  await wait(1_500)
   const press = (): Promise<number> =>
     page.evaluate(() => {
       document.querySelector<HTMLButtonElement>('.big-pause')?.click()

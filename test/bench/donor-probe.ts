@@ -11,11 +11,11 @@ import { childrenOf } from '../support/kora-process.ts'
 /** As Linux cuts the name of the threads in which Chromium runs workers, those of WASM among them. */
 const WORKER_THREAD = 'DedicatedWorker'
 /**
- * A fifth of a processor over a tenth of a second is a run of a model. Below it is what the browser
- * does to take a worker apart, some 10 ms once, 2 s after the worker was ended.
+ * What the browser spends to take a worker apart, in all, some 20 ms of it 2 s after the worker was
+ * ended: seen alike on a quiet machine and on one with ten times its work. A model that runs spends as
+ * much in as many milliseconds.
  */
-const WINDOW_MS = 100
-const BUSY_MS_MIN = 20
+const TAKEN_APART_MS_MAX = 40
 const LOOK_MS = 4
 const Control = z.object({ url: z.string(), token: z.string() })
 const Status = z.object({ nodes: z.array(z.object({ state: z.string(), running: z.number() })) })
@@ -115,11 +115,12 @@ export async function watchLettingGo(
   }
 }
 
-/** The end of the last window in which a model ran. */
+/** The last use of a processor after which all that follows is a worker taken apart. */
 function lastBusy(uses: readonly Use[]): number {
-  const isBusy = ({ atMs: endMs }: Use): boolean => {
-    const inWindow = uses.filter(({ atMs }) => atMs > endMs - WINDOW_MS && atMs <= endMs)
-    return inWindow.reduce((sum, { ms }) => sum + ms, 0) > BUSY_MS_MIN
-  }
-  return uses.findLast(isBusy)?.atMs ?? 0
+  let after = 0
+  const last = uses.findLast(({ ms }) => {
+    after += ms
+    return after > TAKEN_APART_MS_MAX
+  })
+  return last?.atMs ?? 0
 }
