@@ -20,7 +20,7 @@ import type { SourceFile } from './support/source-model.ts'
 const ROOT = new URL('../', import.meta.url)
 const FOLDERS = ['contracts', 'control', 'mesh-node', 'browser-node', 'ledger', 'sim', 'bin']
 /** Raise it when the house grows; a walk that sees fewer looks in the wrong place. */
-const MODULES_MIN = 405
+const MODULES_MIN = 500
 
 const files = FOLDERS.flatMap(sourcesBelow)
 const doors: Doors = z
