@@ -4,7 +4,10 @@ export {
   type CalibrationRow,
   calibrate
 } from './real/calibrate.ts'
+export { realOptionsOf } from './real/from-scenario.ts'
 export { modelledGossip } from './real/modelled-gossip.ts'
+export type { RealReport } from './real/report.ts'
+export { runReal } from './real/run-driver.ts'
 export { type Page, pageHtml } from './report/page.ts'
 export { comparisonPage, sweepPage } from './report/sabotage.ts'
 export { type Parting, partingOf } from './search/bisect.ts'

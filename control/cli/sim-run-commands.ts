@@ -31,6 +31,7 @@ export function addRunCommands(
         .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
         .default(1)
     )
+    .option('--real', 'on the real network stack: slower, for up to some hundred nodes', false)
     .addOption(jsonOption())
     .addHelpText('after', '\nExample: kora sim run churn --nodes 500 --seed 7')
     .action(async (scenario, options) => {

@@ -116,7 +116,7 @@ async function submit(
 
 function unitOf(index: number, { quorumEvery, serviceMs }: RealWork): PackedUnit {
   const input = inputOf(index)
-  const isAgreed = index % quorumEvery === 0
+  const isAgreed = quorumEvery !== null && index % quorumEvery === 0
   return packUnit({
     v: 1,
     graph_id: 'graph',

@@ -42,8 +42,8 @@ export interface RealWork {
   readonly units: number
   /** Virtual time of one run of the model. */
   readonly serviceMs: number
-  /** Every so many-th unit asks two nodes to agree. */
-  readonly quorumEvery: number
+  /** Every so many-th unit asks two nodes to agree; null: none does. */
+  readonly quorumEvery: number | null
 }
 
 export interface RealOptions {

@@ -9,11 +9,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Exit, MeshError } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
 import { type RunReport, readScenario, runScenario, type Scenario, scenarioFolder } from '#sim'
+import { runOnRealStack } from './sim-real.ts'
 
 export interface SimRunFlags {
   readonly nodes?: number
   readonly units?: number
   readonly seed: number
+  readonly real: boolean
   readonly json: boolean
 }
 
@@ -25,9 +27,11 @@ const VIOLATIONS_SHOWN = 10
 export async function simRun(
   name: string,
   flags: SimRunFlags,
-  { io, signal }: CommandContext
+  context: CommandContext
 ): Promise<Exit> {
+  const { io, signal } = context
   const scenario = resized(scenarioNamed(name), flags)
+  if (flags.real) return runOnRealStack({ ...flags, name, scenario }, context)
   const startMs = performance.now()
   let toldMs = startMs
   const report = await runScenario(
