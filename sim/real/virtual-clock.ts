@@ -11,7 +11,7 @@ import { assert } from '#contracts'
 const nativeImmediate = setImmediate
 
 /** November 2023: any time will do, as long as it is the same in every run. */
-export const EPOCH_MS = 1_700_000_000_000
+const EPOCH_MS = 1_700_000_000_000
 const US_PER_MS = 1_000
 
 interface Happening {
