@@ -9,8 +9,9 @@ const ARITY = 4
 const CAPACITY_FIRST = 1_024
 
 export class EventQueue<Payload> {
-  /** By slot. Microseconds are integers up to 2^53. */
+  /** By place in the heap: comparing two reads no slot. Microseconds are integers up to 2^53. */
   #atUs = new Float64Array(CAPACITY_FIRST)
+  /** By slot, as all that follows. */
   #order = new Float64Array(CAPACITY_FIRST)
   #node = new Int32Array(CAPACITY_FIRST)
   #kind = new Uint8Array(CAPACITY_FIRST)
@@ -32,7 +33,7 @@ export class EventQueue<Payload> {
 
   /** When the next event is due; infinity where there is none. */
   get nextUs(): number {
-    return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#atUs[this.#slot(0)] ?? 0)
+    return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#atUs[0] ?? 0)
   }
 
   /** A time before that of the last event is an assert: nothing happens in the past. */
@@ -40,27 +41,27 @@ export class EventQueue<Payload> {
     assert(Number.isSafeInteger(atUs) && atUs >= this.atUs, 'an event is due now or later')
     if (this.#size === this.#heap.length) this.#grow()
     const slot = this.#slot(this.#size)
-    this.#atUs[slot] = atUs
     this.#order[slot] = this.#entered++
     this.#node[slot] = node
     this.#kind[slot] = kind
     this.#payload[slot] = payload
-    this.#rise(this.#size++, slot)
+    this.#rise(this.#size++, atUs, slot)
   }
 
   /** Takes the next event out, into the fields; false where there is none. */
   pop(): boolean {
     if (this.#size === 0) return false
     const slot = this.#slot(0)
-    this.atUs = this.#atUs[slot] ?? 0
+    this.atUs = this.#atUs[0] ?? 0
     this.node = this.#node[slot] ?? 0
     this.kind = this.#kind[slot] ?? 0
     this.payload = this.#payload[slot]
     this.#payload[slot] = undefined
     this.#size -= 1
     const last = this.#slot(this.#size)
+    const lastUs = this.#atUs[this.#size] ?? 0
     this.#heap[this.#size] = slot
-    if (this.#size > 0) this.#sink(last)
+    if (this.#size > 0) this.#sink(lastUs, last)
     return true
   }
 
@@ -68,40 +69,53 @@ export class EventQueue<Payload> {
     return this.#heap[place] ?? 0
   }
 
-  #isBefore(a: number, b: number): boolean {
-    const [at, other] = [this.#atUs[a] ?? 0, this.#atUs[b] ?? 0]
-    return at < other || (at === other && (this.#order[a] ?? 0) < (this.#order[b] ?? 0))
-  }
-
-  #rise(from: number, slot: number): void {
+  /** A new event is the last entered: among those of its moment it stays below. */
+  #rise(from: number, atUs: number, slot: number): void {
+    const times = this.#atUs
+    const heap = this.#heap
     let place = from
     while (place > 0) {
       const parent = (place - 1) >> 2
-      const above = this.#slot(parent)
-      if (!this.#isBefore(slot, above)) break
-      this.#heap[place] = above
+      const aboveUs = times[parent] ?? 0
+      if (aboveUs <= atUs) break
+      times[place] = aboveUs
+      heap[place] = heap[parent] ?? 0
       place = parent
     }
-    this.#heap[place] = slot
+    times[place] = atUs
+    heap[place] = slot
   }
 
   /** From the top, where the first was taken. */
-  #sink(slot: number): void {
+  #sink(atUs: number, slot: number): void {
+    const times = this.#atUs
+    const heap = this.#heap
+    const order = this.#order
+    const size = this.#size
+    const mine = order[slot] ?? 0
     let place = 0
     for (;;) {
       const first = place * ARITY + 1
-      if (first >= this.#size) break
-      const end = Math.min(first + ARITY, this.#size)
+      if (first >= size) break
+      const end = Math.min(first + ARITY, size)
       let best = first
+      let bestUs = times[first] ?? 0
       for (let child = first + 1; child < end; child++) {
-        if (this.#isBefore(this.#slot(child), this.#slot(best))) best = child
+        const childUs = times[child] ?? 0
+        if (childUs > bestUs) continue
+        if (childUs === bestUs && (order[heap[child] ?? 0] ?? 0) > (order[heap[best] ?? 0] ?? 0))
+          continue
+        best = child
+        bestUs = childUs
       }
-      const below = this.#slot(best)
-      if (!this.#isBefore(below, slot)) break
-      this.#heap[place] = below
+      const below = heap[best] ?? 0
+      if (bestUs > atUs || (bestUs === atUs && (order[below] ?? 0) > mine)) break
+      times[place] = bestUs
+      heap[place] = below
       place = best
     }
-    this.#heap[place] = slot
+    times[place] = atUs
+    heap[place] = slot
   }
 
   #grow(): void {
