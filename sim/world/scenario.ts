@@ -9,7 +9,7 @@ import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
-export const SIM_NODES_MAX = 200_000
+const SIM_NODES_MAX = 200_000
 const HOUR_MS = 3_600_000
 
 const perMille = z.int().min(0).max(1_000)
