@@ -68,7 +68,8 @@ function runLane(
   })
   let printed = ''
   const take = (text: string): void => {
-    if (!printed.includes(' passing (') && isDots(text)) process.stdout.write(text.replace(/\s+/g, ''))
+    if (!printed.includes(' passing (') && isDots(text))
+      process.stdout.write(text.replace(/\s+/g, ''))
     else printed += text
   }
   for (const stream of [lane.stdout, lane.stderr]) stream.setEncoding('utf8').on('data', take)
