@@ -15,13 +15,20 @@ import { floorFault, type RunTotals, totalsLine } from '../test/support/reporter
 /** Raised with the tests; a part of them gone unseen must show. */
 const TESTS_MIN = 2_700
 
-/** About equally long on two cores: browsers and what needs one core, and real processes. */
+/** Integration tests that go with the browsers, so that both lanes take about as long. */
+const WITH_BROWSERS = ['any-onnx', 'blob-exchange', 'donate-page', 'package'].map(
+  (name) => `test/integration/${name}.spec.ts`
+)
 const LANES: Readonly<Record<string, readonly string[]>> = {
   'browsers and units': [
     'test/{browser,unit,property,vectors}/**/*.spec.ts',
-    'test/architecture.spec.ts'
+    'test/architecture.spec.ts',
+    ...WITH_BROWSERS
   ],
-  'processes and invariants': ['test/{integration,invariants}/**/*.spec.ts']
+  'processes and invariants': [
+    'test/{integration,invariants}/**/*.spec.ts',
+    ...WITH_BROWSERS.flatMap((path) => ['--ignore', path])
+  ]
 }
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
