@@ -280,7 +280,7 @@ class Libp2pNetwork implements MeshNetwork {
       relays: () => this.#relays(),
       ask: (relay) => askPeers(this, relay),
       dial: (address) => this.dial(address),
-      connected: () => this.peers(),
+      connected: () => this.#direct(),
       nowMs: () => Date.now(),
       setTimer: (ms, fire) => {
         const timer = setTimeout(fire, ms)
@@ -289,6 +289,12 @@ class Libp2pNetwork implements MeshNetwork {
       },
       chance: Math.random
     })
+  }
+
+  /** A handshake that was given up leaves the way by the relay behind, and is worth another try. */
+  #direct(): readonly PeerId[] {
+    const direct = this.#host.getConnections().filter(({ limits }) => limits === undefined)
+    return [...new Set(direct.map(({ remotePeer }) => remotePeer.toString()))].filter(isPeerId)
   }
 
   /** Peers that this host reached by an address of their own: one of them may relay. */

@@ -26,6 +26,7 @@ export interface PeerFinderPorts {
   /** Names of whom that peer relays to. */
   readonly ask: (relay: PeerId) => Promise<readonly PeerId[]>
   readonly dial: (address: string) => Promise<PeerId>
+  /** Those reached by a relay alone are not among them. */
   readonly connected: () => readonly PeerId[]
   readonly nowMs: () => number
   /** Calls back once, after so many milliseconds; gives a way to cancel. */

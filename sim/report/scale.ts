@@ -15,6 +15,8 @@ export type ScaleKind = 'linear' | 'log'
 const TICKS_WANTED = 5
 /** More powers of ten than this and only every second, third, … is named. */
 const DECADES_NAMED = 8
+/** A narrower span than this has no step that a double can hold exactly enough. */
+const NARROWEST = 1e-300
 
 /** Covers all values that it can show; a single value gets room on both sides. */
 export function scaleOf(kind: ScaleKind, values: readonly number[]): Scale {
@@ -26,10 +28,11 @@ export function scaleOf(kind: ScaleKind, values: readonly number[]): Scale {
 }
 
 function linear(least: number, most: number): Scale {
-  const span = most - least || Math.abs(most) || 1
+  const span = Math.max(most - least || Math.abs(most) || 1, NARROWEST)
   const step = roundStep(span / TICKS_WANTED)
-  const low = Math.floor(least / step) * step
-  const high = Math.max(Math.ceil(most / step) * step, low + step)
+  // Rounding may put a multiple of the step on the wrong side of the value it was made of.
+  const low = Math.min(Math.floor(least / step) * step, least)
+  const high = Math.max(Math.ceil(most / step) * step, low + step, most)
   const count = Math.round((high - low) / step)
   const ticks = Array.from({ length: count + 1 }, (_, index) => tidy(low + index * step))
   return { at: (value) => (Number.isFinite(value) ? (value - low) / (high - low) : null), ticks }

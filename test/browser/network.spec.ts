@@ -40,10 +40,15 @@ describe('the network of a tab', function () {
   const texts = async (page: Page, method: string): Promise<readonly string[]> =>
     z.array(z.string()).parse(await call(page, method))
 
-  async function tab(fill: number, bootstrap: readonly string[]) {
+  async function tab(
+    fill: number,
+    bootstrap: readonly string[],
+    prepare: (page: Page) => Promise<void> = async () => {}
+  ) {
     const { browser, server } = suite()
     const page = started.add(await browser.open(server.url), (one) => one.close())
     await page.waitForFunction('globalThis.bench !== undefined')
+    await prepare(page)
     const order = { seed: bytesToHex(seed(fill)), mesh: MESH, bootstrap }
     return { page, ...Joined.parse(await call(page, 'join', order)) }
   }
@@ -113,6 +118,31 @@ describe('the network of a tab', function () {
     )
     ok((await texts(two.page, 'peers')).includes(one.peer))
     equal(await call(two.page, 'echo', one.peer, 70_000), true)
+  })
+
+  it('tries again where a first handshake with another tab was given up', async () => {
+    const { host } = await node()
+    const failsOnce = (page: Page): Promise<void> =>
+      page.evaluate(() => {
+        const { createOffer } = RTCPeerConnection.prototype
+        RTCPeerConnection.prototype.createOffer = () => {
+          RTCPeerConnection.prototype.createOffer = createOffer
+          return Promise.reject(new DOMException('planted', 'OperationError'))
+        }
+      })
+    const tabs = [
+      await tab(2, host.addresses(), failsOnce),
+      await tab(3, host.addresses(), failsOnce)
+    ]
+    for (const { page } of tabs) {
+      const ways = async (): Promise<string> => (await texts(page, 'connections')).join(' ')
+      await until(
+        async () => (await ways()).includes('/p2p-circuit/p2p'),
+        'by the relay',
+        PATIENCE_MS
+      )
+      await until(async () => (await ways()).includes('/webrtc'), 'without it', PATIENCE_MS)
+    }
   })
 
   it('finds the other tabs of its mesh by itself, and a blob that only one of them has', async () => {

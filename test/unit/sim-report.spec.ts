@@ -3,7 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Page, pageHtml } from '../../sim/report/page.ts'
 import { plotSvg } from '../../sim/report/plot.ts'
-import { scaleOf, tickText } from '../../sim/report/scale.ts'
+import { type ScaleKind, scaleOf, tickText } from '../../sim/report/scale.ts'
 
 const HOSTILE = `<script>alert("1")</script>&'`
 
@@ -11,13 +11,20 @@ describe('a scale', () => {
   it('has a place between its ends for each value it was made of, in their order', () => {
     const values = fc.array(fc.double({ min: -1e12, max: 1e12, noNaN: true }), { minLength: 1 })
     fc.assert(
-      fc.property(values, fc.constantFrom('linear' as const, 'log' as const), (drawn, kind) => {
+      fc.property(values, fc.constantFrom<ScaleKind>('linear', 'log'), (drawn, kind) => {
         const able = drawn.filter((value) => kind === 'linear' || value > 0).sort((a, b) => a - b)
         const { at } = scaleOf(kind, drawn)
         const places = able.map((value) => at(value) ?? Number.NaN)
         ok(places.every((place) => place >= -1e-9 && place <= 1 + 1e-9))
         ok(places.every((place, index) => index === 0 || place >= (places[index - 1] ?? 0)))
-      })
+      }),
+      {
+        examples: [
+          [[5e-324], 'linear'],
+          [[1e12, 1e12 + 2 ** -13], 'linear'],
+          [[5e-324], 'log']
+        ]
+      }
     )
   })
 

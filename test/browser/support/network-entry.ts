@@ -46,6 +46,7 @@ class Bench {
 
   peers = (): readonly PeerId[] => this.#open.peers()
   addresses = (): readonly string[] => this.#open.addresses()
+  connections = (): readonly string[] => this.#open.connections()
   heard = (): readonly string[] => this.#heard
   listeners = (): readonly PeerId[] => this.#open.subscribers('work')
   dial = (address: string): Promise<PeerId> => this.#open.dial(address)
