@@ -125,9 +125,9 @@ describe('the network of a tab', function () {
     const failsOnce = (page: Page): Promise<void> =>
       page.evaluate(() => {
         const { createOffer } = RTCPeerConnection.prototype
-        RTCPeerConnection.prototype.createOffer = () => {
+        RTCPeerConnection.prototype.createOffer = async (): Promise<never> => {
           RTCPeerConnection.prototype.createOffer = createOffer
-          return Promise.reject(new DOMException('planted', 'OperationError'))
+          throw new DOMException('planted', 'OperationError')
         }
       })
     const tabs = [
