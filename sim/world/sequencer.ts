@@ -16,11 +16,11 @@ import {
 } from '#contracts'
 import { LedgerFold, prepareCheckedEntry, priceOf, tenantAccount } from '#ledger'
 import type { NodeStanding, PriceQuestion } from '#mesh-node/core'
+import { EPOCH_MS } from './virtual-time.ts'
 
 export const TENANT = 'local'
 const GRANT_MICRO = 1_000_000_000_000
 const NO_REFUSED = new Map()
-const EPOCH_MS = 1_700_000_000_000
 
 export class Sequencer {
   readonly log: LogId

@@ -1,13 +1,13 @@
 /**
  * A node of the simulated mesh: the product's agent machine, and in place of its driver one that acts
- * in virtual time. An actor lies or withholds here and nowhere else: its machine is everybody's.
+ * in virtual time.
  */
-
-import type { GatewayFrame, NodeFrame } from '#contracts'
 import {
   type Attestation,
   assertNever,
+  type GatewayFrame,
   type LeaseId,
+  type NodeFrame,
   openUnit,
   type PackedUnit,
   type PeerId,
@@ -16,17 +16,8 @@ import {
 } from '#contracts'
 import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
 import { digestOfText } from '../kernel/rolling-trace.ts'
+import { answerOf, type NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { rightAnswer, wrongAnswer } from './work.ts'
-
-export type Role = 'honest' | 'liar' | 'withholder'
-
-export interface NodeTraits {
-  readonly role: Role
-  readonly serviceMs: number
-  /** Its clock against the gateway's. */
-  readonly clockOffMs: number
-}
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {
@@ -43,7 +34,6 @@ const MANIFEST_US = 100_000
 /** Fetching the files and running the golden vectors. */
 const CHECK_US = 3_000_000
 const KILL_US = 34_000
-const EPOCH_MS = 1_700_000_000_000
 const SLOTS = 2
 const QUEUE_MAX = 16
 const BACKEND = {
@@ -150,7 +140,7 @@ export class SimulatedNode {
   }
 
   get #nowMs(): number {
-    return EPOCH_MS + this.traits.clockOffMs + this.#ports.time.nowMs
+    return this.#ports.time.wallMs + this.traits.clockOffMs
   }
 
   #newMachine(): AgentMachine {
@@ -232,12 +222,12 @@ export class SimulatedNode {
     const { role, serviceMs } = this.traits
     this.#ports.executed(this, lease, unit)
     this.#running.add(lease)
-    // a withholder's run never ends, as far as anybody hears
-    if (role === 'withholder') return
+    const outputCid = answerOf(role, unit.id)
+    // as far as anybody hears, this run never ends
+    if (outputCid === null) return
     const startedMs = this.#nowMs
     this.#later(serviceMs * 1_000, () => {
       if (!this.#running.delete(lease)) return
-      const outputCid = role === 'liar' ? wrongAnswer(unit.id) : rightAnswer(unit.id)
       const usage = {
         cpu_ms: serviceMs,
         gpu_ms: 0,

@@ -19,6 +19,9 @@ export const KIND = {
 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
+/** Where every run begins, as clocks show it. */
+export const EPOCH_MS = 1_700_000_000_000
+
 interface Happening {
   /** Of what it is about, for the trace. */
   readonly digest: number
@@ -35,6 +38,16 @@ export class VirtualTime {
 
   get nowMs(): number {
     return Math.floor(this.#queue.atUs / 1_000)
+  }
+
+  /** What a clock shows that is right. */
+  get wallMs(): number {
+    return EPOCH_MS + this.nowMs
+  }
+
+  /** Microseconds until a right clock shows this. */
+  untilUs(wallMs: number): number {
+    return (wallMs - EPOCH_MS) * 1_000 - this.nowUs
   }
 
   after(us: number, node: number, kind: Kind, digest: number, act: () => void): void {

@@ -1,0 +1,36 @@
+/**
+ * Who in the mesh is honest, and how the others misbehave. An actor lies or withholds at the driver of
+ * its node and nowhere else: its machine is everybody's.
+ */
+import type { Cid, UnitId } from '#contracts'
+import type { Chance } from '../kernel/chance.ts'
+import type { Scenario } from './scenario.ts'
+import { rightAnswer, wrongAnswer } from './work.ts'
+
+export type Role = 'honest' | 'liar' | 'withholder'
+
+export interface NodeTraits {
+  readonly role: Role
+  readonly serviceMs: number
+  /** Its clock against the gateway's. */
+  readonly clockOffMs: number
+}
+
+/** Drawn for one node, from a stream of its own. */
+export function drawTraits(scenario: Scenario, chance: Chance): NodeTraits {
+  const { service_ms: service, clock_off_ms: off, actors } = scenario
+  const role = roleAt(chance.below(1_000), actors)
+  const serviceMs = service.min + chance.below(service.max - service.min + 1)
+  return { role, serviceMs, clockOffMs: chance.below(2 * off + 1) - off }
+}
+
+function roleAt(draw: number, { liars, withholders }: Scenario['actors']): Role {
+  if (draw < liars) return 'liar'
+  return draw < liars + withholders ? 'withholder' : 'honest'
+}
+
+/** What such a node says a unit gave; null: it never says anything. */
+export function answerOf(role: Role, unit: UnitId): Cid | null {
+  if (role === 'withholder') return null
+  return role === 'liar' ? wrongAnswer(unit) : rightAnswer(unit)
+}

@@ -1,0 +1,56 @@
+/** What a scenario lets go wrong, and when: drawn once, entered in virtual time, done to the links. */
+import { Chance } from '../kernel/chance.ts'
+import type { Links } from './links.ts'
+import type { Scenario } from './scenario.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+import { KIND, type VirtualTime } from './virtual-time.ts'
+
+export interface FaultPorts {
+  readonly time: VirtualTime
+  readonly links: Links
+  readonly nodes: readonly SimulatedNode[]
+  readonly seed: number
+}
+
+export function planFaults(scenario: Scenario, ports: FaultPorts): void {
+  for (const [index, fault] of scenario.vanish.entries()) vanish(fault, index, ports)
+  for (const [index, fault] of scenario.partitions.entries()) part(fault, index, ports)
+}
+
+function vanish(fault: Scenario['vanish'][number], index: number, ports: FaultPorts): void {
+  const { at_ms: atMs, share_per_mille: share, back_after_ms: backAfterMs } = fault
+  const gone = drawn('vanish', index, share, ports)
+  at(atMs, ports, () => {
+    for (const node of gone) ports.links.stop(node)
+  })
+  if (backAfterMs === null) return
+  at(atMs + backAfterMs, ports, () => {
+    for (const node of gone) if (!node.isUp) node.restart()
+  })
+}
+
+function part(fault: Scenario['partitions'][number], index: number, ports: FaultPorts): void {
+  const cut = drawn('partition', index, fault.share_per_mille, ports)
+  at(fault.from_ms, ports, () => {
+    for (const node of cut) ports.links.cut(node)
+  })
+  at(fault.until_ms, ports, () => {
+    for (const node of cut) node.isCut = false
+  })
+}
+
+/** The nodes that a fault is about. */
+function drawn(
+  purpose: string,
+  index: number,
+  sharePerMille: number,
+  { nodes, seed }: FaultPorts
+): readonly SimulatedNode[] {
+  const chance = new Chance(seed, purpose, index)
+  return nodes.filter(() => chance.below(1_000) < sharePerMille)
+}
+
+/** The gateway's host number stands for nobody in particular. */
+function at(atMs: number, { time, nodes }: FaultPorts, act: () => void): void {
+  time.after(atMs * 1_000, nodes.length, KIND.fault, 0, act)
+}
