@@ -1,4 +1,5 @@
 /** The simulator's door. */
+export { shippedMatrix } from './network/shipped-matrices.ts'
 export {
   CALIBRATION_TARGETS,
   type CalibrationRow,

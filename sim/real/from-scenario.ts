@@ -4,6 +4,7 @@
  */
 import { MeshError } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
+import { shippedMatrix } from '../network/shipped-matrices.ts'
 import { Places } from '../world/places.ts'
 import type { Scenario } from '../world/scenario.ts'
 import { DEFAULT_REAL_OPTIONS, type RealCut, type RealOptions } from './options.ts'
@@ -51,7 +52,8 @@ function refuseOthers({ actors, vanish, clock_off_ms, arrive_over_ms }: Scenario
 function latenciesMs(scenario: Scenario, nodes: number, seed: number): readonly number[][] {
   const places = new Places(scenario.latency, nodes, {
     place: new Chance(seed, 'places'),
-    jitter: new Chance(seed, 'pairs')
+    jitter: new Chance(seed, 'pairs'),
+    matrixOf: shippedMatrix
   })
   return Array.from({ length: nodes }, (_row, from) =>
     Array.from({ length: nodes }, (_column, to) =>

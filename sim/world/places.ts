@@ -2,11 +2,18 @@
  * Where nodes are and how long a message takes between two of them: half a measured round trip and
  * some of its deviation, drawn by the pair's own stream. Loss shows as time, as on any stream.
  */
-import { readFileSync } from 'node:fs'
-import { gunzipSync } from 'node:zlib'
 import type { Chance } from '../kernel/chance.ts'
-import { decodeMatrix, type LatencyMatrix, rttUs, withoutGaps } from '../network/latency-matrix.ts'
+import { type LatencyMatrix, rttUs } from '../network/latency-matrix.ts'
 import type { Scenario } from './scenario.ts'
+
+/** Measured round trips by name, without gaps: from a disk in Node, over the network in a page. */
+export type MatrixOf = (name: string) => LatencyMatrix
+
+export interface PlacePorts {
+  readonly place: Chance
+  readonly jitter: Chance
+  readonly matrixOf: MatrixOf
+}
 
 export class Places {
   readonly #matrix: LatencyMatrix | null
@@ -18,9 +25,9 @@ export class Places {
   constructor(
     latency: Scenario['latency'],
     count: number,
-    { place, jitter }: Record<'place' | 'jitter', Chance>
+    { place, jitter, matrixOf }: PlacePorts
   ) {
-    const matrix = typeof latency === 'string' ? shippedMatrix(latency) : null
+    const matrix = typeof latency === 'string' ? matrixOf(latency) : null
     this.#matrix = matrix
     this.#equalUs = typeof latency === 'string' ? 0 : latency.rtt_ms * 1_000
     this.#placeOf = Int32Array.from({ length: count }, () =>
@@ -37,9 +44,4 @@ export class Places {
     const spread = Math.min(deviation, base) >> 1
     return (base >> 1) + (spread === 0 ? 0 : this.#jitter.below(spread))
   }
-}
-
-function shippedMatrix(name: string): LatencyMatrix {
-  const file = new URL(`../data/${name}.bin.gz`, import.meta.url)
-  return withoutGaps(decodeMatrix(gunzipSync(readFileSync(file))))
 }

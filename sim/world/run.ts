@@ -2,6 +2,7 @@
  * Runs a scenario to its end, or until it is told to stop, and says what it found. Everything but the
  * time and memory of the machine that runs it follows from scenario and seed.
  */
+import type { MatrixOf } from './places.ts'
 import type { RunReport } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedMesh } from './simulated-mesh.ts'
@@ -22,6 +23,8 @@ export interface RunProgress {
 export interface RunPorts {
   /** Between slices: shows how far it is; false ends the run. */
   readonly goesOn: (progress: RunProgress) => Promise<boolean>
+  /** Measured round trips, where a scenario asks for them. */
+  readonly matrixOf: MatrixOf
   /** Of the machine, for speed alone. */
   readonly wallMs: () => number
   readonly rssMb: () => number
@@ -38,7 +41,7 @@ export async function runScenario(
   ports: RunPorts
 ): Promise<RunReport> {
   const startMs = ports.wallMs()
-  const mesh = new SimulatedMesh(scenario, seed)
+  const mesh = new SimulatedMesh(scenario, seed, ports.matrixOf)
   const { time, checks } = mesh
   let untilUs = scenario.until_ms * 1_000
   let isPartial = false

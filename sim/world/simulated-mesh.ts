@@ -11,7 +11,7 @@ import { planFaults } from './faults.ts'
 import { GatewayHost } from './gateway-host.ts'
 import { GossipMesh } from './gossip-mesh.ts'
 import { Links } from './links.ts'
-import { Places } from './places.ts'
+import { type MatrixOf, Places } from './places.ts'
 import type { Scenario } from './scenario.ts'
 import type { Sequencer } from './sequencer.ts'
 import { type NodePorts, SimulatedNode } from './simulated-node.ts'
@@ -33,13 +33,13 @@ export class SimulatedMesh {
   readonly #gateway: GatewayHost
   readonly #byId = new Map<PeerId, SimulatedNode>()
 
-  constructor(scenario: Scenario, seed: number) {
+  constructor(scenario: Scenario, seed: number, matrixOf: MatrixOf) {
     this.#scenario = scenario
     this.#seed = seed
     const { time } = this
     const hub = scenario.nodes
     const hosts = hub + 1
-    const chances = { place: this.#chance('place'), jitter: this.#chance('jitter') }
+    const chances = { place: this.#chance('place'), jitter: this.#chance('jitter'), matrixOf }
     this.#links = new Links({
       time,
       hub,

@@ -3,6 +3,7 @@
  * whole protocol with trace and checkers at 1,000 and 10,000 nodes? Memory of the largest beside it.
  */
 import { EventQueue } from '../../sim/kernel/event-queue.ts'
+import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { Scenario } from '../../sim/world/scenario.ts'
 import { isQuick, recordResult } from './report.ts'
@@ -114,6 +115,7 @@ async function protocol(nodes: number): Promise<void> {
     { name: BENCH, scenario, seed: 1 },
     {
       goesOn: async () => true,
+      matrixOf: shippedMatrix,
       wallMs: () => performance.now(),
       rssMb: () => process.memoryUsage.rss() / MIB
     }

@@ -3,6 +3,7 @@
  * `npm run soak`; one of them again: `kora sim replay <seed>`.
  */
 import { deepEqual, equal } from 'node:assert/strict'
+import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { soak } from '../../sim/search/soak.ts'
 
 const SEEDS = 200
@@ -12,7 +13,13 @@ describe('a swarm of meshes', () => {
     this.timeout(300_000)
     const { seeds, findings } = await soak(
       { from: 1, seeds: SEEDS, isTwice: false },
-      { goesOn: async () => true, wallMs: () => 0, rssMb: () => 0, onSeed: () => {} }
+      {
+        goesOn: async () => true,
+        matrixOf: shippedMatrix,
+        wallMs: () => 0,
+        rssMb: () => 0,
+        onSeed: () => {}
+      }
     )
     equal(seeds, SEEDS)
     deepEqual(findings, [])

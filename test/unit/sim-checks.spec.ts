@@ -1,13 +1,19 @@
 /** The checkers of the simulated mesh: each is shown the fault that it is there for, and sees it. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { type EntryContent, leaseIdOf, type UnitOutcome } from '#contracts'
+import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { Checks } from '../../sim/world/checks.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { type Scenario, Scenario as ScenarioShape } from '../../sim/world/scenario.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
 import { SESSION, unitOf } from '../../sim/world/work.ts'
 
-const PORTS = { goesOn: async () => true, wallMs: () => 0, rssMb: () => 0 }
+const PORTS = {
+  goesOn: async () => true,
+  matrixOf: shippedMatrix,
+  wallMs: () => 0,
+  rssMb: () => 0
+}
 const scenario = (changes: object = {}): Scenario =>
   ScenarioShape.parse({ claim: 'a test', nodes: 8, units: 40, quorum_per_mille: 500, ...changes })
 const run = (changes: object = {}, seed = 1) =>

@@ -3,6 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import { assert } from '#contracts'
 import { MARK_EVERY, RollingTrace } from '../../sim/kernel/rolling-trace.ts'
+import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { partingOf } from '../../sim/search/bisect.ts'
 import { drawScenario } from '../../sim/search/draw.ts'
 import { shrink } from '../../sim/search/shrink.ts'
@@ -10,7 +11,12 @@ import { runSeed, soak } from '../../sim/search/soak.ts'
 import type { RunPorts } from '../../sim/world/run.ts'
 import type { Scenario } from '../../sim/world/scenario.ts'
 
-const PORTS: RunPorts = { goesOn: async () => true, wallMs: () => 0, rssMb: () => 0 }
+const PORTS: RunPorts = {
+  goesOn: async () => true,
+  matrixOf: shippedMatrix,
+  wallMs: () => 0,
+  rssMb: () => 0
+}
 const seeds = Array.from({ length: 200 }, (_, index) => index + 1)
 
 describe('a swarm', () => {

@@ -8,7 +8,14 @@ import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Exit, MeshError } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
-import { type RunReport, readScenario, runScenario, type Scenario, scenarioFolder } from '#sim'
+import {
+  type RunReport,
+  readScenario,
+  runScenario,
+  type Scenario,
+  scenarioFolder,
+  shippedMatrix
+} from '#sim'
 import { runOnRealStack } from './sim-real.ts'
 
 export interface SimRunFlags {
@@ -37,6 +44,7 @@ export async function simRun(
   const report = await runScenario(
     { name: basename(name, '.yaml'), scenario, seed: flags.seed },
     {
+      matrixOf: shippedMatrix,
       wallMs: () => performance.now(),
       rssMb: () => process.memoryUsage().rss / BYTES_PER_MB,
       goesOn: async ({ events, virtual_ms, ended, units }) => {

@@ -14,6 +14,7 @@ import {
   type RunPorts,
   runSeed,
   type SoakReport,
+  shippedMatrix,
   shrink,
   soak
 } from '#sim'
@@ -145,6 +146,7 @@ function seedOf(text: string): number {
 }
 
 const portsOf = (signal: AbortSignal): RunPorts => ({
+  matrixOf: shippedMatrix,
   goesOn: async () => {
     await turn()
     return !signal.aborted
