@@ -13,6 +13,7 @@ import { type MeshId, parseMeshId } from './ids.ts'
 import { NAME_CHARS_MAX } from './limits.ts'
 import { hex32, readShape, record, text, uint } from './shape.ts'
 import type { Signer, Verifier } from './signing.ts'
+import { TrustSettings } from './trust-settings.ts'
 
 export const GENESIS_TYP = 'application/vnd.kora.genesis.v1+cbor'
 /** Genesis makes the mesh id, so it is signed under none. */
@@ -38,7 +39,12 @@ export const Genesis = z.strictObject({
   witness_quorum: uint(64),
   tenants: z.array(z.strictObject({ id: text(NAME_CHARS_MAX), grant_micro: uint() })).max(10_000),
   prices: PriceSchedule,
-  policies: z.strictObject({ trust: text(NAME_CHARS_MAX), scheduler: text(NAME_CHARS_MAX) }),
+  policies: z.strictObject({
+    trust: text(NAME_CHARS_MAX),
+    scheduler: text(NAME_CHARS_MAX),
+    /** Of the policies that have any; absent: those that its name stands for. */
+    trust_settings: TrustSettings.optional()
+  }),
   /** Zones and the owners in them: `trusted` holds those who may see local_only work. */
   zones: record(text(NAME_CHARS_MAX), z.array(peerId).max(10_000)),
   created_at_ms: uint()

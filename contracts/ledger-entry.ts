@@ -126,6 +126,24 @@ export const ENTRY_BODIES = {
       .min(1)
       .max(MESSAGE_ITEMS_MAX)
   }),
+  /**
+   * Accepted results that other results refute, of a session that is open: nobody owes their pay any
+   * more, and another result may stand for the unit. Only where the mesh holds pay in escrow.
+   */
+  'units.withdrawn': z.strictObject({
+    session: sessionId,
+    items: z
+      .array(
+        z.strictObject({
+          unit: unitId,
+          attempt: uint(),
+          lease: leaseId,
+          reason: z.enum(['disagreed'])
+        })
+      )
+      .min(1)
+      .max(MESSAGE_ITEMS_MAX)
+  }),
   /** A declared edge was taken: `to` is run for `from`. */
   'units.escalated': z.strictObject({
     session: sessionId,

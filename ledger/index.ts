@@ -28,7 +28,7 @@ export {
 } from './fold/trust.ts'
 export { Ledger, type LedgerBatch, type LedgerOptions, type LogHead } from './ledger.ts'
 export type { LevelPort } from './store/level-port.ts'
-export type { Bundle } from './store/log-store.ts'
+export { type Bundle, LogStore } from './store/log-store.ts'
 export {
   LedgerSync,
   type NewsVerdict,

@@ -18,6 +18,7 @@ import {
   GOSSIP_BACKLOG_BYTES_MAX,
   GOSSIP_BYTES_MAX,
   GOSSIP_RPC_BYTES_MAX,
+  GOSSIP_SETTINGS,
   isPeerId,
   MeshError,
   type MeshId,
@@ -32,9 +33,6 @@ import {
   type TrafficMeter
 } from './ports.ts'
 
-/** One second, as the gossipsub specification has it: meshes heal within a few beats. */
-const HEARTBEAT_MS = 1_000
-
 const RESULTS: Record<GossipVerdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   reject: TopicValidatorResult.Reject,
@@ -43,30 +41,59 @@ const RESULTS: Record<GossipVerdict, TopicValidatorResult> = {
 
 const topicName = (mesh: MeshId, topic: Topic): string => `/kora/1/${mesh}/${topic}`
 
-/** How gossipsub is set up for a mesh: its degrees, and bounds of `limits.ts`. */
+/** How gossipsub is set up for a mesh: as `GOSSIP_SETTINGS` has it, with bounds of `limits.ts`. */
 export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {
   return {
     globalSignaturePolicy: StrictNoSign,
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
-    // An announcement is worth most at once: the publisher sends to every subscriber it knows.
-    floodPublish: true,
     batchPublish: true,
     fallbackToFloodsub: false,
     doPX: false,
-    D: 8,
-    Dlo: 6,
-    Dhi: 12,
-    Dlazy: 12,
-    heartbeatInterval: HEARTBEAT_MS,
+    ...degreesAndScores(),
     allowedTopics: TOPICS.map((topic) => topicName(mesh, topic)),
     msgIdFn: ({ data }) => sha256(data),
     msgIdToStrFn: bytesToHex,
     maxInboundDataLength: GOSSIP_RPC_BYTES_MAX,
     maxOutboundBufferSize: GOSSIP_BACKLOG_BYTES_MAX,
-    dataTransform: { inboundTransform: (_topic, data) => bounded(data), outboundTransform: same },
-    // More than ten peers on one address would be fined into silence: one machine, or one NAT.
-    scoreParams: { IPColocationFactorWeight: 0 }
+    dataTransform: { inboundTransform: (_topic, data) => bounded(data), outboundTransform: same }
+  }
+}
+
+function degreesAndScores(): Partial<GossipsubOpts> {
+  const set = GOSSIP_SETTINGS
+  return {
+    floodPublish: set.floodPublish,
+    D: set.degree,
+    Dlo: set.degreeMin,
+    Dhi: set.degreeMax,
+    Dscore: set.degreeByScore,
+    Dout: set.degreeOutbound,
+    Dlazy: set.degreeLazy,
+    gossipFactor: set.gossipPerMille / 1_000,
+    heartbeatInterval: set.heartbeatMs,
+    mcacheLength: set.historyBeats,
+    mcacheGossip: set.gossipBeats,
+    gossipsubIWantFollowupMs: set.promiseMs,
+    pruneBackoff: set.backoffMs,
+    graftFloodThreshold: set.backoffFloodMs,
+    opportunisticGraftTicks: set.opportunisticBeats,
+    opportunisticGraftPeers: set.opportunisticPeers,
+    idontwantMinDataSize: set.unwantedBytesMin,
+    scoreThresholds: {
+      gossipThreshold: set.gossipThreshold,
+      publishThreshold: set.publishThreshold,
+      graylistThreshold: set.graylistThreshold,
+      opportunisticGraftThreshold: set.opportunisticThreshold
+    },
+    scoreParams: {
+      IPColocationFactorWeight: set.colocationWeight,
+      IPColocationFactorThreshold: set.colocationPeersMax,
+      behaviourPenaltyWeight: set.behaviourWeight,
+      behaviourPenaltyDecay: set.behaviourDecay,
+      decayInterval: set.decayMs,
+      decayToZero: set.decayToZero
+    }
   }
 }
 

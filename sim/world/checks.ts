@@ -23,6 +23,8 @@ export class Checks {
   readonly violations: Violation[] = []
   readonly #nowMs: () => number
   readonly #outcomes = new Map<UnitId, UnitOutcome>()
+  /** Since the control node began anew: it says each end again, and only once. */
+  readonly #said = new Set<UnitId>()
   readonly #executed = new Set<LeaseId>()
   readonly #holds = new Map<string, Hold>()
 
@@ -31,16 +33,34 @@ export class Checks {
   }
 
   get ended(): number {
-    return this.#outcomes.size
+    return this.#said.size
   }
   outcomes(): Iterable<UnitOutcome> {
     return this.#outcomes.values()
   }
 
-  /** Each unit ends once. */
+  /** Each unit ends once; a control node that began anew says the same of it again. */
   outcome(outcome: UnitOutcome): void {
-    if (this.#outcomes.has(outcome.unitId)) this.#broken('one_end', outcome.unitId)
-    this.#outcomes.set(outcome.unitId, outcome)
+    const { unitId, status, outputCid } = outcome
+    const before = this.#outcomes.get(unitId)
+    const isSame = before?.status === status && before.outputCid === outputCid
+    if (this.#said.has(unitId)) this.#broken('one_end', unitId)
+    else if (before !== undefined && !isSame) {
+      this.#broken('one_end', `${unitId}: ${before.status}, and ${status} after a restart`)
+    }
+    this.#said.add(unitId)
+    this.#outcomes.set(unitId, outcome)
+  }
+
+  /** Damage is told by the product before it goes on from it; null: it was not. */
+  damaged(damage: string, code: string | null): void {
+    if (code === null) this.#broken('damage_told', damage)
+  }
+
+  /** What is folded from the disk is what was in memory. */
+  reopened(isSame: boolean): void {
+    if (!isSame) this.#broken('same_from_disk', 'the disk gives another state')
+    this.#said.clear()
   }
 
   /** No lease runs twice. */
@@ -81,8 +101,8 @@ export class Checks {
 
   /** At the end: every unit has ended, and nothing is held for any. */
   finished(units: number): void {
-    if (this.#outcomes.size !== units) {
-      this.#broken('all_end', `${this.#outcomes.size} of ${units} units have ended`)
+    if (this.#said.size !== units) {
+      this.#broken('all_end', `${this.#said.size} of ${units} units have ended`)
     }
     let open = 0
     for (const hold of this.#holds.values()) if (hold === 'reserved') open += 1

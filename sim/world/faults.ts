@@ -1,5 +1,6 @@
 /** What a scenario lets go wrong, and when: drawn once, entered in virtual time, done to the links. */
 import { Chance } from '../kernel/chance.ts'
+import type { GatewayHost } from './gateway-host.ts'
 import type { Links } from './links.ts'
 import type { Scenario } from './scenario.ts'
 import type { SimulatedNode } from './simulated-node.ts'
@@ -8,6 +9,7 @@ import { KIND, type VirtualTime } from './virtual-time.ts'
 export interface FaultPorts {
   readonly time: VirtualTime
   readonly links: Links
+  readonly gateway: GatewayHost
   readonly nodes: readonly SimulatedNode[]
   readonly seed: number
 }
@@ -15,6 +17,7 @@ export interface FaultPorts {
 export function planFaults(scenario: Scenario, ports: FaultPorts): void {
   for (const [index, fault] of scenario.vanish.entries()) vanish(fault, index, ports)
   for (const [index, fault] of scenario.partitions.entries()) part(fault, index, ports)
+  for (const fault of scenario.crashes) crash(fault, ports)
 }
 
 function vanish(fault: Scenario['vanish'][number], index: number, ports: FaultPorts): void {
@@ -37,6 +40,12 @@ function part(fault: Scenario['partitions'][number], index: number, ports: Fault
   at(fault.until_ms, ports, () => {
     for (const node of cut) node.isCut = false
   })
+}
+
+/** The control node's process, and what its disk makes of it. */
+function crash(fault: Scenario['crashes'][number], ports: FaultPorts): void {
+  at(fault.at_ms, ports, () => ports.gateway.crash(fault))
+  at(fault.at_ms + fault.down_ms, ports, () => ports.gateway.restart(fault))
 }
 
 /** The nodes that a fault is about. */

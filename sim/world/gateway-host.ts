@@ -6,12 +6,21 @@ import {
   type AnnouncementMessage,
   type Attestation,
   assertNever,
+  type EntryContent,
   encodeAttestation,
   type GatewayFrame,
   type NodeFrame,
-  type PeerId
+  type PeerId,
+  type SessionHistory
 } from '#contracts'
-import { type GatewayEffect, type GatewayInput, GatewayMachine } from '#mesh-node/core'
+import {
+  type GatewayEffect,
+  type GatewayInput,
+  GatewayMachine,
+  type GatewayOptions,
+  type NodeStanding
+} from '#mesh-node/core'
+import { Chance } from '../kernel/chance.ts'
 import type { Checks } from './checks.ts'
 import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
@@ -21,59 +30,106 @@ import { judge, MODEL, SESSION, sessionSpec, unitOf } from './work.ts'
 /** A run on the reference machine, as the ledger prices it. */
 const MODEL_BASE_US = 100_000
 
+/** An operator who is told that the store is damaged puts the copy of a replica in its place. */
+const OPERATOR_MS = 60_000
+/** As the product's driver asks the fold what it thinks of the nodes. */
+const TRUST_REFRESH_MS = 5_000
+
+type Crash = Scenario['crashes'][number]
+type Untimed<T> = T extends GatewayInput ? Omit<T, 'nowMs'> : never
+type Input = Untimed<GatewayInput>
+
+/** Effects that wait for their records to be on the disk. */
+interface Writing {
+  readonly contents: readonly EntryContent[]
+  readonly effects: readonly GatewayEffect[]
+}
+
 export interface GatewayPorts {
   readonly time: VirtualTime
   readonly checks: Checks
   /** Its host number. */
   readonly hub: number
   readonly send: (node: PeerId, frame: GatewayFrame) => void
+  readonly drop: (node: PeerId) => void
   readonly announce: (body: AnnouncementMessage) => void
+  /** Nobody reaches it any more, or everybody again. */
+  readonly reachable: (isReachable: boolean) => void
+}
+
+export interface GatewaySettings {
+  readonly scenario: Scenario
+  readonly seed: number
 }
 
 export class GatewayHost {
   readonly sequencer: Sequencer
+  /** Set while the disk is read: nothing else happens until then. */
+  reading: Promise<void> | null = null
   readonly #ports: GatewayPorts
-  readonly #machine: GatewayMachine
+  readonly #scenario: Scenario
+  readonly #damage: Chance
+  readonly #submitted: number[] = []
+  /** Null: its process is gone. */
+  #machine: GatewayMachine | null
+  #waiting: Input[] = []
+  #writing: Writing | null = null
+  #life = 0
   #wake = 0
+  /** Of nodes that are there, as the machine was told; null: none yet. */
+  readonly #standings = new Map<PeerId, NodeStanding | null>()
 
-  constructor(seed: number, ports: GatewayPorts) {
+  constructor({ scenario, seed }: GatewaySettings, ports: GatewayPorts) {
     this.#ports = ports
+    this.#scenario = scenario
+    this.#damage = new Chance(seed, 'disk')
     const key = new Uint8Array(32)
     new DataView(key.buffer).setUint32(0, seed)
-    this.sequencer = new Sequencer(key)
-    const { log, gateway } = this.sequencer
-    this.#machine = new GatewayMachine({
-      gateway,
-      log,
-      trusted: new Set(),
-      price: (question) => this.sequencer.priceOf(question),
-      tenantLeasesMax: null,
-      recoveryGraceMs: 0
-    })
+    this.sequencer = new Sequencer(key, { keepsDisk: scenario.crashes.length > 0 })
+    this.#machine = this.#newMachine({ recoveryGraceMs: 0 })
   }
 
   /** Registers the model and opens the session. */
-  begin(units: number): void {
-    const cost = { baseUs: MODEL_BASE_US, usPerKib: 0 }
+  begin(): void {
     this.sequencer.append([
       {
         kind: 'model.registered',
         body: { model: MODEL, name: 'simulated', base_us: MODEL_BASE_US, us_per_kib: 0 }
       }
     ])
-    this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost, nowMs: this.#nowMs })
-    const availableMicro = this.sequencer.availableMicro()
-    const spec = sessionSpec(units)
-    this.#feed({ type: 'open', spec, history: null, availableMicro, nowMs: this.#nowMs })
+    this.#open(null)
   }
 
-  submit(indices: readonly number[], scenario: Scenario): void {
-    const units = indices.map((index) => ({ unit: unitOf(index, scenario), edges: [] }))
-    this.#feed({ type: 'submit', session: SESSION, units, nowMs: this.#nowMs })
+  /** Whoever submits while nobody is there submits again when somebody is. */
+  submit(indices: readonly number[]): void {
+    for (const index of indices) this.#submitted.push(index)
+    this.#submit(indices)
+  }
+
+  /** The process is gone; a write that was under way is on the disk, or is not. */
+  crash({ disk }: Crash): void {
+    if (this.#machine === null) return
+    const writing = this.#writing
+    this.#machine = null
+    this.#life += 1
+    this.#wake += 1
+    this.#waiting = []
+    this.#writing = null
+    if (writing !== null && disk !== 'forgets') this.#write(writing.contents)
+    this.#ports.reachable(false)
+  }
+
+  /** Reads what is on the disk, and goes on where that ends. */
+  restart(crash: Crash): void {
+    if (this.#machine !== null) return
+    this.reading = this.#restart(crash).finally(() => {
+      this.reading = null
+    })
   }
 
   disconnected(node: PeerId): void {
-    this.#feed({ type: 'disconnected', node, nowMs: this.#nowMs })
+    this.#standings.delete(node)
+    this.#feed({ type: 'disconnected', node })
   }
 
   take(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): void {
@@ -88,61 +144,132 @@ export class GatewayHost {
       path: [],
       head: new Uint8Array(0)
     })
-    this.#feed({
-      type: 'result',
-      node,
-      results: { attestations, receipt },
-      nowMs: this.#nowMs
+    this.#feed({ type: 'result', node, results: { attestations, receipt } })
+  }
+
+  #newMachine(grace: Pick<GatewayOptions, 'recoveryGraceMs'>): GatewayMachine {
+    const { log, gateway } = this.sequencer
+    return new GatewayMachine({
+      gateway,
+      log,
+      trusted: new Set(),
+      price: (question) => this.sequencer.priceOf(question),
+      tenantLeasesMax: null,
+      ...grace
     })
+  }
+
+  #open(history: SessionHistory | null): void {
+    const cost = { baseUs: MODEL_BASE_US, usPerKib: 0 }
+    this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost })
+    const availableMicro = this.sequencer.availableMicro()
+    const spec = sessionSpec(this.#scenario.units)
+    this.#feed({ type: 'open', spec, history, availableMicro })
+    this.#refreshTrust()
+  }
+
+  #submit(indices: readonly number[]): void {
+    if (indices.length === 0) return
+    const units = indices.map((index) => ({ unit: unitOf(index, this.#scenario), edges: [] }))
+    this.#feed({ type: 'submit', session: SESSION, units })
+  }
+
+  async #restart({ disk }: Crash): Promise<void> {
+    const { time, hub, checks } = this.#ports
+    if (disk === 'tears' || disk === 'flips' || disk === 'rolls_back') {
+      checks.damaged(disk, await this.sequencer.codeOf(disk, this.#damage))
+      time.after(OPERATOR_MS * 1_000, hub, KIND.fault, 0, () => {
+        this.restart({ at_ms: 0, down_ms: 0, disk: 'keeps' })
+      })
+      return
+    }
+    const { history, isSame } = await this.sequencer.reopen(SESSION)
+    checks.reopened(isSame)
+    this.#standings.clear()
+    this.#machine = this.#newMachine({})
+    this.#ports.reachable(true)
+    this.#open(history)
+    this.#submit(this.#submitted)
   }
 
   get #nowMs(): number {
     return this.#ports.time.wallMs
   }
 
-  #inputOf(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): GatewayInput {
-    const nowMs = this.#nowMs
+  #inputOf(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): Input {
     switch (frame.kind) {
       case 'hello': {
         const standing = this.sequencer.standing(node)
-        return { type: 'hello', node, body: frame.body, standing, nowMs }
+        this.#standings.set(node, standing)
+        return { type: 'hello', node, body: frame.body, standing }
       }
       case 'claim':
-        return { type: 'claim', node, body: frame.body, nowMs }
+        return { type: 'claim', node, body: frame.body }
       case 'withdraw':
-        return { type: 'withdraw', node, body: frame.body, nowMs }
+        return { type: 'withdraw', node, body: frame.body }
       case 'commit':
-        return { type: 'commit', node, body: frame.body, nowMs }
+        return { type: 'commit', node, body: frame.body }
       case 'failure':
-        return { type: 'failure', node, body: frame.body, nowMs }
+        return { type: 'failure', node, body: frame.body }
       case 'release':
-        return { type: 'release', node, body: frame.body, nowMs }
+        return { type: 'release', node, body: frame.body }
       case 'heartbeat':
-        return { type: 'heartbeat', node, body: frame.body, nowMs }
+        return { type: 'heartbeat', node, body: frame.body }
       default:
         return assertNever(frame)
     }
   }
 
-  /** As the product's driver: judgements that need nothing fetched belong to the same step. */
-  #feed(input: GatewayInput): void {
-    let effects = this.#machine.step(input)
+  #feed(input: Input): void {
+    if (this.#machine === null) return
+    this.#waiting.push(input)
+    this.#pump()
+  }
+
+  /** As the product's driver: what comes while a write is under way is one step with what follows. */
+  #pump(): void {
+    const machine = this.#machine
+    if (machine === null || this.#writing !== null || this.#waiting.length === 0) return
+    const effects = this.#step(machine, this.#waiting.splice(0))
+    const contents = effects.flatMap((effect) => (effect.type === 'record' ? effect.contents : []))
+    const { ledger_ms: ledgerMs } = this.#scenario
+    if (contents.length === 0 || ledgerMs === 0) {
+      this.#carryOut({ contents, effects })
+      return
+    }
+    const { time, hub } = this.#ports
+    const life = this.#life
+    this.#writing = { contents, effects }
+    time.after(ledgerMs * 1_000, hub, KIND.disk, contents.length, () => {
+      if (life !== this.#life || this.#writing === null) return
+      this.#carryOut(this.#writing)
+      this.#writing = null
+      this.#pump()
+    })
+  }
+
+  /** Judgements that need nothing fetched belong to the same step. */
+  #step(machine: GatewayMachine, inputs: readonly Input[]): readonly GatewayEffect[] {
+    const nowMs = this.#nowMs
     const all: GatewayEffect[] = []
+    let effects = machine.steps(inputs.map((input): GatewayInput => ({ ...input, nowMs })))
     for (;;) {
       const judged = effects.flatMap((effect) =>
         effect.type === 'judge' ? effect.items.map(judge) : []
       )
       for (const effect of effects) if (effect.type !== 'judge') all.push(effect)
-      if (judged.length === 0) break
-      effects = this.#machine.step({ type: 'judged', items: judged, nowMs: this.#nowMs })
+      if (judged.length === 0) return all
+      effects = machine.step({ type: 'judged', items: judged, nowMs })
     }
-    this.#record(all)
-    for (const effect of all) this.#perform(effect)
   }
 
-  #record(effects: readonly GatewayEffect[]): void {
+  #carryOut({ contents, effects }: Writing): void {
+    this.#write(contents)
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  #write(contents: readonly EntryContent[]): void {
     const { checks } = this.#ports
-    const contents = effects.flatMap((effect) => (effect.type === 'record' ? effect.contents : []))
     if (contents.length === 0) return
     for (const content of contents) checks.recorded(content)
     this.sequencer.append(contents)
@@ -163,12 +290,14 @@ export class GatewayHost {
       case 'timer':
         this.#setTimer(effect.atMs)
         return
+      case 'drop':
+        this.#ports.drop(effect.node)
+        return
       case 'record':
       case 'judge':
       case 'event':
       case 'refuse':
       case 'refuse-session':
-      case 'drop':
         return
       default:
         assertNever(effect)
@@ -179,7 +308,26 @@ export class GatewayHost {
     const { time, hub } = this.#ports
     const wake = ++this.#wake
     time.after(time.untilUs(atMs), hub, KIND.timer, 0, () => {
-      if (wake === this.#wake) this.#feed({ type: 'tick', nowMs: this.#nowMs })
+      if (wake === this.#wake) this.#feed({ type: 'tick' })
+    })
+  }
+
+  /** What the fold has come to think of nodes that are there. */
+  #refreshTrust(): void {
+    const { time, hub } = this.#ports
+    const life = this.#life
+    time.after(TRUST_REFRESH_MS * 1_000, hub, KIND.timer, 1, () => {
+      if (life !== this.#life) return
+      for (const [node, before] of this.#standings) {
+        const standing = this.sequencer.standing(node)
+        if (standing === null || isSame(standing, before)) continue
+        this.#standings.set(node, standing)
+        this.#feed({ type: 'trust', node, standing })
+      }
+      this.#refreshTrust()
     })
   }
 }
+
+const isSame = (standing: NodeStanding, before: NodeStanding | null): boolean =>
+  before?.state === standing.state && before.trustMilli === standing.trustMilli

@@ -29,6 +29,7 @@ export class Links {
   /** When the last frame to and from each node arrives: a link keeps its order. */
   readonly #toNodeUs: Float64Array
   readonly #toGatewayUs: Float64Array
+  #isHubUp = true
 
   constructor(ports: LinkPorts) {
     this.#ports = ports
@@ -43,6 +44,8 @@ export class Links {
 
   /** Cut nodes reach each other, and nobody else; who is down reaches nobody. */
   isApart(from: number, to: number): boolean {
+    const { hub } = this.#ports
+    if (!this.#isHubUp && (from === hub || to === hub)) return true
     const [a, b] = [this.#ports.node(from), this.#ports.node(to)]
     if (a?.isUp === false || b?.isUp === false) return true
     return (a?.isCut ?? false) !== (b?.isCut ?? false)
@@ -54,7 +57,8 @@ export class Links {
     const { number, link } = node
     const there = places.oneWayUs(number, hub)
     const isBarred = this.isApart(number, hub)
-    const us = isBarred ? DIAL_LIMIT_US : DIAL_WAYS * there
+    const isRefused = isBarred && !this.#isHubUp && !node.isCut
+    const us = isBarred && !isRefused ? DIAL_LIMIT_US : DIAL_WAYS * there
     time.after(us, number, KIND.link, isBarred ? 1 : 2, () => {
       if (!node.isUp || node.link !== link) return
       const isLinked = !isBarred && !this.isApart(number, hub)
@@ -69,9 +73,20 @@ export class Links {
     this.#break(node)
   }
 
+  /** The gateway's process is gone, and all its links with it; or it is there again. */
+  hubIs(isUp: boolean, nodes: readonly SimulatedNode[]): void {
+    this.#isHubUp = isUp
+    for (const node of nodes) if (!isUp) this.drop(node)
+  }
+
+  /** The gateway wants no more of the node. */
+  drop(node: SimulatedNode): void {
+    if (this.#break(node)) node.linked(false)
+  }
+
   cut(node: SimulatedNode): void {
     node.isCut = true
-    if (this.#break(node)) node.linked(false)
+    this.drop(node)
   }
 
   /** Runs `act` when the frame arrives, if its link still stands then. */

@@ -15,6 +15,8 @@ export interface RunReport {
   readonly nodes: number
   readonly events: number
   readonly virtual_ms: number
+  /** When the last unit ended; null: not all have. */
+  readonly ended_ms: number | null
   readonly wall_ms: number
   readonly rss_mb: number
   readonly trace_hash: string

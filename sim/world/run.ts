@@ -45,10 +45,11 @@ export async function runScenario(
   const { time, checks } = mesh
   let untilUs = scenario.until_ms * 1_000
   let isPartial = false
-  let hasEnded = false
+  let endedMs: number | null = null
   for (let turn = 1; time.step(untilUs); turn++) {
-    if (!hasEnded && checks.ended === scenario.units) {
-      hasEnded = true
+    if (mesh.reading !== null) await mesh.reading
+    if (endedMs === null && checks.ended === scenario.units) {
+      endedMs = time.nowMs
       untilUs = Math.min(untilUs, time.nowUs + SETTLE_MS * 1_000)
     }
     if (turn % SLICE !== 0) continue
@@ -69,6 +70,7 @@ export async function runScenario(
     scenario,
     seed,
     isPartial,
+    endedMs,
     wallMs: ports.wallMs() - startMs,
     rssMb: ports.rssMb()
   })
@@ -76,6 +78,7 @@ export async function runScenario(
 
 interface Ended extends RunOptions {
   readonly isPartial: boolean
+  readonly endedMs: number | null
   readonly wallMs: number
   readonly rssMb: number
 }
@@ -98,6 +101,7 @@ function reportOf(mesh: SimulatedMesh, ended: Ended): RunReport {
     nodes: scenario.nodes,
     events: time.trace.events,
     virtual_ms: time.nowMs,
+    ended_ms: ended.endedMs,
     wall_ms: Math.round(ended.wallMs),
     rss_mb: Math.round(ended.rssMb),
     trace_hash: time.trace.hash(),

@@ -64,6 +64,23 @@ export const Scenario = z.strictObject({
     .array(z.strictObject({ from_ms: ms, until_ms: ms, share_per_mille: perMille }))
     .max(100)
     .default([]),
+  /**
+   * The control node's process is gone at a moment and starts again from its disk. `keeps`: a write that
+   * was under way is there; `forgets`: it is not. `tears`, `flips`, `rolls_back`: half of the last
+   * write, one bit, or an older state is found; it must be refused, and an operator puts a copy back.
+   */
+  crashes: z
+    .array(
+      z.strictObject({
+        at_ms: ms,
+        down_ms: ms.default(2_000),
+        disk: z.enum(['keeps', 'forgets', 'tears', 'flips', 'rolls_back']).default('keeps')
+      })
+    )
+    .max(20)
+    .default([]),
+  /** What a write of the ledger takes. */
+  ledger_ms: z.int().min(0).max(60_000).default(0),
   /** By then every unit must have ended. */
   until_ms: ms.default(HOUR_MS)
 })

@@ -1,9 +1,10 @@
 /**
  * The ledger of the simulated mesh: what the gateway records becomes entries of the sequencer's log,
  * chained and folded by the product's own fold, receipts included. One replica; nothing is signed but
- * the genesis.
+ * the genesis, and the head of a store that is read again after a crash.
  */
 import {
+  assert,
   DEFAULT_PRICES,
   type EntryContent,
   type LogId,
@@ -11,25 +12,49 @@ import {
   NO_PREVIOUS,
   type PeerId,
   packEntry,
+  type SessionHistory,
+  type SessionId,
   signGenesis,
   tweetnaclSigner
 } from '#contracts'
-import { LedgerFold, prepareCheckedEntry, priceOf, tenantAccount } from '#ledger'
+import {
+  LedgerFold,
+  type PreparedEntry,
+  prepareCheckedEntry,
+  priceOf,
+  tenantAccount
+} from '#ledger'
 import type { NodeStanding, PriceQuestion } from '#mesh-node/core'
+import type { Chance } from '../kernel/chance.ts'
+import { ControlDisk, type Damage } from './control-disk.ts'
 import { EPOCH_MS } from './virtual-time.ts'
 
 export const TENANT = 'local'
 const GRANT_MICRO = 1_000_000_000_000
 const NO_REFUSED = new Map()
 
+export interface SequencerOptions {
+  /** What was written is kept, to be read again; it takes memory for the whole log. */
+  readonly keepsDisk: boolean
+}
+
+/** What a control node finds that starts again. */
+export interface Reopened {
+  readonly history: SessionHistory | null
+  /** The state folded from the disk is the one that was in memory. */
+  readonly isSame: boolean
+}
+
 export class Sequencer {
   readonly log: LogId
   readonly gateway: PeerId
-  readonly fold: LedgerFold
+  readonly #disk: ControlDisk
+  readonly #keepsDisk: boolean
+  #fold: LedgerFold
   #seq = 0
   #prev: Uint8Array = NO_PREVIOUS
 
-  constructor(key: Uint8Array) {
+  constructor(key: Uint8Array, { keepsDisk }: SequencerOptions = { keepsDisk: false }) {
     const signer = tweetnaclSigner(key)
     this.gateway = signer.peerId
     this.log = logIdOf(signer.peerId, key)
@@ -50,21 +75,48 @@ export class Sequencer {
       },
       signer
     )
-    this.fold = new LedgerFold(genesis, this.log)
+    this.#keepsDisk = keepsDisk
+    this.#disk = new ControlDisk({ signer, genesis, incarnation: key })
+    this.#fold = new LedgerFold(genesis, this.log)
     this.append([{ kind: 'mesh.genesis', body: { genesis: genesis.bytes } }])
   }
 
+  get fold(): LedgerFold {
+    return this.#fold
+  }
+
+  /** One write: all of it is on the disk, and folded. */
   append(contents: readonly EntryContent[]): void {
+    const batch: PreparedEntry[] = []
     for (const content of contents) {
       const entry = packEntry(content, { log: this.log, seq: this.#seq, prev: this.#prev })
-      this.fold.apply(prepareCheckedEntry(entry, NO_REFUSED))
+      const prepared = prepareCheckedEntry(entry, NO_REFUSED)
+      this.#fold.apply(prepared)
+      if (this.#keepsDisk) batch.push(prepared)
       this.#seq += 1
       this.#prev = entry.hash
     }
+    if (this.#keepsDisk) this.#disk.keep(batch)
+  }
+
+  /** The code with which the product refuses a store that was damaged so; null: it took it. */
+  codeOf(damage: Damage, chance: Chance): Promise<string | null> {
+    return this.#disk.codeOf(damage, chance)
+  }
+
+  /** Goes on from what is on the disk, and from nothing else. */
+  async reopen(session: SessionId): Promise<Reopened> {
+    assert(this.#keepsDisk, 'only a disk that is kept is read again')
+    const before = this.#fold.digest()
+    const ledger = await this.#disk.open()
+    this.#fold = ledger.fold
+    const history = await ledger.history(session)
+    await ledger.close()
+    return { history, isSame: this.#fold.digest() === before }
   }
 
   availableMicro(): number {
-    const balance = this.fold.balanceOf(tenantAccount(TENANT))
+    const balance = this.#fold.balanceOf(tenantAccount(TENANT))
     return balance === null ? 0 : balance.balance - balance.debitsPending
   }
 
@@ -72,14 +124,14 @@ export class Sequencer {
   priceOf({ unit, inputBytes, nodeClass, attestation, maxMicro }: PriceQuestion): number {
     const { cid } = unit.unit.model
     const { wall_ms: wallMs, tokens_in: tokensIn, tokens_out: tokensOut } = attestation.usage
-    const cost = cid === null ? null : this.fold.modelCost(cid)
+    const cost = cid === null ? null : this.#fold.modelCost(cid)
     const prices = DEFAULT_PRICES
     return priceOf({ cost, inputBytes, wallMs, tokensIn, tokensOut, nodeClass, prices, maxMicro })
       .total_micro
   }
 
   standing(node: PeerId): NodeStanding | null {
-    const trust = this.fold.trustOf(node)
+    const trust = this.#fold.trustOf(node)
     if (trust === null) return null
     return { log: trust.log, owner: trust.owner, state: trust.state, trustMilli: trust.scoreMilli }
   }

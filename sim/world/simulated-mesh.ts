@@ -61,12 +61,18 @@ export class SimulatedMesh {
     return this.#gateway.sequencer
   }
 
+  /** Set while the control node reads its disk: the next event waits for it. */
+  get reading(): Promise<void> | null {
+    return this.#gateway.reading
+  }
+
   #chance(purpose: string, node = -1): Chance {
     return new Chance(this.#seed, purpose, node)
   }
 
   #makeGateway(hub: number): GatewayHost {
-    return new GatewayHost(this.#seed, {
+    const settings = { scenario: this.#scenario, seed: this.#seed }
+    return new GatewayHost(settings, {
       time: this.time,
       checks: this.checks,
       hub,
@@ -75,6 +81,11 @@ export class SimulatedMesh {
         if (node === undefined) return
         this.#links.toNode(node, digestOfText(frame.kind), () => node.take(frame))
       },
+      drop: (id) => {
+        const node = this.#byId.get(id)
+        if (node !== undefined) this.#links.drop(node)
+      },
+      reachable: (isUp) => this.#links.hubIs(isUp, this.nodes),
       announce: (body) =>
         this.gossip.publish(hub, digestOfText(body.batch), (host) =>
           this.nodes[host]?.announced(body)
@@ -111,13 +122,14 @@ export class SimulatedMesh {
 
   #begin(): void {
     const { time, nodes } = this
-    this.#gateway.begin(this.#scenario.units)
+    this.#gateway.begin()
     for (const node of nodes) {
       const us = this.#chance('arrival', node.number).below(ARRIVAL_SPREAD_US)
       time.after(us, node.number, KIND.link, 0, () => node.start())
     }
     this.#submitAll()
-    planFaults(this.#scenario, { time, nodes, links: this.#links, seed: this.#seed })
+    const gateway = this.#gateway
+    planFaults(this.#scenario, { time, nodes, links: this.#links, gateway, seed: this.#seed })
   }
 
   #submitAll(): void {
@@ -131,7 +143,7 @@ export class SimulatedMesh {
     }
     for (const [atMs, indices] of byMs) {
       this.time.after(atMs * 1_000, this.nodes.length, KIND.submitted, indices.length, () => {
-        this.#gateway.submit(indices, this.#scenario)
+        this.#gateway.submit(indices)
       })
     }
   }

@@ -15,7 +15,8 @@ export const KIND = {
   link: 6,
   judged: 7,
   submitted: 8,
-  fault: 9
+  fault: 9,
+  disk: 10
 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 

@@ -49,6 +49,8 @@ export function takeResult(world: World, node: PeerId, result: Result): void {
   lease.receipt = result.receipt
   const refusal = refusalOf(attestation, lease)
   resultArrived(world, lease)
+  // after a restart a result may come that was asked for before it: others waited for this one alone
+  maybeReveal(world, lease.unit)
   if (refusal === null) maybeJudge(world, lease.unit)
   else refuseResult(world, lease, refusal)
 }
