@@ -23,7 +23,8 @@ import {
   signBatch,
   signMessage,
   tweetnaclSigner,
-  tweetnaclVerifier
+  tweetnaclVerifier,
+  VERIFIED_MESSAGES_MAX
 } from '#contracts'
 import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
 import { MESH, seed, TYP } from '../support/mesh-fixtures.ts'
@@ -55,6 +56,17 @@ const native = nodeSigner(seed(1))
 const portable = tweetnaclSigner(seed(1))
 const message = signMessage({ typ: TYP, mesh: MESH, payload, signer: native })
 const signature = native.sign(payload)
+/** More than the verifier remembers, so that each is verified anew. */
+const letters = Array.from({ length: VERIFIED_MESSAGES_MAX + 1 }, (_, index) => {
+  const bytes = encodeCanonical(unit(index))
+  return { bytes, signature: native.sign(bytes) }
+})
+let turn = 0
+const nextLetter = (): (typeof letters)[number] => {
+  const letter = letters[turn++ % letters.length]
+  assert(letter !== undefined, 'there are letters')
+  return letter
+}
 const options = { typ: TYP, mesh: MESH, verifier: nodeVerifier, bytesMax }
 const items = Array.from({ length: BATCH }, (_, index) => encodeCanonical(unit(index)))
 const batch = signBatch({ typ: TYP, mesh: MESH, items, signer: native })
@@ -97,7 +109,10 @@ const measured: Readonly<Record<string, Measured>> = {
     run: () => tweetnaclVerifier.verify(native.peerId, payload, signature)
   },
   'verify, node:crypto': {
-    run: () => nodeVerifier.verify(native.peerId, payload, signature),
+    run: () => {
+      const letter = nextLetter()
+      nodeVerifier.verify(native.peerId, letter.bytes, letter.signature)
+    },
     rival: 'verify, tweetnacl'
   },
   'sign a message': {
