@@ -1,0 +1,7 @@
+/** All planted bugs, by name. */
+import { AGENT_MUTANTS } from './agent-mutants.ts'
+import { GATEWAY_MUTANTS } from './gateway-mutants.ts'
+import { LEDGER_MUTANTS } from './ledger-mutants.ts'
+import type { Mutant } from './mutant.ts'
+
+export const MUTANTS: readonly Mutant[] = [...GATEWAY_MUTANTS, ...AGENT_MUTANTS, ...LEDGER_MUTANTS]
