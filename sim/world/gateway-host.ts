@@ -27,8 +27,9 @@ import { Sequencer } from './sequencer.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
 import { judge, MODEL, SESSION, sessionSpec, unitOf } from './work.ts'
 
-/** A run on the reference machine, as the ledger prices it. */
-const MODEL_BASE_US = 100_000
+/** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
+const modelBaseUs = ({ service_ms: { min, max } }: Scenario): number =>
+  Math.max(1, (min + max) >> 1) * 1_000
 
 /** An operator who is told that the store is damaged puts the copy of a replica in its place. */
 const OPERATOR_MS = 60_000
@@ -94,7 +95,12 @@ export class GatewayHost {
     this.sequencer.append([
       {
         kind: 'model.registered',
-        body: { model: MODEL, name: 'simulated', base_us: MODEL_BASE_US, us_per_kib: 0 }
+        body: {
+          model: MODEL,
+          name: 'simulated',
+          base_us: modelBaseUs(this.#scenario),
+          us_per_kib: 0
+        }
       }
     ])
     this.#open(null)
@@ -160,7 +166,7 @@ export class GatewayHost {
   }
 
   #open(history: SessionHistory | null): void {
-    const cost = { baseUs: MODEL_BASE_US, usPerKib: 0 }
+    const cost = { baseUs: modelBaseUs(this.#scenario), usPerKib: 0 }
     this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost })
     const availableMicro = this.sequencer.availableMicro()
     const spec = sessionSpec(this.#scenario.units)

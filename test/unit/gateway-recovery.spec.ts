@@ -1,6 +1,6 @@
 /** After a restart: the gateway goes on from the ledger's history; nothing runs or is billed twice. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import type { SessionHistory, UnitHistory, UnitId } from '#contracts'
+import { commitmentOf, type SessionHistory, type UnitHistory, type UnitId } from '#contracts'
 import { GatewayMesh } from '../support/gateway-mesh.ts'
 import { edge, modelUnit, SESSION, unitOf } from '../support/mesh-units.ts'
 import { attestationOf, type LeaseOffer, type ModelNode, resultOf } from '../support/model-node.ts'
@@ -224,6 +224,35 @@ describe('gateway: after a restart', () => {
     equal(mesh.outcomes.get(unit.id)?.verification, 'agreed')
     equal(mesh.items('units.reserved').length, 0)
     mesh.audit()
+  })
+
+  it('asks a node that has committed for its result when the other was asked before the restart', () => {
+    const before = new GatewayMesh()
+    before.open()
+    const nodes = [0, 1].map((number) => before.addNode(number, { manner: 'withhold' }))
+    const unit = unitOf('q', { verification: { mode: 'quorum', replicas: 2 } })
+    before.submit(unit)
+    before.run(100)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    const [first, second] = nodes.map((node, number) => {
+      const [offer] = node.granted
+      ok(offer !== undefined)
+      const back = mesh.addNode(number, { manner: 'silent', holding: [offer.lease_id] })
+      return { back, offer, attestation: attestationOf(back, offer, unit, 'honest') }
+    })
+    ok(first !== undefined && second !== undefined)
+    const commitment = commitmentOf(second.attestation.output_cid, second.back.id)
+    const commitments = [{ lease_id: second.offer.lease_id, commitment }]
+    const { nowMs } = mesh
+    mesh.feed({ type: 'commit', node: second.back.id, body: { v: 1, commitments }, nowMs })
+    // the first was asked to show before: it sends its result, and commits no more
+    mesh.feed(resultOf(first.back.id, first.attestation, nowMs))
+    const asked = mesh.effects.flatMap((one) =>
+      one.type === 'send' && one.frame.kind === 'reveal' ? one.frame.body.leases : []
+    )
+    deepEqual(asked, [second.offer.lease_id])
   })
 
   it('counts the failures of before against the attempts that a unit may make', () => {
