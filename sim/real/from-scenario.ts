@@ -6,7 +6,7 @@ import { MeshError } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
 import { shippedMatrix } from '../network/shipped-matrices.ts'
 import { Places } from '../world/places.ts'
-import type { Scenario } from '../world/scenario.ts'
+import { Scenario } from '../world/scenario.ts'
 import { DEFAULT_REAL_OPTIONS, type RealCut, type RealOptions } from './options.ts'
 
 const US_PER_MS = 1_000
@@ -34,18 +34,26 @@ export function realOptionsOf(scenario: Scenario, seed: number): RealOptions {
   }
 }
 
-function refuseOthers({ actors, vanish, clock_off_ms, arrive_over_ms }: Scenario): void {
-  const asked: Readonly<Record<string, number>> = {
-    'actors.liars': actors.liars,
-    'actors.withholders': actors.withholders,
-    vanish: vanish.length,
-    clock_off_ms,
-    arrive_over_ms
-  }
-  for (const [setting, given] of Object.entries(asked)) {
-    if (given === 0) continue
+/** Settings that the real fidelity carries out; any other must be as it is where nobody sets it. */
+const CARRIED_OUT: ReadonlySet<string> = new Set([
+  'claim',
+  'nodes',
+  'units',
+  'quorum_per_mille',
+  'service_ms',
+  'latency',
+  'partitions',
+  'until_ms'
+])
+
+function refuseOthers(scenario: Scenario): void {
+  const unset = Scenario.parse({ claim: scenario.claim, nodes: 1, units: 1 })
+  const defaults = new Map<string, unknown>(Object.entries(unset))
+  for (const [setting, value] of Object.entries(scenario)) {
+    const given = JSON.stringify(value)
+    if (CARRIED_OUT.has(setting) || given === JSON.stringify(defaults.get(setting))) continue
     const reason = 'the real fidelity does not do this: run the scenario without --real'
-    throw new MeshError('sim.setting_invalid', { setting, given, min: 0, max: 0, reason })
+    throw new MeshError('sim.setting_invalid', { setting, given, reason })
   }
 }
 

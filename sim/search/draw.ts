@@ -10,6 +10,8 @@ import { Scenario } from '../world/scenario.ts'
 const FAULTS_UNTIL_MS = 120_000
 /** Leases of nodes that withhold, retries and backoffs of 5 attempts end well within this. */
 const UNTIL_MS = 3_600_000
+/** What a disk does when the control node dies. */
+const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
 const NODES_MIN = 2
 const NODES_MAX = 24
 const UNITS_MAX = 60
@@ -18,6 +20,8 @@ const UNITS_MAX = 60
  * unit waits for another owner until its session's deadline, which is no fault.
  */
 const QUORUM_NODES_MIN = 10
+/** A write of the ledger on a disk that does much else. */
+const LEDGER_MS_MAX = 500
 /** Faults of one kind in one run. */
 const REPEATS_MAX = 3
 
@@ -48,6 +52,8 @@ export function drawScenario(seed: number): Scenario {
     },
     vanish: isIn(chance) ? repeated(chance, vanishing) : [],
     partitions: isIn(chance) ? repeated(chance, partition) : [],
+    crashes: isIn(chance) ? repeated(chance, crash) : [],
+    ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: UNTIL_MS
   })
 }
@@ -65,6 +71,13 @@ const vanishing = (chance: Chance) => ({
   at_ms: chance.below(FAULTS_UNTIL_MS >> 1),
   share_per_mille: between(chance, 50, 1_000),
   back_after_ms: chance.below(FAULTS_UNTIL_MS >> 1)
+})
+
+/** An operator who puts a copy back takes a minute: all is up again before the first half is over. */
+const crash = (chance: Chance) => ({
+  at_ms: chance.below(FAULTS_UNTIL_MS >> 1),
+  down_ms: chance.below(FAULTS_UNTIL_MS >> 2),
+  disk: DISKS[chance.below(DISKS.length)]
 })
 
 function partition(chance: Chance) {

@@ -36,17 +36,21 @@ export async function shrink(
 
 /** What is worth a try, the largest steps first. */
 function* smallerOnes(scenario: Scenario): Generator<Scenario> {
-  for (const key of ['vanish', 'partitions'] as const) {
+  for (const key of ['vanish', 'partitions', 'crashes'] as const) {
     const faults = scenario[key]
     if (faults.length > 1) yield { ...scenario, [key]: [] }
     for (let index = 0; index < faults.length; index++) {
       yield { ...scenario, [key]: faults.toSpliced(index, 1) }
     }
   }
+  for (const [index, fault] of scenario.crashes.entries()) {
+    if (fault.disk === 'keeps') continue
+    yield { ...scenario, crashes: scenario.crashes.with(index, { ...fault, disk: 'keeps' }) }
+  }
   const { liars, withholders } = scenario.actors
   if (liars > 0) yield { ...scenario, actors: { liars: 0, withholders } }
   if (withholders > 0) yield { ...scenario, actors: { liars, withholders: 0 } }
-  for (const key of ['clock_off_ms', 'quorum_per_mille', 'arrive_over_ms'] as const) {
+  for (const key of ['clock_off_ms', 'quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {
     if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
   }
   for (const key of ['units', 'nodes'] as const) {

@@ -79,7 +79,8 @@ export class ControlDisk {
     }
     if (damage === 'tears') return this.#torn()
     const level = await this.#written(batches)
-    const records = await recordsOf(level)
+    // heads before the last are looked at by the full check alone: the store that began has the only one
+    const records = await this.#since(level, await this.#written(batches.slice(0, 1)))
     const record = records[chance.below(records.length)]
     assert(record !== undefined, 'a store has records')
     const [key, value] = record
@@ -93,12 +94,16 @@ export class ControlDisk {
   /** The last write, of which the head, and with it all that makes the write whole, is missing. */
   async #torn(): Promise<MemoryLevel> {
     const before = await this.#written(this.#batches.slice(0, -1))
-    const known = new Set((await recordsOf(before)).map(([key]) => key.join()))
-    const whole = await recordsOf(await this.#written(this.#batches))
-    const written = whole.filter(([key]) => !known.has(key.join()))
+    const written = await this.#since(await this.#written(this.#batches), before)
     const half = written.slice(0, Math.max(1, written.length >> 1))
     await before.batch(half.map(([key, value]) => ({ type: 'put', key, value })))
     return before
+  }
+
+  /** What a store has that an earlier one had not. */
+  async #since(level: MemoryLevel, before: MemoryLevel): Promise<readonly Entry[]> {
+    const known = new Set((await recordsOf(before)).map(([key]) => key.join()))
+    return (await recordsOf(level)).filter(([key]) => !known.has(key.join()))
   }
 
   /** A store with these batches, under one head: the one that was last. */
