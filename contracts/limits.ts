@@ -234,6 +234,8 @@ export const RECEIPT_FILE_BYTES_MAX = 8 * MIB
 export const RECEIPT_HEADS_MAX = 128
 /** Changes of a node's score that are kept for it to read. */
 export const TRUST_REASONS_KEPT = 32
+/** Score changes of all nodes that the fold keeps to be reported: more than one batch of entries makes. */
+export const TRUST_CHANGES_KEPT = 16_384
 /** Heads in one frame of a sync exchange: 75 bytes each. */
 export const SYNC_HEADS_PER_FRAME = 4_096
 /** Bytes of entries that answer one request; the peer asks again for more. */

@@ -2,18 +2,22 @@ export { type AccountBalance, balancesSumToZero } from './fold/accounts.ts'
 export type { AttemptFacts, BillLine, LineItem, SessionBill } from './fold/bill.ts'
 export { creditOf, type NodeCredit } from './fold/credit.ts'
 export type { JoinedHead } from './fold/digest.ts'
+export type { Reopening } from './fold/escrow.ts'
 export { LedgerFold } from './fold/fold.ts'
 export { historyOf } from './fold/history.ts'
-export { nodeAccount, TREASURY, tenantAccount } from './fold/money.ts'
+export { escrowAccount, nodeAccount, TREASURY, tenantAccount } from './fold/money.ts'
 export { type PreparedEntry, prepareCheckedEntry, prepareEntry } from './fold/prepared.ts'
 export { type ModelCost, type Price, type PriceInput, priceOf } from './fold/price.ts'
 export {
   PROBATION_DEFAULTS,
   type ProbationSettings,
   type ProbationStage,
+  probationSettingsOf,
   STAGES,
-  type Stage
+  type Stage,
+  trustSettingsOf
 } from './fold/probation.ts'
+export type { ProbationView } from './fold/probation-book.ts'
 export { type CheckedReceipt, ReceiptChecker, type ReceiptFacts } from './fold/receipts.ts'
 export type { Rejection, RejectionRule } from './fold/rejections.ts'
 export type { SessionSummary } from './fold/sessions.ts'
@@ -21,7 +25,9 @@ export { Standings } from './fold/standing.ts'
 export {
   DEFAULT_TRUST_POLICY,
   type NodeTrust,
+  PROBATION,
   TRUST_POLICIES,
+  type TrustChange,
   type TrustOutcome,
   type TrustPolicy,
   type TrustReason

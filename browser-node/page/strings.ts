@@ -194,7 +194,7 @@ export const strings = {
         name: 'In verification',
         text: 'Promised for units that run or are not yet judged.'
       },
-      escrow: { name: 'Escrow', text: 'Accepted, held until checkpoints confirm it.' },
+      escrow: { name: 'Escrow', text: 'Accepted, held until later checks confirm it.' },
       cleared: { name: 'Cleared', text: 'Final in the ledger.' }
     },
     empty: 'Each finished unit adds a line here.',

@@ -213,11 +213,13 @@ function lineOf(record: UnitRecord, { session, models }: TabState): UnitLine {
   const { unit, lease, attempt, task, model, endedMs, ranMs, reason } = record
   const facts = session?.ledger.fold.attempt(unit, attempt) ?? null
   const isOurs = facts !== null && facts.lease === lease
-  const isPosted = isOurs && facts.state === 'posted'
+  const isHeld = isOurs && facts.state === 'held'
+  const isPosted = isHeld || (isOurs && facts.state === 'posted')
   const isFinal = session !== null && session.genesis.genesis.witness_quorum === 0
-  const posted = isFinal ? 'cleared' : 'escrow'
+  const posted = isFinal && !isHeld ? 'cleared' : 'escrow'
   const wasVoided = isOurs && facts.state === 'voided' && record.stage === 'delivered'
-  const state = isPosted ? posted : wasVoided ? 'lost' : STATE_OF[record.stage]
+  const wasTakenBack = isOurs && (facts.state === 'returned' || facts.state === 'withdrawn')
+  const state = isPosted ? posted : wasVoided || wasTakenBack ? 'lost' : STATE_OF[record.stage]
   return {
     ...{ unit, lease, task, endedMs, ranMs, state, reason },
     model: models.nameOf(model),

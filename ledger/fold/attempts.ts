@@ -5,7 +5,18 @@
 import { assert, type LeaseId, type UnitId } from '#contracts'
 import { at } from './accounts.ts'
 
-export const ATTEMPT = { reserved: 0, posted: 1, voided: 2 } as const
+/**
+ * `held`: accepted, its pay in escrow; `returned`: accepted, its pay went back, what it gave stands;
+ * `withdrawn`: accepted once, and refuted since.
+ */
+export const ATTEMPT = {
+  reserved: 0,
+  posted: 1,
+  voided: 2,
+  held: 3,
+  returned: 4,
+  withdrawn: 5
+} as const
 export type AttemptState = (typeof ATTEMPT)[keyof typeof ATTEMPT]
 
 /** No row: the end of a unit's list. */
@@ -26,7 +37,8 @@ export interface NewAttempt {
 
 export class AttemptTable {
   readonly #latest = new Map<UnitId, number>()
-  readonly #canonical = new Set<UnitId>()
+  /** The row whose result stands for the unit. */
+  readonly #canonical = new Map<UnitId, number>()
   readonly units: UnitId[] = []
   readonly leases: LeaseId[] = []
   readonly models: (string | null)[] = []
@@ -97,9 +109,24 @@ export class AttemptTable {
     this.#tokens[row] = tokens
   }
 
-  setCanonical(unit: UnitId): void {
+  setCanonical(unit: UnitId, row: number): void {
     assert(!this.#canonical.has(unit), 'one result stands for a unit')
-    this.#canonical.add(unit)
+    this.#canonical.set(unit, row)
+  }
+
+  isCanonical(unit: UnitId, row: number): boolean {
+    return this.#canonical.get(unit) === row
+  }
+
+  /** What was held in escrow went to the node, or back. */
+  leaveEscrow(row: number, state: AttemptState): void {
+    assert(this.state(row) === ATTEMPT.held, 'only what is held leaves escrow')
+    this.#state[row] = state
+  }
+
+  /** The row's result stands no more; another may. */
+  clearCanonical(unit: UnitId, row: number): void {
+    if (this.isCanonical(unit, row)) this.#canonical.delete(unit)
   }
 
   state(row: number): number {

@@ -59,6 +59,8 @@ export function billOf(session: SessionRow, money: Money): SessionBill {
 
 function linesOf(row: number, money: Money): BillLine[] {
   const { attempts } = money
+  const state = attempts.state(row)
+  if (state !== ATTEMPT.posted && state !== ATTEMPT.held) return []
   const unit = attempts.units[row]
   assert(unit !== undefined, 'a session lists rows of the table')
   const common = { unit, attempt: attempts.attempt(row), node: money.nodeOf(row) }
@@ -71,11 +73,18 @@ function linesOf(row: number, money: Money): BillLine[] {
     .map(([item, micro]) => ({ ...common, item, micro }))
 }
 
+const STATE_NAMES = ['reserved', 'posted', 'voided', 'held', 'returned', 'withdrawn'] as const
+STATE_NAMES.forEach((name, index) => {
+  assert(ATTEMPT[name] === index, 'names stand in the order of the states')
+})
+
 /** One attempt that reserved money. */
 export interface AttemptFacts {
   readonly lease: LeaseId
   readonly node: PeerId
-  readonly state: 'reserved' | 'posted' | 'voided'
+  readonly state: keyof typeof ATTEMPT
+  /** Its result stands for the unit. */
+  readonly isCanonical: boolean
   readonly maxMicro: number
   readonly postedMicro: number
   readonly expiresAtMs: number
@@ -91,7 +100,8 @@ export function attemptFacts(money: Money, unit: UnitId, attempt: number): Attem
   return {
     lease,
     node: money.nodeOf(row),
-    state: state === ATTEMPT.reserved ? 'reserved' : state === ATTEMPT.posted ? 'posted' : 'voided',
+    state: STATE_NAMES[state] ?? 'voided',
+    isCanonical: attempts.isCanonical(unit, row),
     maxMicro: attempts.maxMicro(row),
     postedMicro: attempts.compute(row) + attempts.tokens(row),
     expiresAtMs: attempts.expiresAtMs(row)

@@ -26,6 +26,8 @@ export interface DigestInput {
   readonly nodes: readonly NodeTrust[]
   readonly rejections: readonly (readonly [RejectionRule, number])[]
   readonly joined: readonly JoinedHead[]
+  /** Of the policy `probation`; null where the mesh has another. */
+  readonly standing: unknown
 }
 
 export function digestOf(state: DigestInput): string {
@@ -50,7 +52,8 @@ export function digestOf(state: DigestInput): string {
     rejections: state.rejections,
     joined: [...state.joined]
       .sort((a, b) => (a.log < b.log ? -1 : 1))
-      .map(({ log, seq, hash }) => [log, seq, hash])
+      .map(({ log, seq, hash }) => [log, seq, hash]),
+    ...(state.standing === null ? {} : { standing: state.standing })
   })
 }
 

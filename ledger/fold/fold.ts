@@ -18,13 +18,22 @@ import {
 import type { AccountBalance } from './accounts.ts'
 import { type AttemptFacts, attemptFacts, billOf, type SessionBill } from './bill.ts'
 import { digestOf, type JoinedHead } from './digest.ts'
+import { Escrow, type Reopening } from './escrow.ts'
 import { Money } from './money.ts'
 import type { EntryOf, PreparedEntry } from './prepared.ts'
 import type { ModelCost } from './price.ts'
+import type { ProbationView } from './probation-book.ts'
 import type { CheckedReceipt } from './receipts.ts'
 import { type Rejection, type RejectionRule, Rejections } from './rejections.ts'
 import { type SessionRow, type SessionSummary, Sessions, summaryOf } from './sessions.ts'
-import { type NodeTrust, TrustFold, type TrustOutcome, trustPolicy } from './trust.ts'
+import {
+  type NodeTrust,
+  PROBATION,
+  type TrustChange,
+  TrustFold,
+  type TrustOutcome,
+  trustPolicy
+} from './trust.ts'
 
 type VoidedItem = EntryOf<'units.voided'>['body']['items'][number]
 const ACCEPTED: TrustOutcome = { type: 'accepted' }
@@ -35,6 +44,8 @@ export class LedgerFold {
   readonly #money: Money
   readonly #sessions = new Sessions()
   readonly #trust: TrustFold
+  /** Null where the mesh has another policy. */
+  readonly #escrow: Escrow | null
   readonly #rejections = new Rejections()
   /** Of other authors' logs, seen since this process began: outside the state and its digest. */
   readonly #foreign = new Rejections()
@@ -47,8 +58,12 @@ export class LedgerFold {
   constructor(genesis: SignedGenesis, sequencerLog: LogId) {
     this.#genesis = genesis
     this.#log = sequencerLog
-    this.#money = new Money(genesis.genesis.prices)
-    this.#trust = new TrustFold(trustPolicy(genesis.genesis.policies.trust))
+    const { policies, prices } = genesis.genesis
+    this.#trust = new TrustFold(trustPolicy(policies.trust))
+    const escrow = policies.trust === PROBATION ? new Escrow(genesis.genesis, this.#trust) : null
+    this.#money = new Money(prices, (node) => escrow?.holds(node) ?? false)
+    escrow?.watch(this.#money, this.#sessions)
+    this.#escrow = escrow
     for (const { id, grant_micro } of genesis.genesis.tenants) {
       const refusal = this.#money.grant(id, grant_micro)
       if (refusal !== null) this.#refuse(0, refusal)
@@ -138,6 +153,21 @@ export class LedgerFold {
     return this.#trust.all()
   }
 
+  /** What the policy `probation` makes of the nodes; null where the mesh has another. */
+  get probation(): ProbationView | null {
+    return this.#escrow?.book ?? null
+  }
+
+  /** Score changes from that count on, and the count that comes next. */
+  trustChanges(from: number): { readonly changes: readonly TrustChange[]; readonly next: number } {
+    return this.#trust.changes(from)
+  }
+
+  /** Units whose results lost their last support, from that count on. */
+  reopenings(from: number): readonly Reopening[] {
+    return this.#escrow?.reopenings(from) ?? []
+  }
+
   isRegisteredLog(log: LogId): boolean {
     return this.#trust.hasLog(log)
   }
@@ -164,7 +194,8 @@ export class LedgerFold {
       sessions: this.#sessions,
       nodes: this.#trust.all(),
       rejections: this.#rejections.counts(),
-      joined: [...this.#joined.values()]
+      joined: [...this.#joined.values()],
+      standing: this.#escrow?.book.state() ?? null
     })
   }
 
@@ -200,6 +231,9 @@ export class LedgerFold {
         break
       case 'units.voided':
         this.#voided(entry, receipts)
+        break
+      case 'units.withdrawn':
+        this.#withdrawn(entry)
         break
       case 'units.escalated':
       case 'units.ended':
@@ -245,7 +279,12 @@ export class LedgerFold {
     seq,
     body
   }: EntryOf<
-    'units.reserved' | 'units.accepted' | 'units.escalated' | 'units.ended' | 'session.closed'
+    | 'units.reserved'
+    | 'units.accepted'
+    | 'units.withdrawn'
+    | 'units.escalated'
+    | 'units.ended'
+    | 'session.closed'
   >): SessionRow | null {
     const session = this.#knownSession(seq, body.session)
     if (session === null || session.state === 'running') return session
@@ -287,6 +326,18 @@ export class LedgerFold {
       }
       assert(typeof receipt !== 'string', 'what was posted has facts')
       this.#trust.record(receipt.node, ACCEPTED, entry.seq)
+      this.#escrow?.accepted(entry.seq, receipt.node, item)
+    }
+  }
+
+  /** Other results refute what was accepted: nobody owes its pay, and another may stand in its place. */
+  #withdrawn(entry: EntryOf<'units.withdrawn'>): void {
+    const session = this.#sessionOf(entry)
+    if (session === null) return
+    for (const [index, item] of entry.body.items.entries()) {
+      const row = this.#money.heldRow(session, item)
+      if (typeof row === 'string') this.#refuse(entry.seq, row, index, item)
+      else this.#escrow?.withdrawn(entry.seq, session, row)
     }
   }
 
@@ -310,7 +361,11 @@ export class LedgerFold {
         ? { type: 'faulted', fault: item.fault }
         : { type: 'voided', reason: item.reason }
     const row = this.#money.attempts.find(item.unit, item.attempt)
-    this.#trust.record(this.#money.nodeOf(row), outcome, seq)
+    const node = this.#money.nodeOf(row)
+    this.#trust.record(node, outcome, seq)
+    // a schema can be wrong for everybody; only what another result refutes tells of the node
+    const tells = item.fault === 'disagreed' || item.fault === 'copied'
+    if (isProven && tells) this.#escrow?.refuted(seq, node, item.unit, false)
   }
 
   /** What a node writes of itself moves no balance and no score: joining is all it can do here. */

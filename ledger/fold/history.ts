@@ -83,6 +83,9 @@ function addReserved(entry: EntryOf<'units.reserved'>, unitOf: UnitOf, attemptOf
   }
 }
 
+/** An acceptance that was withdrawn is none. */
+const STANDS: ReadonlySet<AttemptFacts['state']> = new Set(['posted', 'held', 'returned'])
+
 function addAccepted(
   entry: EntryOf<'units.accepted'>,
   { receipts }: PreparedEntry,
@@ -90,15 +93,16 @@ function addAccepted(
   attemptOf: AttemptOf
 ): void {
   for (const [index, item] of entry.body.items.entries()) {
-    const { unit, attempt, lease, canonical, receipt } = item
+    const { unit, attempt, lease, receipt } = item
     const facts = attemptOf(unit, attempt)
     const proof = receipts[index]
-    if (facts?.state !== 'posted' || facts.lease !== lease) continue
+    if (facts === null || !STANDS.has(facts.state) || facts.lease !== lease) continue
     if (typeof proof === 'string' || proof?.lease !== lease || proof.node !== facts.node) continue
     const { accepted } = unitOf(unit)
-    if (accepted.some((one) => one.attempt === attempt || (canonical && one.canonical))) continue
-    const costMicro = facts.postedMicro
-    accepted.push({ attempt, lease, node: facts.node, canonical, receipt, costMicro })
+    if (accepted.some((one) => one.attempt === attempt)) continue
+    const { node, isCanonical: canonical } = facts
+    const costMicro = facts.state === 'returned' ? 0 : facts.postedMicro
+    accepted.push({ attempt, lease, node, canonical, receipt, costMicro })
   }
 }
 

@@ -8,7 +8,8 @@ import {
   type EntryBody,
   type PeerId,
   type PriceSchedule,
-  UNIT_ATTEMPTS_MAX
+  UNIT_ATTEMPTS_MAX,
+  type UnitId
 } from '#contracts'
 import { Accounts } from './accounts.ts'
 import { ATTEMPT, AttemptTable, NO_ROW } from './attempts.ts'
@@ -20,10 +21,13 @@ import type { SessionRow } from './sessions.ts'
 export const TREASURY = 'treasury'
 export const tenantAccount = (tenant: string): string => `tenant:${tenant}`
 export const nodeAccount = (node: PeerId): string => `node:${node}`
+/** What a node was accepted for and what may still be taken back. */
+export const escrowAccount = (node: PeerId): string => `escrow:${node}`
 
 type ReservedItem = EntryBody<'units.reserved'>['items'][number]
 type AcceptedItem = EntryBody<'units.accepted'>['items'][number]
 type VoidedItem = EntryBody<'units.voided'>['items'][number]
+type WithdrawnItem = EntryBody<'units.withdrawn'>['items'][number]
 
 /** Attempts are counted from 1 and are few; the bound keeps them in one column of 32 bits. */
 const ATTEMPT_MAX = 1_000_000
@@ -36,21 +40,26 @@ export class Money {
   readonly #models = new Map<string, ModelCost>()
   readonly #nodes = new Map<PeerId, number>()
   readonly #peers: PeerId[] = []
+  readonly #escrows = new Map<number, number>()
+  readonly #granted = new Map<string, number>()
+  readonly #holds: (node: PeerId) => boolean
 
-  constructor(prices: PriceSchedule) {
+  /** `holds`: the node's pay stays in escrow until its results are final. */
+  constructor(prices: PriceSchedule, holds: (node: PeerId) => boolean = () => false) {
     this.#prices = prices
+    this.#holds = holds
   }
 
   /** Brings a tenant's grant to the given amount; grants are levels, so saying one twice is harmless. */
   grant(tenant: string, micro: number): RejectionRule | null {
-    const known = this.accounts.find(tenantAccount(tenant))
-    const granted = known === undefined ? 0 : this.accounts.creditsPosted(known)
+    const granted = this.#granted.get(tenant) ?? 0
     if (micro < granted) return 'grant_lowered'
     const more = micro - granted
     const total = this.accounts.debitsPosted(this.#treasury) + more
     if (!Number.isSafeInteger(total)) return 'amount_overflow'
     const account = this.accounts.open(tenantAccount(tenant))
     this.accounts.transfer(this.#treasury, account, more)
+    this.#granted.set(tenant, micro)
     return null
   }
 
@@ -121,9 +130,15 @@ export class Money {
       maxMicro: reserved
     })
     const node = this.attempts.node(row)
-    this.accounts.post(session.tenantAccount, node, reserved, price.total_micro)
-    this.attempts.settle(row, ATTEMPT.posted, price.compute_micro, price.tokens_micro)
-    if (item.canonical) this.attempts.setCanonical(item.unit)
+    const { total_micro: total } = price
+    const isHeld = this.#holds(receipt.node)
+    if (isHeld) {
+      this.accounts.void(session.tenantAccount, node, reserved)
+      this.accounts.transfer(session.tenantAccount, this.#escrowOf(node), total)
+    } else this.accounts.post(session.tenantAccount, node, reserved, total)
+    const state = isHeld ? ATTEMPT.held : ATTEMPT.posted
+    this.attempts.settle(row, state, price.compute_micro, price.tokens_micro)
+    if (item.canonical) this.attempts.setCanonical(item.unit, row)
     session.reservedMicro -= reserved
     session.postedMicro += price.total_micro
     session.reserved -= 1
@@ -142,6 +157,59 @@ export class Money {
     session.reserved -= 1
     session.voided += 1
     return null
+  }
+
+  /** The row of an accepted attempt whose pay can still be taken back, or the rule that forbids it. */
+  heldRow(session: SessionRow, { unit, attempt, lease }: WithdrawnItem): number | RejectionRule {
+    const row = this.attempts.find(unit, attempt)
+    if (row === NO_ROW) return 'acceptance_unknown'
+    if (this.attempts.session(row) !== session.index) return 'session_other'
+    if (this.attempts.leases[row] !== lease) return 'lease_mismatch'
+    const state = this.attempts.state(row)
+    if (state === ATTEMPT.posted) return 'acceptance_final'
+    return state === ATTEMPT.held ? row : 'acceptance_unknown'
+  }
+
+  /** Rows of the unit whose pay is in escrow, by the node that held them. */
+  heldRowsOf(unit: UnitId): readonly { readonly row: number; readonly node: PeerId }[] {
+    return this.attempts
+      .rowsOf(unit)
+      .filter((row) => this.attempts.state(row) === ATTEMPT.held)
+      .map((row) => ({ row, node: this.nodeOf(row) }))
+  }
+
+  /** The result is final: its pay is the node's. */
+  release(row: number): void {
+    const node = this.attempts.node(row)
+    this.accounts.transfer(this.#escrowOf(node), node, this.#paid(row))
+    this.attempts.leaveEscrow(row, ATTEMPT.posted)
+  }
+
+  /** The pay goes back to the tenant. `stands`: what was given stands for the unit all the same. */
+  takeBack(session: SessionRow, row: number, stands: boolean): void {
+    const micro = this.#paid(row)
+    const node = this.attempts.node(row)
+    this.accounts.transfer(this.#escrowOf(node), session.tenantAccount, micro)
+    this.attempts.leaveEscrow(row, stands ? ATTEMPT.returned : ATTEMPT.withdrawn)
+    session.postedMicro -= micro
+    session.returnedMicro += micro
+    const unit = this.attempts.units[row]
+    assert(unit !== undefined, 'every row has its unit')
+    if (!stands) this.attempts.clearCanonical(unit, row)
+  }
+
+  #paid(row: number): number {
+    return this.attempts.compute(row) + this.attempts.tokens(row)
+  }
+
+  #escrowOf(node: number): number {
+    const known = this.#escrows.get(node)
+    if (known !== undefined) return known
+    const peer = this.#peers[node]
+    assert(peer !== undefined, 'a node holds reservations before it is paid')
+    const escrow = this.accounts.open(escrowAccount(peer))
+    this.#escrows.set(node, escrow)
+    return escrow
   }
 
   /** Whether a receipt is of this very attempt, by the node that held it, with sane usage. */

@@ -62,6 +62,7 @@ export function receiptsOf(entry: PlacedEntry): readonly (Receipt | null)[] {
     case 'node.observed':
     case 'session.opened':
     case 'units.reserved':
+    case 'units.withdrawn':
     case 'units.escalated':
     case 'units.ended':
     case 'session.closed':

@@ -3,6 +3,7 @@
  * its word alone is taken, what a wrong result weighs, and what checking may cost. Each default was
  * found by `kora sim sweep sabotage`; docs/trust.md gives the measurements behind it.
  */
+import type { TrustSettings } from '#contracts'
 
 /** What holds while the mesh is in one mood. */
 export interface ProbationStage {
@@ -43,6 +44,60 @@ export interface ProbationSettings extends Readonly<Record<Stage, ProbationStage
 }
 
 export const CONVICTION_ALARM = 4
+
+/** As a genesis carries them. */
+export function probationSettingsOf(told: TrustSettings): ProbationSettings {
+  return {
+    calm: stageOf(told.calm),
+    hostile: stageOf(told.hostile),
+    infiltrated: stageOf(told.infiltrated),
+    faultWeight: told.fault_weight,
+    clearAt: told.clear_at,
+    hostileAt: told.hostile_at,
+    infiltratedAt: told.infiltrated_at,
+    longRecord: told.long_record,
+    keptPerMille: told.kept_per_mille,
+    alarmPasses: told.alarm_passes
+  }
+}
+
+const stageOf = (told: TrustSettings[Stage]): ProbationStage => ({
+  passesFirst: told.passes_first,
+  passesPerMille: told.passes_per_mille,
+  passesMax: told.passes_max,
+  convictAt: told.convict_at,
+  clearAfter: told.clear_after,
+  residualPerMille: told.residual_per_mille,
+  extrasPerNode: told.extras_per_node,
+  extrasPerMille: told.extras_per_mille
+})
+
+/** The way back, for a genesis that is made. */
+export function trustSettingsOf(settings: ProbationSettings): TrustSettings {
+  return {
+    calm: toldStage(settings.calm),
+    hostile: toldStage(settings.hostile),
+    infiltrated: toldStage(settings.infiltrated),
+    fault_weight: settings.faultWeight,
+    clear_at: settings.clearAt,
+    hostile_at: settings.hostileAt,
+    infiltrated_at: settings.infiltratedAt,
+    long_record: settings.longRecord,
+    kept_per_mille: settings.keptPerMille,
+    alarm_passes: settings.alarmPasses
+  }
+}
+
+const toldStage = (stage: ProbationStage): TrustSettings[Stage] => ({
+  passes_first: stage.passesFirst,
+  passes_per_mille: stage.passesPerMille,
+  passes_max: stage.passesMax,
+  convict_at: stage.convictAt,
+  clear_after: stage.clearAfter,
+  residual_per_mille: stage.residualPerMille,
+  extras_per_node: stage.extrasPerNode,
+  extras_per_mille: stage.extrasPerMille
+})
 
 export const PROBATION_DEFAULTS: ProbationSettings = {
   calm: {

@@ -33,6 +33,8 @@ export type RejectionRule =
   | 'model_mismatch'
   | 'usage_implausible'
   | 'canonical_twice'
+  | 'acceptance_unknown'
+  | 'acceptance_final'
   | 'fault_unproven'
   | 'head_not_newer'
 

@@ -25,6 +25,8 @@ export interface SessionSummary {
   readonly stateHash: string | null
   readonly reservedMicro: number
   readonly postedMicro: number
+  /** Paid once, and taken back from escrow since. */
+  readonly returnedMicro: number
   /** Attempts by what became of them. */
   readonly attempts: {
     readonly reserved: number
@@ -42,6 +44,8 @@ export interface SessionRow {
   stateHash: string | null
   reservedMicro: number
   postedMicro: number
+  /** Paid once, and taken back from escrow since. */
+  returnedMicro: number
   reserved: number
   posted: number
   voided: number
@@ -69,6 +73,7 @@ export class Sessions {
       stateHash: null,
       reservedMicro: 0,
       postedMicro: 0,
+      returnedMicro: 0,
       reserved: 0,
       posted: 0,
       voided: 0,
@@ -89,6 +94,13 @@ export class Sessions {
   find(session: SessionId): SessionRow | undefined {
     const index = this.#indices.get(session)
     return index === undefined ? undefined : this.#rows[index]
+  }
+
+  /** By the index that attempts name. */
+  at(index: number): SessionRow {
+    const row = this.#rows[index]
+    assert(row !== undefined, 'an attempt is of a session that was opened')
+    return row
   }
 
   /** In the order in which they were opened. */
@@ -112,6 +124,7 @@ export function summaryOf(row: SessionRow): SessionSummary {
     stateHash: row.stateHash,
     reservedMicro: row.reservedMicro,
     postedMicro: row.postedMicro,
+    returnedMicro: row.returnedMicro,
     attempts: { reserved: row.reserved, posted: row.posted, voided: row.voided }
   }
 }

@@ -58,9 +58,15 @@ export class Standings<Unit> {
   #alarmOfLong = 0
   #alarmEnds = 0
   #suspects = 0
+  readonly #onFinal: (unit: Unit, supporters: readonly number[]) => void
 
-  constructor(settings: ProbationSettings) {
+  /** `onFinal`: the unit's result is final, for all who gave it. */
+  constructor(
+    settings: ProbationSettings,
+    onFinal: (unit: Unit, supporters: readonly number[]) => void = () => {}
+  ) {
     this.#settings = settings
+    this.#onFinal = onFinal
   }
 
   /** A node that nobody knows: its number. */
@@ -122,8 +128,40 @@ export class Standings<Unit> {
     return owed.map(({ unit }) => unit).filter((unit) => this.supports(node, unit))
   }
 
-  /** A result that was taken on the node's word, to be done by another: an unforeseeable check. */
-  pastToCheck(node: number, draw: number): Unit | null {
+  /** Checks that the node must still pass: for its record, and to be cleared where it is a suspect. */
+  needsOf(node: number): number {
+    const { lacks, suspect, evidence } = this.#row(node)
+    return Math.max(0, lacks, suspect ? evidence + this.#settings.clearAt : 0)
+  }
+
+  recordOf(node: number): Pick<Row, 'passes' | 'lacks' | 'suspect' | 'convictions'> {
+    return this.#row(node)
+  }
+
+  /** Those whose result stands for the unit, and is not final. */
+  supportersOf(unit: Unit): readonly number[] {
+    return this.#open.get(unit)?.supporters ?? []
+  }
+
+  /** Everything but which results are open: that follows from the log. */
+  state(): { readonly rows: readonly (readonly unknown[])[]; readonly mood: readonly unknown[] } {
+    const rows = this.#rows.map((row) => [
+      ...[row.passes, row.alone, row.evidence, row.suspect],
+      ...[row.record, row.convictions, row.passesEver]
+    ])
+    const alarms = [this.#alarm, this.#alarmOfLong, this.#alarmEnds]
+    return { rows, mood: [this.#stage, this.#passes, ...alarms, this.#open.size] }
+  }
+
+  /**
+   * A result that was taken on the node's word, to be done by another: an unforeseeable check.
+   * `allowed`: the unit can still be done again.
+   */
+  pastToCheck(
+    node: number,
+    draw: number,
+    allowed: (unit: Unit) => boolean = () => true
+  ): Unit | null {
     const owed = this.#owed[node] ?? []
     const { suspect } = this.#row(node)
     const latest = Math.min(suspect ? PAST_LATEST_OF_SUSPECT : PAST_LATEST, owed.length)
@@ -131,7 +169,7 @@ export class Standings<Unit> {
       const unit = owed[owed.length - 1 - ((draw + step) % latest)]?.unit
       if (unit === undefined) continue
       const open = this.#open.get(unit)
-      if (open?.alone && open.supporters.includes(node)) return unit
+      if (open?.alone && open.supporters.includes(node) && allowed(unit)) return unit
     }
     return null
   }
@@ -215,8 +253,11 @@ export class Standings<Unit> {
     let final = 0
     for (const { unit, since } of owed) {
       if (since > last) break
-      if (this.supports(node, unit)) this.#open.delete(unit)
       final += 1
+      if (!this.supports(node, unit)) continue
+      const supporters = this.supportersOf(unit)
+      this.#open.delete(unit)
+      this.#onFinal(unit, supporters)
     }
     if (final > 0) owed.splice(0, final)
   }

@@ -10,6 +10,7 @@ import {
   NODE_TRANSITIONS,
   type NodeState,
   type PeerId,
+  TRUST_CHANGES_KEPT,
   TRUST_REASONS_KEPT
 } from '#contracts'
 
@@ -72,9 +73,13 @@ const credibility: TrustPolicy = {
   }
 }
 
+/** Its scores are those of the book that the fold keeps beside (probation-book.ts). */
+const probation: TrustPolicy = { name: 'probation', apply: (scoreMilli) => scoreMilli }
+export const PROBATION = probation.name
+
 /** Names are visible in genesis documents: add, never change what one does. */
 export const TRUST_POLICIES: ReadonlyMap<string, TrustPolicy> = new Map(
-  [none, credibility].map((policy) => [policy.name, policy])
+  [none, credibility, probation].map((policy) => [policy.name, policy])
 )
 export const DEFAULT_TRUST_POLICY = credibility.name
 
@@ -87,10 +92,15 @@ export function trustPolicy(name: string): TrustPolicy {
 export interface TrustReason {
   /** Place of the entry in the sequencer's log. */
   readonly seq: number
-  /** `accepted`, `fault.<which>` or `voided.<why>`. */
+  /** `accepted`, `fault.<which>`, `voided.<why>` or `probation.<what>`. */
   readonly rule: string
   readonly deltaMilli: number
   readonly scoreMilli: number
+}
+
+/** A change of some node's score. */
+export interface TrustChange extends TrustReason {
+  readonly node: PeerId
 }
 
 export interface NodeTrust {
@@ -121,10 +131,14 @@ interface NodeRow {
   readonly reasons: TrustReason[]
 }
 
+const NO_CHANGES: readonly TrustChange[] = []
+
 export class TrustFold {
   readonly #policy: TrustPolicy
   readonly #nodes = new Map<PeerId, NodeRow>()
   readonly #logs = new Set<string>()
+  #changes: TrustChange[] = []
+  #changesBefore = 0
 
   constructor(policy: TrustPolicy) {
     this.#policy = policy
@@ -168,10 +182,37 @@ export class TrustFold {
       'a score is an integer from 0 to 1000'
     )
     count(row, outcome)
-    const deltaMilli = row.scoreMilli - before
-    if (deltaMilli === 0) return
+    if (row.scoreMilli !== before) this.#note(row, { node, before, seq, rule: ruleOf(outcome) })
+  }
+
+  /** The score as a policy has it that looks at more than one outcome. */
+  setScore(node: PeerId, scoreMilli: number, rule: string, seq: number): void {
+    const row = this.#nodes.get(node)
+    assert(row !== undefined, 'only registered nodes hold reservations')
+    const before = row.scoreMilli
+    row.scoreMilli = scoreMilli
+    this.#note(row, { node, before, seq, rule })
+  }
+
+  /** Changes from that count on, as far as they are kept, and the count that comes next. */
+  changes(from: number): { readonly changes: readonly TrustChange[]; readonly next: number } {
+    const next = this.#changesBefore + this.#changes.length
+    if (from >= next) return { changes: NO_CHANGES, next }
+    return { changes: this.#changes.slice(Math.max(0, from - this.#changesBefore)), next }
+  }
+
+  #note(
+    row: NodeRow,
+    { node, before, seq, rule }: { node: PeerId; before: number; seq: number; rule: string }
+  ): void {
+    const { scoreMilli } = row
+    const reason = { seq, rule, deltaMilli: scoreMilli - before, scoreMilli }
     if (row.reasons.length === TRUST_REASONS_KEPT) row.reasons.shift()
-    row.reasons.push({ seq, rule: ruleOf(outcome), deltaMilli, scoreMilli: row.scoreMilli })
+    row.reasons.push(reason)
+    this.#changes.push({ node, ...reason })
+    if (this.#changes.length < 2 * TRUST_CHANGES_KEPT) return
+    this.#changes = this.#changes.slice(-TRUST_CHANGES_KEPT)
+    this.#changesBefore += TRUST_CHANGES_KEPT
   }
 
   of(node: PeerId): NodeTrust | null {

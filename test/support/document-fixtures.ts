@@ -213,7 +213,18 @@ export const MANIFESTS: Readonly<Record<'full' | 'bare', ModelManifest>> = {
   }
 }
 
-export const GENESES: Readonly<Record<'full' | 'bare', Genesis>> = {
+const trustStage = (first: number) => ({
+  passes_first: first,
+  passes_per_mille: first + 1,
+  passes_max: first + 2,
+  convict_at: first + 3,
+  clear_after: first + 4,
+  residual_per_mille: first + 5,
+  extras_per_node: first + 6,
+  extras_per_mille: first + 7
+})
+
+export const GENESES: Readonly<Record<'full' | 'bare' | 'probation', Genesis>> = {
   full: {
     v: 1,
     name: 'Ålesund test mesh',
@@ -242,6 +253,35 @@ export const GENESES: Readonly<Record<'full' | 'bare', Genesis>> = {
     tenants: [],
     prices: { compute_micro_per_s: {}, tokens_micro_per_1000: 0 },
     policies: { trust: 'none', scheduler: 'first' },
+    zones: {},
+    created_at_ms: 0
+  },
+  probation: {
+    v: 1,
+    name: 'm',
+    operator: operator.peerId,
+    sequencer: operator.peerId,
+    sequencer_log: LOG,
+    witnesses: [],
+    witness_quorum: 0,
+    tenants: [],
+    prices: { compute_micro_per_s: {}, tokens_micro_per_1000: 0 },
+    policies: {
+      trust: 'probation',
+      scheduler: 'first',
+      trust_settings: {
+        calm: trustStage(1),
+        hostile: trustStage(11),
+        infiltrated: trustStage(21),
+        fault_weight: 24,
+        clear_at: 20,
+        hostile_at: 16,
+        infiltrated_at: 25,
+        long_record: 26,
+        kept_per_mille: 750,
+        alarm_passes: 20_000
+      }
+    },
     zones: {},
     created_at_ms: 0
   }
@@ -316,6 +356,12 @@ export const ENTRIES: EntryBodies = {
           receipt: null
         }
       ]
+    }
+  },
+  'units.withdrawn': {
+    full: {
+      session: SESSION,
+      items: [{ unit: UNIT.id, attempt: 2, lease: LEASE, reason: 'disagreed' }]
     }
   },
   'units.escalated': {

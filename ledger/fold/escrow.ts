@@ -1,0 +1,128 @@
+/**
+ * Pay that is held until checks clear it: who earned what, what becomes final, and what goes back when
+ * a node is convicted. Says which units have nobody left who stands for them; runs nothing again.
+ */
+import { assert, type Genesis, type PeerId, type SessionId, type UnitId } from '#contracts'
+import type { Money } from './money.ts'
+import { PROBATION_DEFAULTS, probationSettingsOf } from './probation.ts'
+import { ProbationBook } from './probation-book.ts'
+import type { SessionRow, Sessions } from './sessions.ts'
+import type { TrustFold, TrustOutcome } from './trust.ts'
+
+const DISAGREED: TrustOutcome = { type: 'faulted', fault: 'disagreed' }
+
+/** A unit for whose result nobody stands any more: its node was convicted. */
+export interface Reopening {
+  readonly seq: number
+  readonly session: SessionId
+  readonly unit: UnitId
+  /** The convicted. */
+  readonly node: PeerId
+  /** The session was open: the result is withdrawn. Else it was delivered, and is in doubt. */
+  readonly isOpen: boolean
+}
+
+interface Owed {
+  readonly seq: number
+  readonly node: PeerId
+  readonly unit: UnitId
+  readonly row: number
+  readonly isAgain: boolean
+}
+
+export class Escrow {
+  readonly book: ProbationBook
+  readonly #trust: TrustFold
+  readonly #reopenings: Reopening[] = []
+  #held: { readonly money: Money; readonly sessions: Sessions } | null = null
+
+  constructor({ policies, zones }: Genesis, trust: TrustFold) {
+    const { trust_settings: told } = policies
+    this.#trust = trust
+    this.book = new ProbationBook({
+      settings: told === undefined ? PROBATION_DEFAULTS : probationSettingsOf(told),
+      trusted: new Set(zones['trusted'] ?? []),
+      onFinal: (unit, nodes) => this.#final(unit, nodes)
+    })
+  }
+
+  /** Where the pay is. */
+  watch(money: Money, sessions: Sessions): void {
+    this.#held = { money, sessions }
+  }
+
+  /** Whether the node's pay waits here. */
+  holds(node: PeerId): boolean {
+    return !this.book.isTrusted(node)
+  }
+
+  /** Units whose results lost their last support, from that count on. */
+  reopenings(from: number): readonly Reopening[] {
+    return from >= this.#reopenings.length ? NO_REOPENINGS : this.#reopenings.slice(from)
+  }
+
+  accepted(
+    seq: number,
+    node: PeerId,
+    { unit, canonical }: { readonly unit: UnitId; readonly canonical: boolean }
+  ): void {
+    this.book.accepted(node, unit, canonical)
+    this.#noteScores(seq)
+  }
+
+  /** Other results refute what was accepted in this row, and is not final. */
+  withdrawn(seq: number, session: SessionRow, row: number): void {
+    const { money } = this.#books
+    const unit = money.attempts.units[row]
+    assert(unit !== undefined, 'every row has its unit')
+    const node = money.nodeOf(row)
+    const didStand = money.attempts.isCanonical(unit, row)
+    money.takeBack(session, row, false)
+    if (didStand) this.book.reopened()
+    this.#trust.record(node, DISAGREED, seq)
+    this.refuted(seq, node, unit, true)
+  }
+
+  /** A conviction takes back what is not final; what nobody else stands for is open again. */
+  refuted(seq: number, node: PeerId, unit: UnitId, wasAccepted: boolean): void {
+    const { money } = this.#books
+    const { owed, again } = this.book.refuted(node, unit, wasAccepted)
+    for (const unit of owed) {
+      for (const { row } of money.heldRowsOf(unit).filter((held) => held.node === node)) {
+        this.#takeBack({ seq, node, unit, row, isAgain: again.has(unit) })
+      }
+    }
+    this.#noteScores(seq)
+  }
+
+  #takeBack({ seq, node, unit, row, isAgain }: Owed): void {
+    const { money, sessions } = this.#books
+    const session = sessions.at(money.attempts.session(row))
+    const isOpen = session.state === 'running'
+    const didStand = money.attempts.isCanonical(unit, row)
+    money.takeBack(session, row, !(isAgain && isOpen))
+    if (!isAgain || !didStand) return
+    if (isOpen) this.book.reopened()
+    this.#reopenings.push({ seq, session: session.body.session, unit, node, isOpen })
+  }
+
+  #final(unit: UnitId, nodes: readonly PeerId[]): void {
+    const { money } = this.#books
+    for (const { row, node } of money.heldRowsOf(unit)) {
+      if (nodes.includes(node)) money.release(row)
+    }
+  }
+
+  #noteScores(seq: number): void {
+    for (const { node, scoreMilli, rule } of this.book.takeChanges()) {
+      this.#trust.setScore(node, scoreMilli, rule, seq)
+    }
+  }
+
+  get #books(): { readonly money: Money; readonly sessions: Sessions } {
+    assert(this.#held !== null, 'pay is held somewhere before anything is accepted')
+    return this.#held
+  }
+}
+
+const NO_REOPENINGS: readonly Reopening[] = []
