@@ -1,5 +1,6 @@
 /** What a scenario lets go wrong, and when: drawn once, entered in virtual time, done to the links. */
 import { Chance } from '../kernel/chance.ts'
+import { type Cut, sidesOf } from '../network/cuts.ts'
 import type { GatewayHost } from './gateway-host.ts'
 import type { Links } from './links.ts'
 import type { Scenario } from './scenario.ts'
@@ -18,6 +19,7 @@ export function planFaults(scenario: Scenario, ports: FaultPorts): void {
   for (const [index, fault] of scenario.vanish.entries()) vanish(fault, index, ports)
   for (const [index, fault] of scenario.partitions.entries()) part(fault, index, ports)
   for (const fault of scenario.crashes) crash(fault, ports)
+  for (const [index, jump] of scenario.clocks.jumps.entries()) setClocks(jump, index, ports)
 }
 
 function vanish(fault: Scenario['vanish'][number], index: number, ports: FaultPorts): void {
@@ -33,19 +35,44 @@ function vanish(fault: Scenario['vanish'][number], index: number, ports: FaultPo
 }
 
 function part(fault: Scenario['partitions'][number], index: number, ports: FaultPorts): void {
-  const cut = drawn('partition', index, fault.share_per_mille, ports)
-  at(fault.from_ms, ports, () => {
-    for (const node of cut) ports.links.cut(node)
-  })
-  at(fault.until_ms, ports, () => {
-    for (const node of cut) node.isCut = false
-  })
+  const { kind, from_ms: fromMs, until_ms: untilMs, flap_ms: flapMs } = fault
+  const members = drawn('partition', index, fault.share_per_mille, ports)
+  const bridges = kind === 'bridge' ? drawn('bridge', index, fault.bridge_per_mille, ports) : []
+  const numbers = (nodes: readonly SimulatedNode[]) => nodes.map(({ number }) => number)
+  // the control node is never among the members
+  const side = sidesOf(ports.nodes.length + 1, numbers(members), numbers(bridges))
+  const cut: Cut = { kind, side }
+  const turn = (atMs: number): void => {
+    const endMs = kind === 'flapping' ? Math.min(atMs + flapMs, untilMs) : untilMs
+    at(atMs, ports, () => ports.links.begin(cut, ports.nodes))
+    at(endMs, ports, () => {
+      ports.links.end(cut)
+      if (endMs + flapMs < untilMs) turn(endMs + flapMs)
+    })
+  }
+  turn(fromMs)
 }
 
 /** The control node's process, and what its disk makes of it. */
 function crash(fault: Scenario['crashes'][number], ports: FaultPorts): void {
   at(fault.at_ms, ports, () => ports.gateway.crash(fault))
   at(fault.at_ms + fault.down_ms, ports, () => ports.gateway.restart(fault))
+}
+
+/** Clocks are set, by their owners or by a time server. */
+function setClocks(
+  jump: Scenario['clocks']['jumps'][number],
+  index: number,
+  ports: FaultPorts
+): void {
+  const { at_ms: atMs, by_ms: byMs, who, share_per_mille: share } = jump
+  const clocks =
+    who === 'gateway'
+      ? [ports.gateway.clock]
+      : drawn('jump', index, share, ports).map(({ clock }) => clock)
+  at(atMs, ports, () => {
+    for (const clock of clocks) clock.jump(byMs)
+  })
 }
 
 /** The nodes that a fault is about. */
@@ -61,5 +88,5 @@ function drawn(
 
 /** The gateway's host number stands for nobody in particular. */
 function at(atMs: number, { time, nodes }: FaultPorts, act: () => void): void {
-  time.after(atMs * 1_000, nodes.length, KIND.fault, 0, act)
+  time.after(atMs * 1_000 - time.nowUs, nodes.length, KIND.fault, 0, act)
 }

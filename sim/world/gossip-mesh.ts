@@ -1,72 +1,108 @@
 /**
- * Gossip as a mesh of neighbours: a message goes to all of them at its first arrival, and further
- * copies are counted. A model of gossipsub's eager push with D = 8; it has no lazy push, no heartbeat
- * and no scores.
+ * The gossip of a simulated mesh: every node is connected with the control node as long as its link
+ * stands, and with some others that it dials when it comes. What gossip does is the router's affair.
  */
-import type { Chance } from '../kernel/chance.ts'
+import { GOSSIP_SETTINGS, type GossipSettings, PEERS_FOUND_MAX } from '#contracts'
+import { Chance } from '../kernel/chance.ts'
+import { GossipRouter } from '../network/gossip-router.ts'
+import type { Paths } from '../network/paths.ts'
+import type { GossipKeys } from './network-keys.ts'
+import { KIND, type VirtualTime } from './virtual-time.ts'
 
-/** gossipsub's D: each node picks half of them, and is picked as often. */
-const NEIGHBOURS = 8
-/** Reading, checking and handing on a message of some hundred bytes. */
-const HANDLING_US = 300
+export interface GossipMeshPorts {
+  readonly time: VirtualTime
+  readonly seed: number
+  readonly hosts: number
+  readonly paths: Paths
+  readonly isLost: (from: number, to: number) => boolean
+  readonly relayOf: (dialler: number, other: number) => number
+  readonly keys: GossipKeys
+}
 
-export interface GossipPorts {
-  /** Null: not connected now. */
-  readonly wayUs: (from: number, to: number) => number | null
-  readonly after: (us: number, node: number, digest: number, act: () => void) => void
-  readonly nowUs: () => number
+export interface SpreadFigures {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly duplicates: number
 }
 
 export class GossipMesh {
-  readonly #ports: GossipPorts
-  readonly #neighbours: readonly Set<number>[]
-  readonly #delaysUs: number[] = []
-  published = 0
-  #deliveries = 0
-  #copies = 0
+  readonly router: GossipRouter
+  readonly #ports: GossipMeshPorts
+  readonly #chances: Chance[] = []
 
-  constructor(hosts: number, chance: Chance, ports: GossipPorts) {
+  constructor(ports: GossipMeshPorts) {
+    const { time, hosts, paths, isLost, relayOf, keys } = ports
     this.#ports = ports
-    this.#neighbours = Array.from({ length: hosts }, () => new Set<number>())
-    const picks = Math.min(NEIGHBOURS >> 1, hosts - 1)
-    for (let host = 0; host < hosts; host++) {
-      const mine = this.#neighbours[host]
-      for (let pick = 0; pick < picks; pick++) {
-        const other = chance.below(hosts)
-        if (other === host || mine === undefined) continue
-        mine.add(other)
-        this.#neighbours[other]?.add(host)
-      }
+    const router = new GossipRouter(hosts, settingsOf(keys), {
+      nowUs: () => time.nowUs,
+      enter: (atUs, host, frame) => time.enter(atUs, host, frame),
+      isLost,
+      chance: (host) => this.#chance(host),
+      paths,
+      relayOf
+    })
+    this.router = router
+    time.carry({
+      kind: KIND.gossip,
+      digestOf: (frame) => router.digestOf(frame),
+      take: (frame) => router.take(frame)
+    })
+  }
+
+  get published(): number {
+    return this.router.state.published
+  }
+
+  /** A host comes, and dials some that are there. */
+  join(host: number, others: number = this.#ports.keys.peers ?? PEERS_FOUND_MAX): void {
+    const { state } = this.router
+    if (state.isThere(host)) return
+    this.router.join(host)
+    const { hosts } = this.#ports
+    const chance = this.#chance(host)
+    const dialled = new Set([host])
+    for (let tries = 2 * others; tries > 0 && dialled.size <= others; tries--) {
+      const other = chance.below(hosts)
+      if (dialled.has(other) || !state.isThere(other)) continue
+      dialled.add(other)
+      this.router.dial(host, other)
     }
   }
 
-  publish(from: number, digest: number, deliver: (host: number) => void): void {
-    const sentUs = this.#ports.nowUs()
-    const seen = new Set([from])
-    this.published += 1
-    const spread = (host: number, source: number): void => {
-      for (const next of this.#neighbours[host] ?? []) {
-        const us = next === source ? null : this.#ports.wayUs(host, next)
-        if (us === null) continue
-        this.#ports.after(us + HANDLING_US, next, digest, () => {
-          this.#copies += 1
-          if (seen.has(next)) return
-          seen.add(next)
-          this.#deliveries += 1
-          this.#delaysUs.push(this.#ports.nowUs() - sentUs)
-          deliver(next)
-          spread(next, host)
-        })
-      }
-    }
-    spread(from, -1)
+  publish(from: number, message: Parameters<GossipRouter['publish']>[1]): void {
+    this.router.publish(from, message)
   }
 
-  figures(): { readonly p50Ms: number; readonly p99Ms: number; readonly duplicates: number } {
-    const sorted = this.#delaysUs.toSorted((a, b) => a - b)
-    const at = (share: number): number => (sorted[Math.floor(share * sorted.length)] ?? 0) / 1_000
-    const more = this.#copies - this.#deliveries
-    const duplicates = this.#deliveries === 0 ? 0 : more / this.#deliveries
-    return { p50Ms: at(0.5), p99Ms: at(0.99), duplicates }
+  figures(): SpreadFigures {
+    const { delays, copies, deliveries } = this.router.state
+    return {
+      p50Ms: delays.quantileUs(500) / 1_000,
+      p99Ms: delays.quantileUs(990) / 1_000,
+      duplicates: deliveries === 0 ? 0 : (copies - deliveries) / deliveries
+    }
+  }
+
+  #chance(host: number): Chance {
+    const known = this.#chances[host] ?? new Chance(this.#ports.seed, 'gossip', host)
+    this.#chances[host] = known
+    return known
+  }
+}
+
+/** The product's, but for what a scenario sets otherwise. */
+export function settingsOf(keys: GossipKeys): GossipSettings {
+  const set = GOSSIP_SETTINGS
+  return {
+    ...set,
+    degree: keys.d ?? set.degree,
+    degreeMin: keys.d_lo ?? set.degreeMin,
+    degreeMax: keys.d_hi ?? set.degreeMax,
+    degreeLazy: keys.d_lazy ?? set.degreeLazy,
+    degreeByScore: keys.d_score ?? set.degreeByScore,
+    degreeOutbound: keys.d_out ?? set.degreeOutbound,
+    gossipPerMille: keys.factor_per_mille ?? set.gossipPerMille,
+    heartbeatMs: keys.heartbeat_ms ?? set.heartbeatMs,
+    floodPublish: keys.flood_publish ?? set.floodPublish,
+    unwantedBytesMin: keys.idontwant_bytes_min ?? set.unwantedBytesMin
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Chance } from '../kernel/chance.ts'
 import { type LatencyMatrix, rttUs } from '../network/latency-matrix.ts'
+import type { Ways } from '../network/paths.ts'
 import type { Scenario } from './scenario.ts'
 
 /** Measured round trips by name, without gaps: from a disk in Node, over the network in a page. */
@@ -15,7 +16,7 @@ export interface PlacePorts {
   readonly matrixOf: MatrixOf
 }
 
-export class Places {
+export class Places implements Ways {
   readonly #matrix: LatencyMatrix | null
   readonly #equalUs: number
   readonly #placeOf: Int32Array
@@ -36,12 +37,20 @@ export class Places {
     this.#jitter = jitter
   }
 
+  baseUs(from: number, to: number): number {
+    return this.#rttUs(this.#placeOf[from] ?? 0, this.#placeOf[to] ?? 0) >> 1
+  }
+
   /** Microseconds of one way, as drawn for this message. */
   oneWayUs(from: number, to: number): number {
     const [a, b] = [this.#placeOf[from] ?? 0, this.#placeOf[to] ?? 0]
-    const base = this.#matrix === null ? this.#equalUs : rttUs(this.#matrix, a, b)
+    const base = this.#rttUs(a, b)
     const deviation = this.#matrix?.jitterUs?.[a * this.#matrix.places + b] ?? base >> 5
     const spread = Math.min(deviation, base) >> 1
     return (base >> 1) + (spread === 0 ? 0 : this.#jitter.below(spread))
+  }
+
+  #rttUs(a: number, b: number): number {
+    return this.#matrix === null ? this.#equalUs : rttUs(this.#matrix, a, b)
   }
 }

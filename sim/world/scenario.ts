@@ -6,11 +6,21 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
+import {
+  GossipKeys,
+  MessagesKeys,
+  NETWORK_DEFAULT,
+  NetworkKeys,
+  PartitionKeys,
+  SybilKeys
+} from './network-keys.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
 const SIM_NODES_MAX = 200_000
 const HOUR_MS = 3_600_000
+/** A tenth: no clock that anybody would call one is worse. */
+const DRIFT_PPM_MAX = 100_000
 
 const perMille = z.int().min(0).max(1_000)
 const ms = z
@@ -39,8 +49,30 @@ export const Scenario = z.strictObject({
       z.strictObject({ rtt_ms: z.int().min(1).max(60_000) })
     ])
     .default('wondernetwork'),
-  /** Each node's clock is off by up to this much, either way. */
-  clock_off_ms: ms.default(0),
+  /**
+   * Clocks of nodes are off by up to so much, all clocks too fast or too slow by up to so many
+   * millionths, and some are set at a moment, ahead or back.
+   */
+  clocks: z
+    .strictObject({
+      off_ms: ms.default(0),
+      drift_ppm: z.int().min(0).max(DRIFT_PPM_MAX).default(0),
+      jumps: z
+        .array(
+          z.strictObject({
+            at_ms: ms,
+            by_ms: z
+              .int()
+              .min(-24 * HOUR_MS)
+              .max(24 * HOUR_MS),
+            who: z.enum(['nodes', 'gateway']).default('nodes'),
+            share_per_mille: perMille.default(1_000)
+          })
+        )
+        .max(100)
+        .default([])
+    })
+    .prefault({}),
   /** Who lies, by shares of the nodes; all others are honest. */
   actors: z
     .strictObject({ liars: perMille.default(0), withholders: perMille.default(0) })
@@ -60,10 +92,15 @@ export const Scenario = z.strictObject({
     .max(100)
     .default([]),
   /** A share of the nodes is cut off from all others for a time. */
-  partitions: z
-    .array(z.strictObject({ from_ms: ms, until_ms: ms, share_per_mille: perMille }))
-    .max(100)
-    .default([]),
+  partitions: z.array(PartitionKeys).max(100).default([]),
+  /** Loss, bandwidth and NATs between hosts. */
+  network: NetworkKeys.default(NETWORK_DEFAULT),
+  /** Gossip's settings, where they are not the product's. */
+  gossip: GossipKeys.default({}),
+  /** Gossip for its own sake: with `units: 0` there is no control node and no work. */
+  messages: MessagesKeys.nullable().default(null),
+  /** Hosts that are there to spoil the gossip; they need `messages` and `units: 0`. */
+  sybils: SybilKeys.nullable().default(null),
   /**
    * The control node's process is gone at a moment and starts again from its disk. `keeps`: a write that
    * was under way is there; `forgets`: it is not. `tears`, `flips`, `rolls_back`: half of the last

@@ -2,9 +2,10 @@
  * The whole mesh in virtual time, put together: the control node, a node for each number, the links and
  * the gossip between them, the work that comes and the faults that a scenario asks for.
  */
-import type { PeerId } from '#contracts'
+import type { AnnouncementMessage, PeerId } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
 import { digestOfText } from '../kernel/rolling-trace.ts'
+import { Paths } from '../network/paths.ts'
 import { drawTraits } from './actors.ts'
 import { Checks } from './checks.ts'
 import { planFaults } from './faults.ts'
@@ -19,6 +20,8 @@ import { KIND, VirtualTime } from './virtual-time.ts'
 
 /** Nodes come one after another, as they do. */
 const ARRIVAL_SPREAD_US = 2_000_000
+/** Of an announcement beside its units: signature, names and addresses. */
+const ANNOUNCEMENT_BYTES = 600
 
 export class SimulatedMesh {
   readonly time = new VirtualTime()
@@ -39,19 +42,31 @@ export class SimulatedMesh {
     const { time } = this
     const hub = scenario.nodes
     const hosts = hub + 1
-    const chances = { place: this.#chance('place'), jitter: this.#chance('jitter'), matrixOf }
+    const paths = this.#makePaths(hosts, matrixOf)
     this.#links = new Links({
       time,
       hub,
-      places: new Places(scenario.latency, hosts, chances),
+      paths,
       node: (host) => this.nodes[host],
+      connections: {
+        joined: (host) => this.gossip.join(host),
+        left: (host) => this.gossip.router.leave(host),
+        linked: (host) => this.gossip.router.connect(host, hub),
+        unlinked: (host) => this.gossip.router.disconnect(host, hub)
+      },
       onBroken: ({ id }) => this.#gateway.disconnected(id)
     })
-    this.gossip = new GossipMesh(hosts, this.#chance('neighbours'), {
-      wayUs: (from, to) => this.#links.wayUs(from, to),
-      after: (us, node, digest, act) => time.after(us, node, KIND.gossip, digest, act),
-      nowUs: () => time.nowUs
+    const isBehindNat = this.#drawNats()
+    this.gossip = new GossipMesh({
+      time,
+      seed,
+      hosts,
+      paths,
+      keys: scenario.gossip,
+      isLost: (from, to) => this.#links.isLost(from, to),
+      relayOf: (from, to) => (isBehindNat[from] === 1 && isBehindNat[to] === 1 ? hub : -1)
     })
+    this.gossip.join(hub)
     this.#gateway = this.#makeGateway(hub)
     this.nodes = this.#makeNodes()
     this.#begin()
@@ -68,6 +83,23 @@ export class SimulatedMesh {
 
   #chance(purpose: string, node = -1): Chance {
     return new Chance(this.#seed, purpose, node)
+  }
+
+  #makePaths(hosts: number, matrixOf: MatrixOf): Paths {
+    const { latency, network } = this.#scenario
+    const chances = { place: this.#chance('place'), jitter: this.#chance('jitter'), matrixOf }
+    const { loss_per_mille: lossPerMille, up_kbps: upKbps, down_kbps: downKbps } = network
+    const options = { hosts, lossPerMille, upKbps, downKbps }
+    return new Paths(new Places(latency, hosts, chances), options, this.#chance('loss'))
+  }
+
+  /** By node; the control node is reached by everybody. */
+  #drawNats(): Uint8Array {
+    const { nodes, network } = this.#scenario
+    const chance = this.#chance('nat')
+    return Uint8Array.from({ length: nodes }, () =>
+      chance.below(1_000) < network.nat_per_mille ? 1 : 0
+    )
   }
 
   #makeGateway(hub: number): GatewayHost {
@@ -87,9 +119,11 @@ export class SimulatedMesh {
       },
       reachable: (isUp) => this.#links.hubIs(isUp, this.nodes),
       announce: (body) =>
-        this.gossip.publish(hub, digestOfText(body.batch), (host) =>
-          this.nodes[host]?.announced(body)
-        )
+        this.gossip.publish(hub, {
+          digest: digestOfText(body.batch),
+          bytes: announcementBytes(body),
+          deliver: (host) => this.nodes[host]?.announced(body)
+        })
     })
   }
 
@@ -148,3 +182,6 @@ export class SimulatedMesh {
     }
   }
 }
+
+const announcementBytes = ({ units }: AnnouncementMessage): number =>
+  units.reduce((sum, unit) => sum + unit.length, ANNOUNCEMENT_BYTES)

@@ -58,7 +58,6 @@ export class SimulatedNode {
   link = 0
   isLinked = false
   isUp = true
-  isCut = false
   readonly #ports: NodePorts
   readonly #digest: number
   #machine: AgentMachine

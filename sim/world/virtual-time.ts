@@ -29,9 +29,18 @@ interface Happening {
   readonly act: () => void
 }
 
+/** What happens millions of times is entered as a number, and one who knows it looks it up. */
+export interface Lane {
+  readonly kind: Kind
+  /** Of what it is about, for the trace. */
+  readonly digestOf: (what: number) => number
+  readonly take: (what: number) => void
+}
+
 export class VirtualTime {
   readonly trace = new RollingTrace()
-  readonly #queue = new EventQueue<Happening>()
+  readonly #queue = new EventQueue<Happening | number>()
+  #lane: Lane | null = null
 
   get nowUs(): number {
     return this.#queue.atUs
@@ -55,12 +64,26 @@ export class VirtualTime {
     this.#queue.push(this.#queue.atUs + Math.max(0, Math.round(us)), node, kind, { digest, act })
   }
 
+  /** Takes all that is entered by number; a run has one such lane. */
+  carry(lane: Lane): void {
+    this.#lane = lane
+  }
+
+  enter(atUs: number, node: number, what: number): void {
+    this.#queue.push(atUs, node, this.#lane?.kind ?? 0, what)
+  }
+
   /** Lets one thing happen; false where nothing is left, or nothing before `untilUs`. */
   step(untilUs: number): boolean {
     const queue = this.#queue
     if (queue.nextUs > untilUs || !queue.pop()) return false
     const { payload } = queue
     if (payload === undefined) return true
+    if (typeof payload === 'number') {
+      this.trace.add(queue.atUs, queue.node, queue.kind, this.#lane?.digestOf(payload) ?? 0)
+      this.#lane?.take(payload)
+      return true
+    }
     this.trace.add(queue.atUs, queue.node, queue.kind, payload.digest)
     payload.act()
     return true
