@@ -127,8 +127,8 @@ export const ENTRY_BODIES = {
       .max(MESSAGE_ITEMS_MAX)
   }),
   /**
-   * Accepted results that other results refute, of a session that is open: nobody owes their pay any
-   * more, and another result may stand for the unit. Only where the mesh holds pay in escrow.
+   * Accepted results that other results refute, of a session that is open: their pay goes back. Only
+   * where the mesh holds pay in escrow.
    */
   'units.withdrawn': z.strictObject({
     session: sessionId,
@@ -138,7 +138,9 @@ export const ENTRY_BODIES = {
           unit: unitId,
           attempt: uint(),
           lease: leaseId,
-          reason: z.enum(['disagreed'])
+          reason: z.enum(['disagreed']),
+          /** It was made use of already: it stands, in doubt. Else another may stand in its place. */
+          stands: z.boolean()
         })
       )
       .min(1)

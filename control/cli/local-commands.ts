@@ -34,6 +34,11 @@ export function addLocalCommands(kora: Command, context: CommandContext, settle:
         .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
         .default(GRANT_MICRO_DEFAULT)
     )
+    .addOption(
+      new Option('--trust <policy>', "how the mesh checks its nodes' results (docs/trust.md)")
+        .choices(['credibility', 'probation'])
+        .default('credibility')
+    )
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(async (options) => {

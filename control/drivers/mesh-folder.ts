@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import {
   DEFAULT_PRICES,
+  type Genesis,
   isHex32,
   logIdOf,
   MeshError,
@@ -18,13 +19,15 @@ import {
   type Signer,
   signGenesis
 } from '#contracts'
-import { DEFAULT_TRUST_POLICY } from '#ledger'
+import { DEFAULT_TRUST_POLICY, PROBATION, PROBATION_DEFAULTS, trustSettingsOf } from '#ledger'
 import { nodeSigner, nodeVerifier } from '#mesh-node'
 
 export interface MeshSettings {
   readonly name: string
   readonly tenant: string
   readonly grantMicro: number
+  /** A trust policy of the ledger. */
+  readonly trust: string
 }
 
 export interface MeshFolder {
@@ -38,7 +41,8 @@ export interface MeshFolder {
 const DEFAULT_MESH: MeshSettings = {
   name: 'kora',
   tenant: 'local',
-  grantMicro: 1_000_000_000
+  grantMicro: 1_000_000_000,
+  trust: DEFAULT_TRUST_POLICY
 }
 
 const INCARNATION_BYTES = 32
@@ -80,7 +84,7 @@ export function createMeshFolder(
       witness_quorum: 0,
       tenants: [{ id: settings.tenant, grant_micro: settings.grantMicro }],
       prices: DEFAULT_PRICES,
-      policies: { trust: DEFAULT_TRUST_POLICY, scheduler: 'weighted' },
+      policies: policiesOf(settings.trust),
       zones: { trusted: [signer.peerId] },
       created_at_ms: nowMs
     },
@@ -89,6 +93,13 @@ export function createMeshFolder(
   writeWhole(genesisFile(folder), genesis.bytes)
   return { folder, seed, signer, genesis }
 }
+
+/** The settings are written down, so that the mesh keeps them whatever later defaults are. */
+const policiesOf = (trust: string): Genesis['policies'] => ({
+  trust,
+  scheduler: 'weighted',
+  ...(trust === PROBATION ? { trust_settings: trustSettingsOf(PROBATION_DEFAULTS) } : {})
+})
 
 /**
  * The folder's key, drawn where there is none: what its control node signs with, and what a client of

@@ -118,14 +118,22 @@ export class AttemptTable {
     return this.#canonical.get(unit) === row
   }
 
-  /** What was held in escrow went to the node, or back. */
-  leaveEscrow(row: number, state: AttemptState): void {
-    assert(this.state(row) === ATTEMPT.held, 'only what is held leaves escrow')
-    this.#state[row] = state
+  /** What was held in escrow is the node's. */
+  clear(row: number): void {
+    assert(this.state(row) === ATTEMPT.held, 'only what is held is cleared')
+    this.#state[row] = ATTEMPT.posted
+  }
+
+  /** What was held in escrow went back. */
+  leaveEscrow(row: number): void {
+    assert(this.state(row) === ATTEMPT.held, 'only what is held goes back')
+    this.#state[row] = ATTEMPT.returned
   }
 
   /** The row's result stands no more; another may. */
-  clearCanonical(unit: UnitId, row: number): void {
+  withdraw(unit: UnitId, row: number): void {
+    assert(this.state(row) === ATTEMPT.returned, 'what is withdrawn was paid back')
+    this.#state[row] = ATTEMPT.withdrawn
     if (this.isCanonical(unit, row)) this.#canonical.delete(unit)
   }
 

@@ -3,6 +3,7 @@
  * a node is convicted. Says which units have nobody left who stands for them; runs nothing again.
  */
 import { assert, type Genesis, type PeerId, type SessionId, type UnitId } from '#contracts'
+import { ATTEMPT } from './attempts.ts'
 import type { Money } from './money.ts'
 import { PROBATION_DEFAULTS, probationSettingsOf } from './probation.ts'
 import { ProbationBook } from './probation-book.ts'
@@ -18,7 +19,7 @@ export interface Reopening {
   readonly unit: UnitId
   /** The convicted. */
   readonly node: PeerId
-  /** The session was open: the result is withdrawn. Else it was delivered, and is in doubt. */
+  /** The session was open: the unit can be done again. Else its output was delivered, and is in doubt. */
   readonly isOpen: boolean
 }
 
@@ -71,14 +72,21 @@ export class Escrow {
   }
 
   /** Other results refute what was accepted in this row, and is not final. */
-  withdrawn(seq: number, session: SessionRow, row: number): void {
+  withdrawn(seq: number, session: SessionRow, row: number, stands: boolean): void {
     const { money } = this.#books
-    const unit = money.attempts.units[row]
+    const { attempts } = money
+    const unit = attempts.units[row]
     assert(unit !== undefined, 'every row has its unit')
     const node = money.nodeOf(row)
-    const didStand = money.attempts.isCanonical(unit, row)
-    money.takeBack(session, row, false)
-    if (didStand) this.book.reopened()
+    const isHeld = attempts.state(row) === ATTEMPT.held
+    const didStand = attempts.isCanonical(unit, row)
+    if (isHeld) money.takeBack(session, row)
+    if (!stands) {
+      attempts.withdraw(unit, row)
+      if (didStand) this.book.reopened()
+    }
+    // what went back before was its node's conviction already
+    if (!isHeld) return
     this.#trust.record(node, DISAGREED, seq)
     this.refuted(seq, node, unit, true)
   }
@@ -98,11 +106,9 @@ export class Escrow {
   #takeBack({ seq, node, unit, row, isAgain }: Owed): void {
     const { money, sessions } = this.#books
     const session = sessions.at(money.attempts.session(row))
+    money.takeBack(session, row)
+    if (!isAgain || !money.attempts.isCanonical(unit, row)) return
     const isOpen = session.state === 'running'
-    const didStand = money.attempts.isCanonical(unit, row)
-    money.takeBack(session, row, !(isAgain && isOpen))
-    if (!isAgain || !didStand) return
-    if (isOpen) this.book.reopened()
     this.#reopenings.push({ seq, session: session.body.session, unit, node, isOpen })
   }
 

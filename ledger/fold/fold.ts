@@ -335,9 +335,9 @@ export class LedgerFold {
     const session = this.#sessionOf(entry)
     if (session === null) return
     for (const [index, item] of entry.body.items.entries()) {
-      const row = this.#money.heldRow(session, item)
+      const row = this.#money.openRow(session, item)
       if (typeof row === 'string') this.#refuse(entry.seq, row, index, item)
-      else this.#escrow?.withdrawn(entry.seq, session, row)
+      else this.#escrow?.withdrawn(entry.seq, session, row, item.stands)
     }
   }
 

@@ -83,7 +83,7 @@ function addReserved(entry: EntryOf<'units.reserved'>, unitOf: UnitOf, attemptOf
   }
 }
 
-/** An acceptance that was withdrawn is none. */
+/** A result that was withdrawn stands for nothing. */
 const STANDS: ReadonlySet<AttemptFacts['state']> = new Set(['posted', 'held', 'returned'])
 
 function addAccepted(

@@ -159,15 +159,16 @@ export class Money {
     return null
   }
 
-  /** The row of an accepted attempt whose pay can still be taken back, or the rule that forbids it. */
-  heldRow(session: SessionRow, { unit, attempt, lease }: WithdrawnItem): number | RejectionRule {
+  /** The row of an accepted attempt that is not final, or the rule that forbids to withdraw it. */
+  openRow(session: SessionRow, { unit, attempt, lease }: WithdrawnItem): number | RejectionRule {
     const row = this.attempts.find(unit, attempt)
     if (row === NO_ROW) return 'acceptance_unknown'
     if (this.attempts.session(row) !== session.index) return 'session_other'
     if (this.attempts.leases[row] !== lease) return 'lease_mismatch'
     const state = this.attempts.state(row)
     if (state === ATTEMPT.posted) return 'acceptance_final'
-    return state === ATTEMPT.held ? row : 'acceptance_unknown'
+    const isOpen = state === ATTEMPT.held || state === ATTEMPT.returned
+    return isOpen ? row : 'acceptance_unknown'
   }
 
   /** Rows of the unit whose pay is in escrow, by the node that held them. */
@@ -182,20 +183,17 @@ export class Money {
   release(row: number): void {
     const node = this.attempts.node(row)
     this.accounts.transfer(this.#escrowOf(node), node, this.#paid(row))
-    this.attempts.leaveEscrow(row, ATTEMPT.posted)
+    this.attempts.clear(row)
   }
 
-  /** The pay goes back to the tenant. `stands`: what was given stands for the unit all the same. */
-  takeBack(session: SessionRow, row: number, stands: boolean): void {
+  /** The pay goes back to the tenant; what was given stands for the unit all the same. */
+  takeBack(session: SessionRow, row: number): void {
     const micro = this.#paid(row)
     const node = this.attempts.node(row)
     this.accounts.transfer(this.#escrowOf(node), session.tenantAccount, micro)
-    this.attempts.leaveEscrow(row, stands ? ATTEMPT.returned : ATTEMPT.withdrawn)
+    this.attempts.leaveEscrow(row)
     session.postedMicro -= micro
     session.returnedMicro += micro
-    const unit = this.attempts.units[row]
-    assert(unit !== undefined, 'every row has its unit')
-    if (!stands) this.attempts.clearCanonical(unit, row)
   }
 
   #paid(row: number): number {

@@ -60,6 +60,7 @@ export type ProbationView = Pick<
   | 'needsOf'
   | 'mayCheck'
   | 'pastToCheck'
+  | 'isAbandoned'
 >
 
 export class ProbationBook {
@@ -151,6 +152,11 @@ export class ProbationBook {
   supports(node: PeerId, unit: UnitId): boolean {
     const number = this.#numbers.get(node)
     return number !== undefined && this.#standings.supports(number, unit)
+  }
+
+  /** Nobody stands for the unit's result any more. */
+  isAbandoned(unit: UnitId): boolean {
+    return this.#standings.isAbandoned(unit)
   }
 
   accepted(node: PeerId, unit: UnitId, isCanonical: boolean): void {

@@ -134,6 +134,11 @@ export class Standings<Unit> {
     return Math.max(0, lacks, suspect ? evidence + this.#settings.clearAt : 0)
   }
 
+  /** Its supporters were convicted or refuted, and nobody else stands for it. */
+  isAbandoned(unit: Unit): boolean {
+    return this.#open.get(unit)?.supporters.length === 0
+  }
+
   recordOf(node: number): Pick<Row, 'passes' | 'lacks' | 'suspect' | 'convictions'> {
     return this.#row(node)
   }

@@ -361,7 +361,7 @@ export const ENTRIES: EntryBodies = {
   'units.withdrawn': {
     full: {
       session: SESSION,
-      items: [{ unit: UNIT.id, attempt: 2, lease: LEASE, reason: 'disagreed' }]
+      items: [{ unit: UNIT.id, attempt: 2, lease: LEASE, reason: 'disagreed', stands: false }]
     }
   },
   'units.escalated': {

@@ -57,7 +57,7 @@ const GENESIS = testGenesis({
 })
 const PAY = 1_000
 
-const withdrawn = (runs: readonly Run[]): EntryContent => ({
+const withdrawn = (runs: readonly Run[], stands = false): EntryContent => ({
   kind: 'units.withdrawn',
   body: {
     session: SESSION,
@@ -65,7 +65,8 @@ const withdrawn = (runs: readonly Run[]): EntryContent => ({
       unit: run.unit,
       attempt: run.attempt,
       lease: leaseOf(run),
-      reason: 'disagreed'
+      reason: 'disagreed',
+      stands
     }))
   }
 })
@@ -132,6 +133,12 @@ class Book {
     )
     const attempt = this.fold.attempt.bind(this.fold)
     return historyOf({ session: SESSION, entries, attempt })
+  }
+
+  /** Attempts that were accepted for the unit: number, whether it is the one that stands, its cost. */
+  standing(unit: UnitId): unknown[] {
+    const accepted = this.history().units.get(unit)?.accepted ?? []
+    return accepted.map(({ attempt, canonical, costMicro }) => [attempt, canonical, costMicro])
   }
 
   reasons(node: Signer): string[] {
@@ -222,24 +229,34 @@ describe('a mesh on probation', () => {
       book.fold.reopenings(0).map(({ unit, isOpen }) => [unit, isOpen]),
       alone.map(({ unit }) => [unit, true])
     )
-    equal(book.history().units.get(unitOf('alone'))?.accepted.length, 0, 'nothing stands')
-    equal(book.history().units.get(unitOf('both0'))?.accepted.length, 2, 'another stands for it')
+    equal(book.fold.probation?.isAbandoned(unitOf('alone')), true)
+    equal(book.fold.probation?.isAbandoned(unitOf('both0')), false, 'another stands for it')
+    deepEqual(book.standing(unitOf('alone')), [[1, true, 0]], 'it stands until another does')
     ok(book.reasons(nodeA).includes('probation.convicted'))
     deepEqual(book.refused, [])
   })
 
-  it('lets another result stand for a unit that was opened again', () => {
+  it('lets another result take the place of what a convicted node gave', () => {
     const book = new Book()
-    book.alone(nodeA, unitOf('alone'))
+    const [wrong] = book.alone(nodeA, unitOf('alone'))
+    ok(wrong !== undefined)
     convict(book, nodeA)
-    const again = { unit: unitOf('alone'), attempt: 2, node: nodeB }
-    book.add(reserved([again]), take([again]))
-    const history = book.history().units.get(again.unit)
-    deepEqual(
-      history?.accepted.map(({ attempt, canonical }) => [attempt, canonical]),
-      [[2, true]]
-    )
+    const again = { unit: wrong.unit, attempt: 2, node: nodeB }
+    book.add(reserved([again]), withdrawn([wrong]), take([again]))
+    deepEqual(book.standing(wrong.unit), [[2, true, PAY]])
+    equal(book.fold.probation?.isAbandoned(wrong.unit), false)
+    equal(book.fold.trustOf(nodeA.peerId)?.faulted.disagreed, 2, 'it was convicted for others')
     deepEqual(book.refused, [])
+  })
+
+  it('leaves what was made use of standing, unpaid', () => {
+    const book = new Book()
+    const [wrong] = book.alone(nodeA, unitOf('used'))
+    ok(wrong !== undefined)
+    book.add(withdrawn([wrong], true))
+    deepEqual(book.standing(wrong.unit), [[1, true, 0]])
+    equal(book.fold.trustOf(nodeA.peerId)?.faulted.disagreed, 1)
+    equal(book.escrow(nodeA), 0)
   })
 
   it('leaves the outputs of a session that has ended, takes the pay back and names what is in doubt', () => {
@@ -253,8 +270,7 @@ describe('a mesh on probation', () => {
       book.fold.reopenings(0).map(({ isOpen }) => isOpen),
       [false]
     )
-    const [stands] = book.history().units.get(unitOf('alone'))?.accepted ?? []
-    deepEqual([stands?.canonical, stands?.costMicro], [true, 0])
+    deepEqual(book.standing(unitOf('alone')), [[1, true, 0]])
     equal(book.fold.bill(SESSION)?.totalMicro, 0)
   })
 
@@ -323,7 +339,7 @@ describe('the fold on probation, whatever the history', () => {
         receipt: receipts(of.slice(0, 1))[0] ?? null
       })
     ),
-    several.map(withdrawn),
+    fc.tuple(several, fc.boolean()).map(([of, stands]) => withdrawn(of, stands)),
     { weight: 1, arbitrary: fc.constant(closed()) }
   )
   const histories = fc.array(contents, { maxLength: 30 })

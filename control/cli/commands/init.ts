@@ -8,12 +8,14 @@ export interface InitFlags {
   readonly name: string
   readonly tenant: string
   readonly grant: number
+  readonly trust: string
   readonly data: string
   readonly json: boolean
 }
 
 export async function init(flags: InitFlags, { io }: CommandContext): Promise<Exit> {
-  const settings = { name: flags.name, tenant: flags.tenant, grantMicro: flags.grant }
+  const { name, tenant, grant: grantMicro, trust } = flags
+  const settings = { name, tenant, grantMicro, trust }
   const { genesis, signer } = createMeshFolder(flags.data, settings, Date.now())
   const file = genesisFile(flags.data)
   if (flags.json) {
@@ -22,12 +24,14 @@ export async function init(flags: InitFlags, { io }: CommandContext): Promise<Ex
         mesh: genesis.id,
         peer_id: signer.peerId,
         genesis: file,
-        tenants: genesis.genesis.tenants
+        tenants: genesis.genesis.tenants,
+        trust: genesis.genesis.policies.trust
       })
     )
   } else {
     io.out(`mesh ${genesis.id}`)
     io.out(`operator ${signer.peerId}`)
+    io.out(`trust ${genesis.genesis.policies.trust}`)
     io.out(`genesis ${file}: give this file, or the mesh id, to whoever joins`)
     io.out(`next: kora up --data ${flags.data}`)
   }
