@@ -3,6 +3,7 @@
  * A machine whose clock is set right by a day in the midst of its work would else wait that day for
  * its next heartbeat. Timers do not keep a process alive.
  */
+import { steadyTime } from '../core/steady-time.ts'
 import { letGo, type Timer } from '../net/let-go.ts'
 import type { AgentClock } from './ports.ts'
 
@@ -11,14 +12,7 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 /** From what `read` says of the time since 1970, which may be set back at any moment. */
 export function steadyClock(read: () => number): AgentClock {
-  let aheadMs = 0
-  let lastMs = Number.NEGATIVE_INFINITY
-  const nowMs = (): number => {
-    const ms = read()
-    if (ms + aheadMs < lastMs) aheadMs = lastMs - ms
-    lastMs = ms + aheadMs
-    return lastMs
-  }
+  const nowMs = steadyTime(read)
   return {
     nowMs,
     setTimer(atMs, fire) {

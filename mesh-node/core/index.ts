@@ -32,3 +32,4 @@ export type {
 } from './gateway/gateway-io.ts'
 export { GatewayMachine } from './gateway/gateway-machine.ts'
 export type { Explanation, GatewaySnapshot, UnitExplanation } from './gateway/views.ts'
+export { steadyTime } from './steady-time.ts'

@@ -5,6 +5,7 @@
  */
 import { Chance } from '../kernel/chance.ts'
 import { Scenario } from '../world/scenario.ts'
+import { drawChurn, drawClocks } from './draw-nodes.ts'
 
 /** Faults begin and end within this. */
 const FAULTS_UNTIL_MS = 120_000
@@ -45,7 +46,8 @@ export function drawScenario(seed: number): Scenario {
     quorum_per_mille: hasQuorum ? between(chance, 0, 1_000) : 0,
     service_ms: service(chance),
     latency: isIn(chance) ? 'wondernetwork' : { rtt_ms: between(chance, 1, 2_000) },
-    clock_off_ms: isIn(chance) ? between(chance, 0, 3_600_000) : 0,
+    clocks: drawClocks(seed, FAULTS_UNTIL_MS),
+    churn: drawChurn(seed, FAULTS_UNTIL_MS),
     actors: {
       liars: hasActors ? between(chance, 0, 300) : 0,
       withholders: hasActors ? between(chance, 0, 300) : 0

@@ -50,7 +50,9 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   const { liars, withholders } = scenario.actors
   if (liars > 0) yield { ...scenario, actors: { liars: 0, withholders } }
   if (withholders > 0) yield { ...scenario, actors: { liars, withholders: 0 } }
-  for (const key of ['clock_off_ms', 'quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {
+  if (scenario.churn !== null) yield { ...scenario, churn: null }
+  yield* calmerClocks(scenario)
+  for (const key of ['quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {
     if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
   }
   for (const key of ['units', 'nodes'] as const) {
@@ -61,4 +63,14 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   const { min, max } = scenario.service_ms
   if (max > min) yield { ...scenario, service_ms: { min, max: min } }
   if (typeof scenario.latency === 'string') yield { ...scenario, latency: { rtt_ms: 50 } }
+}
+
+function* calmerClocks(scenario: Scenario): Generator<Scenario> {
+  const { clocks } = scenario
+  for (let index = 0; index < clocks.jumps.length; index++) {
+    yield { ...scenario, clocks: { ...clocks, jumps: clocks.jumps.toSpliced(index, 1) } }
+  }
+  for (const key of ['off_ms', 'drift_ppm'] as const) {
+    if (clocks[key] > 0) yield { ...scenario, clocks: { ...clocks, [key]: 0 } }
+  }
 }

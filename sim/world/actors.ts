@@ -4,6 +4,7 @@
  */
 import type { Cid, UnitId } from '#contracts'
 import type { Chance } from '../kernel/chance.ts'
+import type { ClockTraits } from '../nodes/clock.ts'
 import type { Scenario } from './scenario.ts'
 import { rightAnswer, wrongAnswer } from './work.ts'
 
@@ -12,17 +13,27 @@ export type Role = 'honest' | 'liar' | 'withholder'
 export interface NodeTraits {
   readonly role: Role
   readonly serviceMs: number
-  /** Its clock against the gateway's. */
-  readonly clockOffMs: number
+  readonly clock: ClockTraits
 }
 
 /** Drawn for one node, from a stream of its own. */
 export function drawTraits(scenario: Scenario, chance: Chance): NodeTraits {
-  const { service_ms: service, clock_off_ms: off, actors } = scenario
+  const { service_ms: service, actors } = scenario
   const role = roleAt(chance.below(1_000), actors)
   const serviceMs = service.min + chance.below(service.max - service.min + 1)
-  return { role, serviceMs, clockOffMs: chance.below(2 * off + 1) - off }
+  return { role, serviceMs, clock: drawClock(scenario, chance) }
 }
+
+function drawClock({ clocks }: Scenario, chance: Chance): ClockTraits {
+  const eitherWay = (most: number): number => chance.below(2 * most + 1) - most
+  return { offMs: eitherWay(clocks.off_ms), driftPpm: eitherWay(clocks.drift_ppm) }
+}
+
+/** All others are compared with it: it is right where it begins. */
+export const gatewayClock = ({ clocks }: Scenario, chance: Chance): ClockTraits => ({
+  offMs: 0,
+  driftPpm: chance.below(2 * clocks.drift_ppm + 1) - clocks.drift_ppm
+})
 
 function roleAt(draw: number, { liars, withholders }: Scenario['actors']): Role {
   if (draw < liars) return 'liar'

@@ -1,8 +1,9 @@
 /** What a scenario lets go wrong, and when: drawn once, entered in virtual time, done to the links. */
 import { Chance } from '../kernel/chance.ts'
-import { type Cut, sidesOf } from '../network/cuts.ts'
+import { planChurn } from '../nodes/churn.ts'
 import type { GatewayHost } from './gateway-host.ts'
 import type { Links } from './links.ts'
+import { planCut } from './network-parts.ts'
 import type { Scenario } from './scenario.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
@@ -18,6 +19,9 @@ export interface FaultPorts {
 export function planFaults(scenario: Scenario, ports: FaultPorts): void {
   for (const [index, fault] of scenario.vanish.entries()) vanish(fault, index, ports)
   for (const [index, fault] of scenario.partitions.entries()) part(fault, index, ports)
+  if (scenario.churn !== null) {
+    planChurn(scenario.churn, { ...ports, stop: (node) => ports.links.stop(node) })
+  }
   for (const fault of scenario.crashes) crash(fault, ports)
   for (const [index, jump] of scenario.clocks.jumps.entries()) setClocks(jump, index, ports)
 }
@@ -35,22 +39,16 @@ function vanish(fault: Scenario['vanish'][number], index: number, ports: FaultPo
 }
 
 function part(fault: Scenario['partitions'][number], index: number, ports: FaultPorts): void {
-  const { kind, from_ms: fromMs, until_ms: untilMs, flap_ms: flapMs } = fault
-  const members = drawn('partition', index, fault.share_per_mille, ports)
-  const bridges = kind === 'bridge' ? drawn('bridge', index, fault.bridge_per_mille, ports) : []
-  const numbers = (nodes: readonly SimulatedNode[]) => nodes.map(({ number }) => number)
-  // the control node is never among the members
-  const side = sidesOf(ports.nodes.length + 1, numbers(members), numbers(bridges))
-  const cut: Cut = { kind, side }
-  const turn = (atMs: number): void => {
-    const endMs = kind === 'flapping' ? Math.min(atMs + flapMs, untilMs) : untilMs
-    at(atMs, ports, () => ports.links.begin(cut, ports.nodes))
-    at(endMs, ports, () => {
-      ports.links.end(cut)
-      if (endMs + flapMs < untilMs) turn(endMs + flapMs)
-    })
-  }
-  turn(fromMs)
+  const { time, seed, nodes, links } = ports
+  planCut(fault, index, {
+    time,
+    seed,
+    // the control node is behind all nodes, and never among those cut off
+    hosts: nodes.length + 1,
+    nodes: nodes.length,
+    begin: (cut) => links.begin(cut, nodes),
+    end: (cut) => links.end(cut)
+  })
 }
 
 /** The control node's process, and what its disk makes of it. */

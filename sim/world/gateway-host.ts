@@ -21,7 +21,10 @@ import {
   type NodeStanding
 } from '#mesh-node/core'
 import { Chance } from '../kernel/chance.ts'
+import { SimulatedClock } from '../nodes/clock.ts'
+import { gatewayClock } from './actors.ts'
 import type { Checks } from './checks.ts'
+import type { Chronicle } from './chronicle.ts'
 import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
@@ -49,6 +52,7 @@ interface Writing {
 export interface GatewayPorts {
   readonly time: VirtualTime
   readonly checks: Checks
+  readonly chronicle: Chronicle
   /** Its host number. */
   readonly hub: number
   readonly send: (node: PeerId, frame: GatewayFrame) => void
@@ -65,6 +69,7 @@ export interface GatewaySettings {
 
 export class GatewayHost {
   readonly sequencer: Sequencer
+  readonly clock: SimulatedClock
   /** Set while the disk is read: nothing else happens until then. */
   reading: Promise<void> | null = null
   readonly #ports: GatewayPorts
@@ -84,6 +89,10 @@ export class GatewayHost {
     this.#ports = ports
     this.#scenario = scenario
     this.#damage = new Chance(seed, 'disk')
+    this.clock = new SimulatedClock(
+      gatewayClock(scenario, new Chance(seed, 'gateway clock')),
+      ports.time
+    )
     const key = new Uint8Array(32)
     new DataView(key.buffer).setUint32(0, seed)
     this.sequencer = new Sequencer(key, { keepsDisk: scenario.crashes.length > 0 })
@@ -177,6 +186,7 @@ export class GatewayHost {
   #submit(indices: readonly number[]): void {
     if (indices.length === 0) return
     const units = indices.map((index) => ({ unit: unitOf(index, this.#scenario), edges: [] }))
+    for (const { unit } of units) this.#ports.chronicle.submitted(unit.id)
     this.#feed({ type: 'submit', session: SESSION, units })
   }
 
@@ -192,6 +202,7 @@ export class GatewayHost {
     const { history, isSame } = await this.sequencer.reopen(SESSION)
     checks.reopened(isSame)
     this.#standings.clear()
+    this.clock.begin()
     this.#machine = this.#newMachine({})
     this.#ports.reachable(true)
     this.#open(history)
@@ -199,7 +210,7 @@ export class GatewayHost {
   }
 
   get #nowMs(): number {
-    return this.#ports.time.wallMs
+    return this.clock.nowMs
   }
 
   #inputOf(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): Input {
@@ -275,11 +286,12 @@ export class GatewayHost {
   }
 
   #write(contents: readonly EntryContent[]): void {
-    const { checks } = this.#ports
+    const { checks, chronicle } = this.#ports
     if (contents.length === 0) return
     for (const content of contents) checks.recorded(content)
     this.sequencer.append(contents)
     checks.folded(this.sequencer.fold)
+    chronicle.recorded()
   }
 
   #perform(effect: GatewayEffect): void {
@@ -292,6 +304,7 @@ export class GatewayHost {
         return
       case 'outcome':
         this.#ports.checks.outcome(effect.outcome)
+        this.#ports.chronicle.ended(effect.outcome.unitId)
         return
       case 'timer':
         this.#setTimer(effect.atMs)
@@ -313,7 +326,7 @@ export class GatewayHost {
   #setTimer(atMs: number): void {
     const { time, hub } = this.#ports
     const wake = ++this.#wake
-    time.after(time.untilUs(atMs), hub, KIND.timer, 0, () => {
+    time.after(this.clock.untilUs(atMs), hub, KIND.timer, 0, () => {
       if (wake === this.#wake) this.#feed({ type: 'tick' })
     })
   }

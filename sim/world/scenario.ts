@@ -14,13 +14,12 @@ import {
   PartitionKeys,
   SybilKeys
 } from './network-keys.ts'
+import { ChurnKeys, ClockKeys, CrashKeys } from './node-keys.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
 const SIM_NODES_MAX = 200_000
 const HOUR_MS = 3_600_000
-/** A tenth: no clock that anybody would call one is worse. */
-const DRIFT_PPM_MAX = 100_000
 
 const perMille = z.int().min(0).max(1_000)
 const ms = z
@@ -31,11 +30,12 @@ const span = z
   .strictObject({ min: ms, max: ms })
   .refine(({ min, max }) => min <= max, { message: 'min is not above max' })
 
-export const Scenario = z.strictObject({
+const Shape = z.strictObject({
   /** What is held to be true of every run; its checkers say when it is not. */
   claim: z.string().min(1).max(500),
   nodes: z.int().min(1).max(SIM_NODES_MAX),
-  units: z.int().min(1).max(100_000),
+  /** None: gossip alone, of `messages`. */
+  units: z.int().min(0).max(100_000),
   /** The units come evenly over this time. */
   arrive_over_ms: ms.default(0),
   /** Of a thousand units so many ask two owners to agree. */
@@ -49,30 +49,8 @@ export const Scenario = z.strictObject({
       z.strictObject({ rtt_ms: z.int().min(1).max(60_000) })
     ])
     .default('wondernetwork'),
-  /**
-   * Clocks of nodes are off by up to so much, all clocks too fast or too slow by up to so many
-   * millionths, and some are set at a moment, ahead or back.
-   */
-  clocks: z
-    .strictObject({
-      off_ms: ms.default(0),
-      drift_ppm: z.int().min(0).max(DRIFT_PPM_MAX).default(0),
-      jumps: z
-        .array(
-          z.strictObject({
-            at_ms: ms,
-            by_ms: z
-              .int()
-              .min(-24 * HOUR_MS)
-              .max(24 * HOUR_MS),
-            who: z.enum(['nodes', 'gateway']).default('nodes'),
-            share_per_mille: perMille.default(1_000)
-          })
-        )
-        .max(100)
-        .default([])
-    })
-    .prefault({}),
+  /** Clocks that are off, too fast or too slow, or set in the midst of the run. */
+  clocks: ClockKeys.prefault({}),
   /** Who lies, by shares of the nodes; all others are honest. */
   actors: z
     .strictObject({ liars: perMille.default(0), withholders: perMille.default(0) })
@@ -101,25 +79,44 @@ export const Scenario = z.strictObject({
   messages: MessagesKeys.nullable().default(null),
   /** Hosts that are there to spoil the gossip; they need `messages` and `units: 0`. */
   sybils: SybilKeys.nullable().default(null),
-  /**
-   * The control node's process is gone at a moment and starts again from its disk. `keeps`: a write that
-   * was under way is there; `forgets`: it is not. `tears`, `flips`, `rolls_back`: half of the last
-   * write, one bit, or an older state is found; it must be refused, and an operator puts a copy back.
-   */
-  crashes: z
-    .array(
-      z.strictObject({
-        at_ms: ms,
-        down_ms: ms.default(2_000),
-        disk: z.enum(['keeps', 'forgets', 'tears', 'flips', 'rolls_back']).default('keeps')
-      })
-    )
-    .max(20)
-    .default([]),
+  /** Nodes come and go, again and again. */
+  churn: ChurnKeys.nullable().default(null),
+  /** The control node's process is gone at a moment, and starts again from its disk. */
+  crashes: CrashKeys.default([]),
   /** What a write of the ledger takes. */
   ledger_ms: z.int().min(0).max(60_000).default(0),
   /** By then every unit must have ended. */
   until_ms: ms.default(HOUR_MS)
+})
+/** What a scenario of gossip alone may set; all else is about work. */
+const OF_GOSSIP: readonly string[] = [
+  'claim',
+  'nodes',
+  'units',
+  'latency',
+  'network',
+  'gossip',
+  'messages',
+  'sybils',
+  'partitions',
+  'until_ms'
+]
+
+export const Scenario = Shape.superRefine((scenario, context) => {
+  const refuse = (path: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [path], message })
+  const { claim, nodes, units, messages, sybils } = scenario
+  if (units > 0) {
+    if (messages !== null) refuse('messages', 'gossip for its own sake goes with `units: 0`')
+    if (sybils !== null) refuse('sybils', 'gossip for its own sake goes with `units: 0`')
+    return
+  }
+  if (messages === null) refuse('units', 'there are neither units nor messages')
+  const unset: object = Shape.parse({ claim, nodes, units })
+  for (const [key, value] of Object.entries(scenario)) {
+    const isSet = JSON.stringify(value) !== JSON.stringify(Reflect.get(unset, key))
+    if (isSet && !OF_GOSSIP.includes(key)) refuse(key, 'this is about work, and there are no units')
+  }
 })
 export type Scenario = z.infer<typeof Scenario>
 

@@ -16,6 +16,7 @@ import {
 } from '#contracts'
 import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
 import { digestOfText } from '../kernel/rolling-trace.ts'
+import { SimulatedClock } from '../nodes/clock.ts'
 import { answerOf, type NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
 
@@ -54,6 +55,7 @@ export class SimulatedNode {
   readonly number: number
   readonly id: PeerId
   readonly traits: NodeTraits
+  readonly clock: SimulatedClock
   /** Frames of an older link are lost with it. */
   link = 0
   isLinked = false
@@ -69,6 +71,7 @@ export class SimulatedNode {
     this.number = number
     this.id = peerOf(number)
     this.traits = traits
+    this.clock = new SimulatedClock(traits.clock, ports.time)
     this.#ports = ports
     this.#digest = digestOfText(this.id)
     this.#machine = this.#newMachine()
@@ -88,6 +91,7 @@ export class SimulatedNode {
   /** A new process of the same node. */
   restart(): void {
     this.isUp = true
+    this.clock.begin()
     this.#machine = this.#newMachine()
     this.start()
   }
@@ -139,7 +143,7 @@ export class SimulatedNode {
   }
 
   get #nowMs(): number {
-    return this.#ports.time.wallMs + this.traits.clockOffMs
+    return this.clock.nowMs
   }
 
   #newMachine(): AgentMachine {
@@ -212,7 +216,7 @@ export class SimulatedNode {
 
   #setTimer(atMs: number): void {
     const wake = ++this.#wake
-    this.#later((atMs - this.#nowMs) * 1_000, () => {
+    this.#later(this.clock.untilUs(atMs), () => {
       if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
     })
   }

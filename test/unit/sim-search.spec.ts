@@ -31,7 +31,8 @@ describe('a swarm', () => {
     partitions: ({ partitions }) => partitions.length > 0,
     liars: ({ actors }) => actors.liars > 0,
     withholders: ({ actors }) => actors.withholders > 0,
-    'clocks that are off': ({ clock_off_ms }) => clock_off_ms > 0,
+    'clocks that are off': ({ clocks }) => clocks.off_ms > 0,
+    'clocks that are set': ({ clocks }) => clocks.jumps.length > 0,
     quorums: ({ quorum_per_mille }) => quorum_per_mille > 0,
     'measured round trips': ({ latency }) => latency === 'wondernetwork',
     'work that comes over time': ({ arrive_over_ms }) => arrive_over_ms > 0

@@ -1,0 +1,33 @@
+/**
+ * What a seed of the swarm draws for its machines: their clocks, and when the control node dies. From
+ * streams of its own, so that what others draw for a seed stays what it was.
+ */
+import { Chance } from '../kernel/chance.ts'
+import type { Scenario } from '../world/scenario.ts'
+
+const HOUR_MS = 3_600_000
+const JUMPS_MAX = 3
+
+/** As fast as to be felt within the minutes in which a run has faults. */
+export function drawChurn(seed: number, faultsUntilMs: number): Scenario['churn'] {
+  const chance = new Chance(seed, 'swarm churn')
+  if (chance.happens(500_000)) return null
+  return { fit: 'combos', speed: 50 + chance.below(1_000), until_ms: chance.below(faultsUntilMs) }
+}
+
+/** Half of the runs have clocks that are wrong, and half of these have some that are set. */
+export function drawClocks(seed: number, faultsUntilMs: number): Scenario['clocks'] {
+  const chance = new Chance(seed, 'swarm clocks')
+  if (chance.happens(500_000)) return { off_ms: 0, drift_ppm: 0, jumps: [] }
+  const jumps = chance.happens(500_000) ? 0 : 1 + chance.below(JUMPS_MAX)
+  return {
+    off_ms: chance.below(HOUR_MS),
+    drift_ppm: chance.happens(500_000) ? 0 : chance.below(1_000),
+    jumps: Array.from({ length: jumps }, () => ({
+      at_ms: chance.below(faultsUntilMs >> 1),
+      by_ms: chance.below(2 * HOUR_MS) - HOUR_MS,
+      who: chance.happens(300_000) ? ('gateway' as const) : ('nodes' as const),
+      share_per_mille: 50 + chance.below(951)
+    }))
+  }
+}

@@ -1,0 +1,56 @@
+/** The part of a scenario that is about machines: clocks, comings and goings, the control node's disk. */
+import { z } from 'zod'
+
+const DAY_MS = 86_400_000
+/** A tenth: no clock that anybody would call one is worse. */
+const DRIFT_PPM_MAX = 100_000
+/** A control node that dies oftener than this in a run is no control node. */
+const CRASHES_MAX = 20
+
+const perMille = z.int().min(0).max(1_000)
+const ms = z.int().min(0).max(DAY_MS)
+
+/**
+ * Clocks of nodes are off by up to so much, all clocks too fast or too slow by up to so many
+ * millionths, and some are set at a moment, ahead or back.
+ */
+export const ClockKeys = z.strictObject({
+  off_ms: ms.default(0),
+  drift_ppm: z.int().min(0).max(DRIFT_PPM_MAX).default(0),
+  jumps: z
+    .array(
+      z.strictObject({
+        at_ms: ms,
+        by_ms: z.int().min(-DAY_MS).max(DAY_MS),
+        who: z.enum(['nodes', 'gateway']).default('nodes'),
+        share_per_mille: perMille.default(1_000)
+      })
+    )
+    .max(100)
+    .default([])
+})
+
+/**
+ * The control node's process is gone at a moment and starts again from its disk. `keeps`: a write that
+ * was under way is there; `forgets`: it is not. `tears`, `flips`, `rolls_back`: half of the last
+ * write, one bit, or an older state is found; it must be refused, and an operator puts a copy back.
+ */
+export const CrashKeys = z
+  .array(
+    z.strictObject({
+      at_ms: ms,
+      down_ms: ms.default(2_000),
+      disk: z.enum(['keeps', 'forgets', 'tears', 'flips', 'rolls_back']).default('keeps')
+    })
+  )
+  .max(CRASHES_MAX)
+
+/**
+ * Nodes come and go as published fits say of volunteers' machines: `combos`, those of SETI@home. A
+ * second of the run stands for `speed` seconds of theirs. At `until_ms` all that are away are back.
+ */
+export const ChurnKeys = z.strictObject({
+  fit: z.literal('combos').default('combos'),
+  speed: z.int().min(1).max(100_000).default(1),
+  until_ms: ms.default(DAY_MS)
+})
