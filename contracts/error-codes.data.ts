@@ -618,6 +618,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Replay where the session ran, or fetch its results first: a result it needs is not here.'
   },
+  'report.invalid': {
+    retry: 'never',
+    hint: 'Give the JSON that `kora sim run --report` wrote beside its page, or what `--json` printed.'
+  },
   'scenario.invalid': {
     retry: 'never',
     hint: 'Mend every fault listed, each at its line; `kora sim list` shows scenarios that work.'

@@ -32,11 +32,21 @@ export function addRunCommands(
         .default(1)
     )
     .option('--real', 'on the real network stack: slower, for up to some hundred nodes', false)
+    .option('--report <file>', 'also write a page with plots there, and its figures beside it')
     .addOption(jsonOption())
     .addHelpText('after', '\nExample: kora sim run churn --nodes 500 --seed 7')
     .action(async (scenario, options) => {
       const { simRun } = await import('./commands/sim-run.ts')
       settle(await simRun(scenario, options, context))
+    })
+  sim
+    .command('report')
+    .argument('<file>', 'the JSON that `kora sim run --report` wrote, or that `--json` printed')
+    .description('make the page of a run again from its figures')
+    .option('--out <file>', 'where the page goes; beside the figures by default')
+    .action(async (file, options) => {
+      const { simReport } = await import('./commands/sim-report.ts')
+      settle(simReport(file, options, context))
     })
   sim
     .command('list')

@@ -4,6 +4,7 @@
  */
 import { escapeText } from './escape.ts'
 import { type Plot, plotSvg } from './plot.ts'
+import { mapSvg, type WorldMap } from './world-map.ts'
 
 export interface Table {
   readonly head: readonly string[]
@@ -16,6 +17,7 @@ export interface Section {
   readonly words: readonly string[]
   readonly table?: Table
   readonly plots: readonly Plot[]
+  readonly map?: WorldMap
 }
 
 export interface Page {
@@ -35,6 +37,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } div.wide
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--faint); text-align: right } th:first-child, td:first-child { text-align: left }
 figure { margin: 1.5rem 0 } figcaption { font-weight: 600 } svg { width: 100%; height: auto }
 svg text { font-size: 12px; fill: var(--ink) } svg text.tick { fill: var(--quiet) } svg path { fill: none; stroke-width: 2 } svg path.grid { stroke: var(--faint); stroke-width: 1 }
+svg path.land { fill: var(--faint); stroke: none } svg.map circle { fill-opacity: .7 }
 .s0 { --c: #3266c8 } .s1 { --c: #c8501e } .s2 { --c: #2b8a4a } .s3 { --c: #9442b8 } .s4 { --c: #b8860b } .s5 { --c: #0f8b8d } .s6 { --c: #c2306f } .s7 { --c: #6b6f76 }
 g[class^=s] path { stroke: var(--c) } g[class^=s] circle { fill: var(--c) }
 ul.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; margin: 0 }
@@ -65,11 +68,12 @@ ${sections.map(sectionHtml).join('\n')}
 `
 }
 
-function sectionHtml({ title, words, table, plots }: Section): string {
+function sectionHtml({ title, words, table, plots, map }: Section): string {
   const parts = [
     `<section><h2>${escapeText(title)}</h2>`,
     ...words.map((text) => `<p>${escapeText(text)}</p>`),
     ...(table === undefined ? [] : [tableHtml(table)]),
+    ...(map === undefined ? [] : [mapSvg(map)]),
     ...plots.map(plotSvg),
     '</section>'
   ]

@@ -37,6 +37,11 @@ export class Places implements Ways {
     this.#jitter = jitter
   }
 
+  /** The number of its place in the matrix; null where nodes are nowhere in particular. */
+  placeOf(host: number): number | null {
+    return this.#matrix === null ? null : (this.#placeOf[host] ?? null)
+  }
+
   baseUs(from: number, to: number): number {
     return this.#rttUs(this.#placeOf[from] ?? 0, this.#placeOf[to] ?? 0) >> 1
   }

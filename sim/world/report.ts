@@ -1,5 +1,7 @@
 /** What a run of the simulator found, as plain data. Field names are those of the JSON. */
 
+import type { RunSeries } from './chronicle.ts'
+
 export interface Violation {
   /** The rule that was broken, by its name in `checks.ts`. */
   readonly rule: string
@@ -36,8 +38,14 @@ export interface RunReport {
     readonly delivery_p99_ms: number
     /** Further copies that reached a node, for each that it took. */
     readonly duplicates: number
+    /** Copies that were not sent since the other had said that it has the message, for each too. */
+    readonly spared: number
+    /** Of every message to every honest node, where that is asked: not there in time. */
+    readonly missed?: number
   }
   readonly bids_per_unit: number
+  /** How it went over its time: for plots, left out where only the end is asked for. */
+  readonly series?: RunSeries
   readonly ledger_digest: string
   /** Stopped before its end. */
   readonly is_partial: boolean

@@ -2,8 +2,10 @@
  * Runs a scenario to its end, or until it is told to stop, and says what it found. Everything but the
  * time and memory of the machine that runs it follows from scenario and seed.
  */
-import type { MatrixOf } from './places.ts'
+import type { RunSeries } from './chronicle.ts'
 import type { RunReport } from './report.ts'
+import { runGossipOnly } from './run-gossip.ts'
+import type { RunOptions, RunPorts } from './run-ports.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedMesh } from './simulated-mesh.ts'
 import { rightAnswer } from './work.ts'
@@ -13,31 +15,12 @@ const SLICE = 20_000
 /** After the last unit has ended: what is still under way settles, and credit is given back. */
 const SETTLE_MS = 120_000
 
-export interface RunProgress {
-  readonly events: number
-  readonly virtual_ms: number
-  readonly ended: number
-  readonly units: number
+export async function runScenario(options: RunOptions, ports: RunPorts): Promise<RunReport> {
+  return options.scenario.units === 0 ? runGossipOnly(options, ports) : runMesh(options, ports)
 }
 
-export interface RunPorts {
-  /** Between slices: shows how far it is; false ends the run. */
-  readonly goesOn: (progress: RunProgress) => Promise<boolean>
-  /** Measured round trips, where a scenario asks for them. */
-  readonly matrixOf: MatrixOf
-  /** Of the machine, for speed alone. */
-  readonly wallMs: () => number
-  readonly rssMb: () => number
-}
-
-export interface RunOptions {
-  readonly name: string
-  readonly scenario: Scenario
-  readonly seed: number
-}
-
-export async function runScenario(
-  { name, scenario, seed }: RunOptions,
+async function runMesh(
+  { name, scenario, seed, withSeries = false }: RunOptions,
   ports: RunPorts
 ): Promise<RunReport> {
   const startMs = ports.wallMs()
@@ -69,6 +52,7 @@ export async function runScenario(
     name,
     scenario,
     seed,
+    withSeries,
     isPartial,
     endedMs,
     wallMs: ports.wallMs() - startMs,
@@ -86,7 +70,6 @@ interface Ended extends RunOptions {
 function reportOf(mesh: SimulatedMesh, ended: Ended): RunReport {
   const { time, checks, gossip, sequencer, executions, bids } = mesh
   const { scenario } = ended
-  const { p50Ms, p99Ms, duplicates } = gossip.figures()
   const counts = { accepted: 0, wrong: 0, failed: 0 }
   for (const { status, outputCid, finalUnitId } of checks.outcomes()) {
     if (status !== 'success') counts.failed += 1
@@ -114,14 +97,15 @@ function reportOf(mesh: SimulatedMesh, ended: Ended): RunReport {
       failed: counts.failed,
       executions
     },
-    gossip: {
-      published: gossip.published,
-      delivery_p50_ms: p50Ms,
-      delivery_p99_ms: p99Ms,
-      duplicates: Math.round(duplicates * 1_000) / 1_000
-    },
+    gossip: gossip.report(),
     bids_per_unit: bids / scenario.units,
     ledger_digest: sequencer.fold.digest(),
+    ...(ended.withSeries === true ? { series: seriesOf(mesh, scenario) } : {}),
     is_partial: ended.isPartial
   }
+}
+
+function seriesOf({ chronicle, placeTallies }: SimulatedMesh, { latency }: Scenario): RunSeries {
+  const matrix = typeof latency === 'string' ? latency : null
+  return chronicle.series({ matrix, places: placeTallies })
 }

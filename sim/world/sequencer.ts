@@ -115,6 +115,13 @@ export class Sequencer {
     return { history, isSame: this.#fold.digest() === before }
   }
 
+  /** What the tenant has spent, and what is held of its credit for work under way. */
+  spending(): { readonly spentMicro: number; readonly heldMicro: number } {
+    const balance = this.fold.balanceOf(tenantAccount(TENANT))
+    if (balance === null) return { spentMicro: 0, heldMicro: 0 }
+    return { spentMicro: GRANT_MICRO - balance.balance, heldMicro: balance.debitsPending }
+  }
+
   availableMicro(): number {
     const balance = this.#fold.balanceOf(tenantAccount(TENANT))
     return balance === null ? 0 : balance.balance - balance.debitsPending

@@ -5,14 +5,15 @@
 import type { AnnouncementMessage, PeerId } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
 import { digestOfText } from '../kernel/rolling-trace.ts'
-import { Paths } from '../network/paths.ts'
-import { drawTraits } from './actors.ts'
+import { drawTraits, type Role } from './actors.ts'
 import { Checks } from './checks.ts'
+import { Chronicle, type Look, type PlaceTally } from './chronicle.ts'
 import { planFaults } from './faults.ts'
 import { GatewayHost } from './gateway-host.ts'
 import { GossipMesh } from './gossip-mesh.ts'
 import { Links } from './links.ts'
-import { type MatrixOf, Places } from './places.ts'
+import { pathsOf, placesOf, relaysOf } from './network-parts.ts'
+import type { MatrixOf, Places } from './places.ts'
 import type { Scenario } from './scenario.ts'
 import type { Sequencer } from './sequencer.ts'
 import { type NodePorts, SimulatedNode } from './simulated-node.ts'
@@ -26,6 +27,10 @@ const ANNOUNCEMENT_BYTES = 600
 export class SimulatedMesh {
   readonly time = new VirtualTime()
   readonly checks = new Checks(() => this.time.nowMs)
+  readonly chronicle = new Chronicle(
+    () => this.time.nowMs,
+    () => this.#look()
+  )
   readonly gossip: GossipMesh
   readonly nodes: readonly SimulatedNode[]
   executions = 0
@@ -33,6 +38,9 @@ export class SimulatedMesh {
   readonly #scenario: Scenario
   readonly #seed: number
   readonly #links: Links
+  readonly #places: Places
+  /** Runs that each node began. */
+  readonly #executions: Uint32Array
   readonly #gateway: GatewayHost
   readonly #byId = new Map<PeerId, SimulatedNode>()
 
@@ -42,7 +50,9 @@ export class SimulatedMesh {
     const { time } = this
     const hub = scenario.nodes
     const hosts = hub + 1
-    const paths = this.#makePaths(hosts, matrixOf)
+    this.#executions = new Uint32Array(hub)
+    this.#places = placesOf(scenario, { seed, hosts }, matrixOf)
+    const paths = pathsOf(scenario, { seed, hosts }, this.#places)
     this.#links = new Links({
       time,
       hub,
@@ -56,7 +66,6 @@ export class SimulatedMesh {
       },
       onBroken: ({ id }) => this.#gateway.disconnected(id)
     })
-    const isBehindNat = this.#drawNats()
     this.gossip = new GossipMesh({
       time,
       seed,
@@ -64,7 +73,7 @@ export class SimulatedMesh {
       paths,
       keys: scenario.gossip,
       isLost: (from, to) => this.#links.isLost(from, to),
-      relayOf: (from, to) => (isBehindNat[from] === 1 && isBehindNat[to] === 1 ? hub : -1)
+      relayOf: relaysOf(scenario, { seed, relay: hub })
     })
     this.gossip.join(hub)
     this.#gateway = this.#makeGateway(hub)
@@ -81,25 +90,38 @@ export class SimulatedMesh {
     return this.#gateway.reading
   }
 
+  /** How many nodes each place has, and what they ran. */
+  get placeTallies(): readonly PlaceTally[] {
+    const tallies = new Map<number, { place: number; nodes: number; executions: number }>()
+    for (const { number } of this.nodes) {
+      const place = this.#places.placeOf(number)
+      if (place === null) return []
+      const tally = tallies.get(place) ?? { place, nodes: 0, executions: 0 }
+      tally.nodes += 1
+      tally.executions += this.#executions[number] ?? 0
+      tallies.set(place, tally)
+    }
+    return [...tallies.values()].sort((a, b) => a.place - b.place)
+  }
+
+  #look(): Look {
+    const { spentMicro, heldMicro } = this.sequencer.spending()
+    const scores = new Map<Role, { sum: number; nodes: number }>()
+    let up = 0
+    for (const { id, isUp, traits } of this.nodes) {
+      if (isUp) up += 1
+      const score = this.sequencer.standing(id)?.trustMilli
+      if (score === undefined) continue
+      const { sum, nodes } = scores.get(traits.role) ?? { sum: 0, nodes: 0 }
+      scores.set(traits.role, { sum: sum + score, nodes: nodes + 1 })
+    }
+    const means = [...scores].map(([role, { sum, nodes }]) => [role, Math.round(sum / nodes)])
+    const trust = Object.fromEntries(means)
+    return { nodes_up: up, spent_micro: spentMicro, held_micro: heldMicro, trust_milli: trust }
+  }
+
   #chance(purpose: string, node = -1): Chance {
     return new Chance(this.#seed, purpose, node)
-  }
-
-  #makePaths(hosts: number, matrixOf: MatrixOf): Paths {
-    const { latency, network } = this.#scenario
-    const chances = { place: this.#chance('place'), jitter: this.#chance('jitter'), matrixOf }
-    const { loss_per_mille: lossPerMille, up_kbps: upKbps, down_kbps: downKbps } = network
-    const options = { hosts, lossPerMille, upKbps, downKbps }
-    return new Paths(new Places(latency, hosts, chances), options, this.#chance('loss'))
-  }
-
-  /** By node; the control node is reached by everybody. */
-  #drawNats(): Uint8Array {
-    const { nodes, network } = this.#scenario
-    const chance = this.#chance('nat')
-    return Uint8Array.from({ length: nodes }, () =>
-      chance.below(1_000) < network.nat_per_mille ? 1 : 0
-    )
   }
 
   #makeGateway(hub: number): GatewayHost {
@@ -107,6 +129,7 @@ export class SimulatedMesh {
     return new GatewayHost(settings, {
       time: this.time,
       checks: this.checks,
+      chronicle: this.chronicle,
       hub,
       send: (id, frame) => {
         const node = this.#byId.get(id)
@@ -141,8 +164,9 @@ export class SimulatedMesh {
         const digest = digestOfText(attestations.map((one) => one.lease_id).join())
         this.#links.toGateway(node, digest, () => this.#gateway.results(node.id, attestations))
       },
-      executed: (_node, lease) => {
+      executed: ({ number }, lease) => {
         this.executions += 1
+        this.#executions[number] = (this.#executions[number] ?? 0) + 1
         this.checks.executed(lease)
       }
     }

@@ -1,8 +1,11 @@
 /** The pages of the simulator: every value has its place on a plot, and no word becomes markup. */
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import fc from 'fast-check'
+import { shippedGeography } from '../../sim/report/geography.ts'
 import { type Page, pageHtml } from '../../sim/report/page.ts'
 import { plotSvg } from '../../sim/report/plot.ts'
+import { readRun } from '../../sim/report/read-run.ts'
+import { runPage } from '../../sim/report/run.ts'
 import { type ScaleKind, scaleOf, tickText } from '../../sim/report/scale.ts'
 
 const HOSTILE = `<script>alert("1")</script>&'`
@@ -102,7 +105,12 @@ describe('a report', () => {
               draw: 'dots',
               series: [{ name: HOSTILE, points: [[1, 1]] }]
             }
-          ]
+          ],
+          map: {
+            title: HOSTILE,
+            coasts: { path: HOSTILE, stepsPerDegree: 2 },
+            dots: [{ name: HOSTILE, latitude: 1, longitude: 2, size: 3 }]
+          }
         }
       ]
     }
@@ -111,5 +119,63 @@ describe('a report', () => {
     ok(!html.includes('alert("'))
     ok(!/(src|href)=|url\(|@import/.test(html))
     ok(html.includes("default-src 'none'"))
+  })
+})
+
+describe('the page of a run', () => {
+  const figures = {
+    scenario: 'churn',
+    claim: 'nothing is lost',
+    seed: 3,
+    nodes: 4,
+    events: 10,
+    virtual_ms: 9_000,
+    trace_hash: '0011223344556677',
+    violations: [{ rule: 'sum_zero', at_ms: 1_500, detail: 'by 1' }],
+    units: { submitted: 2, accepted: 2, wrong_accepted: 0, failed: 0, executions: 3 },
+    gossip: { delivery_p50_ms: 10, delivery_p99_ms: 20, duplicates: 1.5 },
+    bids_per_unit: 0.5,
+    ledger_digest: 'aa',
+    is_partial: false,
+    series: {
+      looks: [0, 1_000].map((at_ms) => ({
+        at_ms,
+        units_submitted: 2,
+        units_ended: at_ms / 1_000,
+        nodes_up: 4,
+        spent_micro: at_ms,
+        held_micro: 0,
+        trust_milli: { honest: 500, liar: 400 }
+      })),
+      turnaround_ms: [
+        [100, 0.5],
+        [900, 1]
+      ],
+      matrix: 'wondernetwork',
+      places: [{ place: 0, nodes: 4, executions: 3 }]
+    }
+  }
+  const bytesOf = (plain: unknown): Uint8Array => Buffer.from(JSON.stringify(plain))
+
+  it('names each broken rule, and shows where its nodes were', () => {
+    const html = pageHtml(runPage(readRun(bytesOf(figures)), shippedGeography()))
+    for (const seen of ['sum_zero', 'by 1', 'Adelaide: 4 nodes, 3 executions', '>liar<']) {
+      ok(html.includes(seen), seen)
+    }
+    // nobody came or went
+    ok(!html.includes('Nodes that are up'))
+  })
+
+  it('shows no map of places that it does not know', () => {
+    const series = { ...figures.series, matrix: 'planetlab' }
+    const html = pageHtml(runPage(readRun(bytesOf({ ...figures, series })), shippedGeography()))
+    ok(!html.includes('class="map"'))
+  })
+
+  it("is made of figures alone that are a run's", () => {
+    for (const file of [{ ...figures, units: 3 }, { ...figures, seed: 1.5 }, [], 'no']) {
+      throws(() => readRun(bytesOf(file)), { code: 'report.invalid' })
+    }
+    throws(() => readRun(Buffer.from('{')), { code: 'report.invalid' })
   })
 })

@@ -11,12 +11,15 @@ import { type CommandContext, table } from '#mesh-node/cli'
 import {
   type RunReport,
   readScenario,
+  runPage,
   runScenario,
   type Scenario,
   scenarioFolder,
+  shippedGeography,
   shippedMatrix
 } from '#sim'
 import { runOnRealStack } from './sim-real.ts'
+import { writeReport } from './sim-report.ts'
 
 export interface SimRunFlags {
   readonly nodes?: number
@@ -24,6 +27,7 @@ export interface SimRunFlags {
   readonly seed: number
   readonly real: boolean
   readonly json: boolean
+  readonly report?: string
 }
 
 /** Progress is for people. */
@@ -42,7 +46,12 @@ export async function simRun(
   const startMs = performance.now()
   let toldMs = startMs
   const report = await runScenario(
-    { name: basename(name, '.yaml'), scenario, seed: flags.seed },
+    {
+      name: basename(name, '.yaml'),
+      scenario,
+      seed: flags.seed,
+      withSeries: flags.report !== undefined
+    },
     {
       matrixOf: shippedMatrix,
       wallMs: () => performance.now(),
@@ -62,6 +71,10 @@ export async function simRun(
       }
     }
   )
+  if (flags.report !== undefined) {
+    const page = runPage(report, shippedGeography())
+    writeReport(flags.report, { page, figures: report }, io)
+  }
   if (flags.json) io.out(JSON.stringify(report))
   else for (const line of wordsOf(report)) io.out(line)
   return report.violations.length === 0 && !report.is_partial ? 'ok' : 'failed'
