@@ -79,6 +79,42 @@ describe('gateway: after a restart', () => {
     mesh.audit()
   })
 
+  for (const isEarly of [false, true]) {
+    it(`tells a node that was paid before what it was paid, ${isEarly ? 'before' : 'after'} its unit is back`, () => {
+      const before = new GatewayMesh()
+      before.open()
+      const node = before.addNode(0)
+      const unit = unitOf('a')
+      before.submit(unit)
+      ok(before.drain())
+      const [offer] = node.granted
+      ok(offer !== undefined)
+      const mesh = restarted(before)
+      const back = mesh.addNode(0, { manner: 'silent' })
+      const again = () => {
+        // the word of before was lost with its link, so that the node says it again
+        mesh.connect(back, [offer.lease_id])
+        const result = attestationOf(back, offer, unit, 'honest')
+        mesh.feed(resultOf(back.id, result, mesh.nowMs))
+      }
+      if (isEarly) again()
+      mesh.open({}, historyOf(before))
+      mesh.submit(unit)
+      if (!isEarly) {
+        mesh.run(60_000)
+        again()
+      }
+      const welcome = mesh.effects.findLast(
+        (one) => one.type === 'send' && one.frame.kind === 'welcome'
+      )
+      ok(welcome?.type === 'send' && welcome.frame.kind === 'welcome')
+      deepEqual(welcome.frame.body.standing, [offer.lease_id])
+      equal(back.verdicts.get(offer.lease_id), 'accepted accepted')
+      deepEqual(mesh.items('units.reserved'), [])
+      mesh.audit()
+    })
+  }
+
   it('lets a lease of before stand, and takes the result of its node when it is back', () => {
     const before = new GatewayMesh()
     before.open()

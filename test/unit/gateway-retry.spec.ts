@@ -103,6 +103,23 @@ describe('gateway: retry', () => {
     equal(mesh.outcomes.get(unit.id)?.executions.length, 2)
   })
 
+  it('takes the silence of two owners for no word that a unit can never succeed', () => {
+    const mesh = new GatewayMesh()
+    mesh.open()
+    const silent = ({ attempt }: { readonly attempt: number }) =>
+      attempt <= 3 ? 'silent' : 'honest'
+    for (const number of [0, 1, 2, 3]) mesh.addNode(number, { manner: silent })
+    const timeouts = { dispatch_ms: 1_000, run_ms: 1_000 }
+    const unit = unitOf('a', { timeouts, retries: { max_attempts: 5, backoff_ms: 0 } })
+    mesh.submit(unit)
+    ok(mesh.drain())
+    deepEqual(
+      mesh.outcomes.get(unit.id)?.executions.map(({ reason }) => reason),
+      ['lease.expired', 'lease.expired', 'lease.expired', 'accepted']
+    )
+    mesh.audit()
+  })
+
   it('hands a released lease to another node at once and holds nothing against the first', () => {
     const mesh = new GatewayMesh()
     mesh.open()

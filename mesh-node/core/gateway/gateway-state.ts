@@ -169,6 +169,15 @@ export interface LeaseRecord {
   told: { readonly verdict: Verdict; readonly reason: string; readonly earnedMicro: number } | null
 }
 
+/** A lease that was over before a restart, and what its node is to hear of it. */
+export interface RecalledLease {
+  readonly lease: LeaseId
+  readonly node: PeerId
+  readonly verdict: Verdict
+  readonly reason: string
+  readonly earnedMicro: number
+}
+
 export interface ClaimRecord {
   readonly id: number
   kinds: ReadonlySet<UnitKind>

@@ -88,7 +88,7 @@ export function onHello(world: World, { node: id, body, standing }: InputOf<'hel
   keepHeld(world, node, node.holding)
   const kept = body.holding.filter((lease) => {
     const known = world.leases.get(lease)
-    if (known === undefined) return world.mayPark
+    if (known === undefined) return world.mayPark || world.recalled.get(lease)?.node === id
     return known.node === node && (known.phase !== 'ended' || known.attestation !== null)
   })
   const welcome = {

@@ -16,10 +16,10 @@ import {
 import { holdTokens, releaseTokens, reserve } from './budget.ts'
 import { takeEdge } from './escalation.ts'
 import { RECOVERY_GRACE_MS } from './gateway-policy.ts'
-import type { LeaseRecord, RootRecord, UnitRecord } from './gateway-state.ts'
+import type { LeaseRecord, RecalledLease, RootRecord, UnitRecord } from './gateway-state.ts'
 import { addLease, newLease } from './lease-life.ts'
 import { loseLease, nodeOf } from './nodes.ts'
-import { onCommit, takeResult } from './results.ts'
+import { onCommit, takeResult, tellRecalled } from './results.ts'
 import { closeUnit, endRoot, type UnitEnding } from './unit-end.ts'
 import { makeReady, replicasOf, sayQueued } from './unit-start.ts'
 import type { World } from './world.ts'
@@ -36,7 +36,7 @@ const ESCALATED: UnitEnding = {
 export function restore(world: World, root: RootRecord, history: SessionHistory): boolean {
   let past = history.units.get(root.unitId)
   if (past === undefined) return false
-  restoreAttempts(root.current, past)
+  restoreAttempts(world, root.current, past)
   for (const { to } of past.escalatedTo) {
     const edge = root.edges.find(({ unit }) => unit.id === to)
     if (edge === undefined || root.taken.includes(edge)) break
@@ -46,7 +46,7 @@ export function restore(world: World, root: RootRecord, history: SessionHistory)
     sayQueued(world, next, from.packed.id)
     past = history.units.get(to)
     if (past === undefined) break
-    restoreAttempts(next, past)
+    restoreAttempts(world, next, past)
   }
   if (past === undefined) makeReady(world, root.current)
   else if (!goOn(world, root, past)) {
@@ -66,21 +66,39 @@ function goOn(world: World, root: RootRecord, past: UnitHistory): boolean {
   return true
 }
 
-/** Counts and executions of earlier attempts. */
-function restoreAttempts(unit: UnitRecord, { attempts, accepted, voided }: UnitHistory): void {
+/** Counts and executions of earlier attempts, and what their nodes are told if they ask. */
+function restoreAttempts(
+  world: World,
+  unit: UnitRecord,
+  { attempts, accepted, voided }: UnitHistory
+): void {
   const { root } = unit
   unit.attempt = attempts
   for (const attempt of accepted) {
     root.costMicro += attempt.costMicro
     root.executions.push(acceptedExecution(attempt))
+    const { lease, node, canonical, costMicro: earnedMicro } = attempt
+    const reason = canonical ? 'accepted' : 'agreed'
+    recall(world, { lease, node, verdict: 'accepted', reason, earnedMicro })
   }
   for (const attempt of voided) {
     root.executions.push(voidedExecution(attempt))
+    const { lease, node, reason: why, fault } = attempt
+    const verdict = why === 'rejected' ? 'rejected' : 'redundant'
+    const reason = fault === 'none' ? why : fault
+    if (node !== null) recall(world, { lease, node, verdict, reason, earnedMicro: 0 })
     if (attempt.reason === 'released') unit.releases += 1
     else if (attempt.reason === 'expired') unit.losses += 1
     else if (attempt.reason !== 'cancelled' && attempt.reason !== 'redundant') unit.failures += 1
   }
   root.session.retries += unit.failures
+}
+
+/** A node that was back before its unit was has asked already. */
+function recall(world: World, recalled: RecalledLease): void {
+  world.recalled.set(recalled.lease, recalled)
+  const parked = world.parked.take(recalled.lease)
+  if (parked?.node === recalled.node) tellRecalled(world, recalled, parked.result)
 }
 
 function acceptedExecution({ attempt, node, receipt }: AcceptedAttempt): ExecutionRecord {

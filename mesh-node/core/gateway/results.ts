@@ -15,9 +15,9 @@ import {
   type Receipt,
   type UnitInput
 } from '#contracts'
-import { isOutstanding, type LeaseRecord, setPhase } from './gateway-state.ts'
+import { isOutstanding, type LeaseRecord, type RecalledLease, setPhase } from './gateway-state.ts'
 import { finishWork, resultArrived, voidLease } from './lease-life.ts'
-import { attemptFailed, attemptLost } from './retry.ts'
+import { attemptFailed, attemptLost, heedHopeless } from './retry.ts'
 import { maybeJudge, maybeReveal } from './verification.ts'
 import type { World } from './world.ts'
 
@@ -126,6 +126,7 @@ export function onFailure(
   const { class: failureClass, code, detail } = failure
   const reason = failureClass === 'timeout' ? 'timeout' : 'failed'
   voidLease(world, lease, { reason, fault: 'none', code, tell: null })
+  heedHopeless(lease, code)
   attemptFailed(world, lease, { class: failureClass, code, detail }, null)
 }
 
@@ -145,6 +146,11 @@ function leaseOf(
 ): LeaseRecord | null {
   const lease = world.leases.get(id)
   if (lease === undefined) {
+    const before = world.recalled.get(id)
+    if (before?.node === node) {
+      if (said !== null) tellRecalled(world, before, said.result)
+      return null
+    }
     if (said !== null && world.mayPark && world.parked.add(id, { node, ...said })) return null
     tellUnknown(world, node, id, said?.result ?? null)
     return null
@@ -172,6 +178,16 @@ function tellAgain(world: World, lease: LeaseRecord, result: Result | null): voi
   }
   const { verdict, reason, earnedMicro } = told
   world.out.ack(node.id, { lease_id: id, verdict, reason, earned_micro: earnedMicro })
+}
+
+/** The lease was over before a restart: the verdict is the one that stands in the ledger. */
+export function tellRecalled(
+  world: World,
+  { node, lease, verdict, reason, earnedMicro }: RecalledLease,
+  result: Result | null
+): void {
+  if (result === null) world.out.revoke(node, lease, 'settled')
+  else world.out.ack(node, { lease_id: lease, verdict, reason, earned_micro: earnedMicro })
 }
 
 export function tellUnknown(world: World, node: PeerId, id: LeaseId, result: Result | null): void {

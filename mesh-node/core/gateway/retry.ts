@@ -67,13 +67,12 @@ export function attemptFailed(
   failure: UnitFailure,
   trigger: EscalationTrigger | null
 ): void {
-  const { unit, owner, node } = lease
+  const { unit, node } = lease
   if (isTerminal(unit.state)) return
   world.unsettled.push(unit)
   unit.failures += 1
   unit.lastFailure = failure
   avoid(unit, node.id)
-  if (isHopeless(failure.code) && !unit.hopeless.includes(owner)) unit.hopeless.push(owner)
   const mayRetry =
     unit.packed.unit.idempotent &&
     unit.hopeless.length < HOPELESS_OWNERS &&
@@ -173,9 +172,14 @@ function canStillSettle(world: World, { packed, leases, wanted }: UnitRecord): b
 
 export const majorityOf = (replicas: number): number => Math.floor(replicas / 2) + 1
 
-/** The node says that no node can ever do it; one voice alone may lie. */
-const isHopeless = (code: string): boolean =>
-  isErrorCode(code) && ERROR_CODES[code].retry === 'never'
+/**
+ * Notes that the node says no node can ever do it; one voice alone may lie. Only what nodes say counts:
+ * codes that are given here, of a lease that ended say, tell what to do with the lease.
+ */
+export function heedHopeless({ unit, owner }: LeaseRecord, code: string): void {
+  const isHopeless = isErrorCode(code) && ERROR_CODES[code].retry === 'never'
+  if (isHopeless && !unit.hopeless.includes(owner)) unit.hopeless.push(owner)
+}
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_CODES, code)
 
 export function giveUpUnit(

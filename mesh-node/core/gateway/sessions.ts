@@ -264,5 +264,8 @@ function forget(world: World, session: SessionRecord): void {
   for (const { leases } of session.units.values()) {
     for (const { id } of leases) world.leases.delete(id)
   }
+  for (const { accepted, voided } of session.history?.units.values() ?? []) {
+    for (const { lease } of [...accepted, ...voided]) world.recalled.delete(lease)
+  }
   world.sessions.delete(session.spec.session)
 }

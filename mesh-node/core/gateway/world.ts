@@ -23,6 +23,7 @@ import type { GatewayOptions, ModelNeeds } from './gateway-io.ts'
 import type {
   LeaseRecord,
   NodeRecord,
+  RecalledLease,
   RootRecord,
   SessionRecord,
   TenantRecord,
@@ -55,6 +56,8 @@ export class World implements EligibilityFacts {
   readonly tenants = new Map<string, TenantRecord>()
   readonly nodes = new Map<PeerId, NodeRecord>()
   readonly leases = new Map<LeaseId, LeaseRecord>()
+  /** Of sessions that were opened again: leases that were over before, until the session closes. */
+  readonly recalled = new Map<LeaseId, RecalledLease>()
   readonly models = new Map<Cid, ModelNeeds>()
   readonly classes = new Map<string, WaitingClass>()
   readonly changes = new NodeChanges()
