@@ -1,35 +1,67 @@
 /**
  * The rules that hold in every run, whatever goes wrong in it, looked at as things happen. Each keeps
- * its own books from what the machines say, and believes none of them.
+ * its own books from what goes into the machines and comes out of them, and believes none of them.
  */
 import {
   AssertionFailure,
   assert,
   type EntryContent,
-  type LeaseId,
+  type PeerId,
+  type SessionId,
   type UnitId,
   type UnitOutcome
 } from '#contracts'
 import type { LedgerFold } from '#ledger'
+import type { GatewayEffect, GatewayInput } from '#mesh-node/core'
+import type { BookPorts } from '../checks/book.ts'
+import { LeaseBook } from '../checks/lease-book.ts'
+import { MoneyBook } from '../checks/money-book.ts'
+import { RunBook } from '../checks/run-book.ts'
+import { UnitBook } from '../checks/unit-book.ts'
 import type { Violation } from './report.ts'
+import { EPOCH_MS } from './virtual-time.ts'
 
 /** Violations that are kept: one is enough to fail, and a flood tells no more. */
 const KEPT_MAX = 100
+/** A sum over all accounts, in a large mesh: not after every record. */
+const ACCOUNTS_MANY = 200
+const SUMMED_EVERY = 64
 
 /** What an attempt of a unit holds of the tenant's money. */
 type Hold = 'reserved' | 'accepted' | 'voided'
 
+export interface ChecksOptions {
+  /** Milliseconds of the run. */
+  readonly nowMs: () => number
+  /** What a write of the ledger takes. */
+  readonly ledgerMs?: number
+}
+
 export class Checks {
   readonly violations: Violation[] = []
+  readonly runs: RunBook
   readonly #nowMs: () => number
+  readonly #leases: LeaseBook
+  readonly #units: UnitBook
+  readonly #money: MoneyBook
   readonly #outcomes = new Map<UnitId, UnitOutcome>()
   /** Since the control node began anew: it says each end again, and only once. */
   readonly #said = new Set<UnitId>()
-  readonly #executed = new Set<LeaseId>()
   readonly #holds = new Map<string, Hold>()
+  readonly #nodes = new Set<PeerId>()
+  #folds = 0
 
-  constructor(nowMs: () => number) {
+  constructor({ nowMs, ledgerMs = 0 }: ChecksOptions) {
     this.#nowMs = nowMs
+    const ports: BookPorts = {
+      wallMs: () => EPOCH_MS + nowMs(),
+      broken: (rule, detail) => this.#broken(rule, detail),
+      ledgerMs
+    }
+    this.#leases = new LeaseBook(ports)
+    this.#units = new UnitBook(ports, this.#leases)
+    this.#money = new MoneyBook(ports, this.#leases)
+    this.runs = new RunBook(ports, this.#leases)
   }
 
   get ended(): number {
@@ -39,8 +71,22 @@ export class Checks {
     return this.#outcomes.values()
   }
 
+  /** The gateway takes this now. */
+  took(input: GatewayInput): void {
+    this.#leases.took(input)
+    this.#units.took(input)
+    this.#money.took(input)
+  }
+
+  /** The gateway's word is carried out; what it records was recorded before. */
+  performed(effect: GatewayEffect): void {
+    if (effect.type === 'send') this.#leases.sent(effect.node, effect.frame)
+    if (effect.type === 'event') this.#units.event(effect.event)
+    if (effect.type === 'outcome') this.#outcome(effect.outcome)
+  }
+
   /** Each unit ends once; a control node that began anew says the same of it again. */
-  outcome(outcome: UnitOutcome): void {
+  #outcome(outcome: UnitOutcome): void {
     const { unitId, status, outputCid } = outcome
     const before = this.#outcomes.get(unitId)
     const isSame = before?.status === status && before.outputCid === outputCid
@@ -50,6 +96,7 @@ export class Checks {
     }
     this.#said.add(unitId)
     this.#outcomes.set(unitId, outcome)
+    this.#units.outcome(outcome)
   }
 
   /** Damage is told by the product before it goes on from it; null: it was not. */
@@ -61,17 +108,19 @@ export class Checks {
   reopened(isSame: boolean): void {
     if (!isSame) this.#broken('same_from_disk', 'the disk gives another state')
     this.#said.clear()
-  }
-
-  /** No lease runs twice. */
-  executed(lease: LeaseId): void {
-    if (this.#executed.has(lease)) this.#broken('one_execution', lease)
-    this.#executed.add(lease)
+    this.#leases.reopened()
+    this.#units.reopened()
   }
 
   /** An attempt reserves once, and is then paid once or given back once. */
   recorded(content: EntryContent): void {
+    this.#leases.recorded(content)
+    this.#units.recorded(content)
+    this.#money.recorded(content)
     switch (content.kind) {
+      case 'node.registered':
+        this.#nodes.add(content.body.node)
+        break
       case 'units.reserved':
         for (const item of content.body.items) this.#move(item, undefined, 'reserved')
         break
@@ -86,16 +135,12 @@ export class Checks {
     }
   }
 
-  /** Credits sum to zero, and the fold takes all that the gateway records. */
-  folded(fold: LedgerFold): void {
-    try {
-      fold.assertBalanced()
-    } catch (error) {
-      if (!(error instanceof AssertionFailure)) throw error
-      this.#broken('sum_zero', error.message)
-    }
-    const refused = fold.rejections()
-    const latest = refused.at(-1)
+  /** Credits sum to zero, and the fold takes all that the gateway records and comes to our sums. */
+  folded(fold: LedgerFold, session: SessionId): void {
+    this.#folds += 1
+    if (this.#nodes.size <= ACCOUNTS_MANY || this.#folds % SUMMED_EVERY === 0) this.#sums(fold)
+    this.#money.folded(fold, session)
+    const latest = fold.rejections().at(-1)
     if (latest !== undefined) this.#broken('fold_takes_all', JSON.stringify(latest))
   }
 
@@ -107,6 +152,21 @@ export class Checks {
     let open = 0
     for (const hold of this.#holds.values()) if (hold === 'reserved') open += 1
     if (open > 0) this.#broken('nothing_held', `${open} attempts still hold credit`)
+  }
+
+  /** At the end, of the whole state. */
+  settled(fold: LedgerFold): void {
+    this.#sums(fold)
+    this.#money.finished(fold)
+  }
+
+  #sums(fold: LedgerFold): void {
+    try {
+      fold.assertBalanced()
+    } catch (error) {
+      if (!(error instanceof AssertionFailure)) throw error
+      this.#broken('sum_zero', error.message)
+    }
   }
 
   #move(

@@ -269,7 +269,9 @@ export class GatewayHost {
   #step(machine: GatewayMachine, inputs: readonly Input[]): readonly GatewayEffect[] {
     const nowMs = this.#nowMs
     const all: GatewayEffect[] = []
-    let effects = machine.steps(inputs.map((input): GatewayInput => ({ ...input, nowMs })))
+    const timed = inputs.map((input): GatewayInput => ({ ...input, nowMs }))
+    for (const input of timed) this.#ports.checks.took(input)
+    let effects = machine.steps(timed)
     for (;;) {
       const judged = effects.flatMap((effect) =>
         effect.type === 'judge' ? effect.items.map(judge) : []
@@ -290,11 +292,12 @@ export class GatewayHost {
     if (contents.length === 0) return
     for (const content of contents) checks.recorded(content)
     this.sequencer.append(contents)
-    checks.folded(this.sequencer.fold)
+    checks.folded(this.sequencer.fold, SESSION)
     chronicle.recorded()
   }
 
   #perform(effect: GatewayEffect): void {
+    this.#ports.checks.performed(effect)
     switch (effect.type) {
       case 'send':
         this.#ports.send(effect.node, effect.frame)
@@ -303,7 +306,6 @@ export class GatewayHost {
         this.#ports.announce(effect.body)
         return
       case 'outcome':
-        this.#ports.checks.outcome(effect.outcome)
         this.#ports.chronicle.ended(effect.outcome.unitId)
         return
       case 'timer':

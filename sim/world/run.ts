@@ -47,7 +47,10 @@ async function runMesh(
       break
     }
   }
-  if (!isPartial) checks.finished(scenario.units)
+  if (!isPartial) {
+    checks.finished(scenario.units)
+    checks.settled(mesh.sequencer.fold)
+  }
   return reportOf(mesh, {
     name,
     scenario,

@@ -26,7 +26,7 @@ const ANNOUNCEMENT_BYTES = 600
 
 export class SimulatedMesh {
   readonly time = new VirtualTime()
-  readonly checks = new Checks(() => this.time.nowMs)
+  readonly checks: Checks
   readonly chronicle = new Chronicle(
     () => this.time.nowMs,
     () => this.#look()
@@ -48,6 +48,7 @@ export class SimulatedMesh {
     this.#scenario = scenario
     this.#seed = seed
     const { time } = this
+    this.checks = new Checks({ nowMs: () => time.nowMs, ledgerMs: scenario.ledger_ms })
     const hub = scenario.nodes
     const hosts = hub + 1
     this.#executions = new Uint32Array(hub)
@@ -154,7 +155,12 @@ export class SimulatedMesh {
     const ports: NodePorts = {
       time: this.time,
       gateway: this.#gateway.sequencer.gateway,
-      dial: (node) => this.#links.dial(node),
+      dial: (node) => {
+        this.checks.runs.dials(node.id)
+        this.#links.dial(node)
+      },
+      heard: (node) => this.checks.runs.heard(node.id),
+      dialled: (node, isLinked) => this.checks.runs.dialled(node.id, isLinked),
       send: (node, frame) => {
         if (frame.kind === 'claim') this.bids += 1
         const digest = digestOfText(frame.kind)
@@ -164,11 +170,13 @@ export class SimulatedMesh {
         const digest = digestOfText(attestations.map((one) => one.lease_id).join())
         this.#links.toGateway(node, digest, () => this.#gateway.results(node.id, attestations))
       },
-      executed: ({ number }, lease) => {
+      executed: (node, lease) => {
         this.executions += 1
-        this.#executions[number] = (this.#executions[number] ?? 0) + 1
-        this.checks.executed(lease)
-      }
+        this.#executions[node.number] = (this.#executions[node.number] ?? 0) + 1
+        this.checks.runs.started(node.id, lease, node.slots)
+      },
+      runEnds: (node, lease) => this.checks.runs.ended(node.id, lease),
+      stopped: (node) => this.checks.runs.stopped(node.id)
     }
     return Array.from({ length: this.#scenario.nodes }, (_, number) => {
       const traits = drawTraits(this.#scenario, this.#chance('traits', number))

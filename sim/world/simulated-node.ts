@@ -29,6 +29,11 @@ export interface NodePorts {
   readonly send: (node: SimulatedNode, frame: Exclude<NodeFrame, { kind: 'result' }>) => void
   readonly deliver: (node: SimulatedNode, attestations: readonly Attestation[]) => void
   readonly executed: (node: SimulatedNode, lease: LeaseId, unit: PackedUnit) => void
+  /** For the checkers: what became of a run, of the process, of a dial, and that work is announced. */
+  readonly runEnds: (node: SimulatedNode, lease: LeaseId) => void
+  readonly stopped: (node: SimulatedNode) => void
+  readonly dialled: (node: SimulatedNode, isLinked: boolean) => void
+  readonly heard: (node: SimulatedNode) => void
 }
 
 const MANIFEST_US = 100_000
@@ -86,6 +91,7 @@ export class SimulatedNode {
     this.isUp = false
     this.#life += 1
     this.#running.clear()
+    this.#ports.stopped(this)
   }
 
   /** A new process of the same node. */
@@ -103,10 +109,12 @@ export class SimulatedNode {
 
   linked(isLinked: boolean): void {
     const { gateway } = this.#ports
+    this.#ports.dialled(this, isLinked)
     this.feed({ type: isLinked ? 'linked' : 'unlinked', gateway, nowMs: this.#nowMs })
   }
 
   announced(body: Extract<AgentInput, { type: 'announcement' }>['body']): void {
+    this.#ports.heard(this)
     this.feed({ type: 'announcement', body, nowMs: this.#nowMs })
   }
 
@@ -140,6 +148,10 @@ export class SimulatedNode {
       default:
         assertNever(frame)
     }
+  }
+
+  get slots(): number {
+    return SLOTS
   }
 
   get #nowMs(): number {
@@ -231,6 +243,7 @@ export class SimulatedNode {
     const startedMs = this.#nowMs
     this.#later(serviceMs * 1_000, () => {
       if (!this.#running.delete(lease)) return
+      this.#ports.runEnds(this, lease)
       const usage = {
         cpu_ms: serviceMs,
         gpu_ms: 0,
@@ -253,7 +266,10 @@ export class SimulatedNode {
   #kill(lease: LeaseId): void {
     this.#running.delete(lease)
     const failure = { class: 'execution', code: 'executor.cancelled', detail: '' } as const
-    this.#later(KILL_US, () => this.feed({ type: 'failed', lease, ...failure, nowMs: this.#nowMs }))
+    this.#later(KILL_US, () => {
+      this.#ports.runEnds(this, lease)
+      this.feed({ type: 'failed', lease, ...failure, nowMs: this.#nowMs })
+    })
   }
 }
 

@@ -1,12 +1,12 @@
 /** The checkers of the simulated mesh: each is shown the fault that it is there for, and sees it. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { type EntryContent, leaseIdOf, type UnitOutcome } from '#contracts'
+import { leaseIdOf } from '#contracts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
-import { Checks } from '../../sim/world/checks.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { type Scenario, Scenario as ScenarioShape } from '../../sim/world/scenario.ts'
-import { Sequencer } from '../../sim/world/sequencer.ts'
-import { SESSION, unitOf } from '../../sim/world/work.ts'
+import { Sequencer, TENANT } from '../../sim/world/sequencer.ts'
+import { rightAnswer, SESSION, sessionSpec, wrongAnswer } from '../../sim/world/work.ts'
+import { CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from '../support/check-story.ts'
 
 const PORTS = {
   goesOn: async () => true,
@@ -19,107 +19,283 @@ const scenario = (changes: object = {}): Scenario =>
 const run = (changes: object = {}, seed = 1) =>
   runScenario({ name: 'test', scenario: scenario(changes), seed }, PORTS)
 
-const UNIT = unitOf(0, scenario()).id
-const { gateway: NODE } = new Sequencer(new Uint8Array(32))
-const LEASE = leaseIdOf(UNIT, 1, NODE)
-const reserved: EntryContent = {
-  kind: 'units.reserved',
-  body: {
-    session: SESSION,
-    items: [
-      {
-        unit: UNIT,
-        attempt: 1,
-        lease: LEASE,
-        node: NODE,
-        model: null,
-        input_bytes: 0,
-        max_micro: 1,
-        expires_at_ms: 1
-      }
-    ]
-  }
-}
+const [A, B] = [nodeOf(0), nodeOf(1)]
+const one = { unit: SINGLE, attempt: 1, node: A }
+const two = { unit: SINGLE, attempt: 2, node: B }
+const first = { unit: QUORUM, attempt: 1, node: A }
+const second = { unit: QUORUM, attempt: 2, node: B }
+const WRONG = wrongAnswer(QUORUM.id)
 
-function outcome(): UnitOutcome {
-  return {
-    session: SESSION,
-    unitId: UNIT,
-    finalUnitId: UNIT,
-    escalations: [],
-    status: 'success',
-    stopReason: 'success',
-    failureClass: null,
-    error: null,
-    outputCid: null,
-    verification: 'schema',
-    usage: null,
-    costMicro: 0,
-    executions: []
-  }
-}
+const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
+const quorum = () => new CheckStory().begin([QUORUM], ['a', 'b']).reserve(first, second)
+/** Both have committed and shown what they have. */
+const shown = (story: CheckStory) =>
+  story.commit(first).commit(second).reveal(first).reveal(second).result(first).result(second)
 
-const brokenBy = (act: (checks: Checks) => void): readonly string[] => {
-  const checks = new Checks(() => 7)
-  act(checks)
-  ok(checks.violations.every(({ at_ms }) => at_ms === 7))
-  return checks.violations.map(({ rule }) => rule)
+/** A story that goes well, and the same with one thing wrong in it. */
+const STORIES: readonly {
+  readonly sees: string
+  readonly rule: string
+  readonly well: () => CheckStory
+  readonly ill: () => CheckStory
+}[] = [
+  {
+    sees: 'a unit that ends twice',
+    rule: 'one_end',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => single().reserve(one).result(one).accept(one).end(SINGLE).end(SINGLE)
+  },
+  {
+    sees: 'a unit without its terminal event',
+    rule: 'one_terminal_event',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => new CheckStory().reserve(one).end(SINGLE, { status: 'failed' })
+  },
+  {
+    sees: 'a unit that is leased after its end',
+    rule: 'nothing_after_the_end',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => single().end(SINGLE, { status: 'cancelled' }).reserve(one)
+  },
+  {
+    sees: 'an attempt that is reserved twice',
+    rule: 'one_payment',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).reserve(one)
+  },
+  {
+    sees: 'an attempt that is paid unreserved',
+    rule: 'one_payment',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().accept(one)
+  },
+  {
+    sees: 'an attempt that is paid and given back',
+    rule: 'one_payment',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).result(one).accept(one).void(one, 'redundant')
+  },
+  {
+    sees: 'two holders of one place',
+    rule: 'one_holder',
+    well: () => single().reserve(one).void(one, 'released').reserve(two),
+    ill: () => single().reserve(one).reserve(two)
+  },
+  {
+    sees: 'one owner in both replicas',
+    rule: 'distinct_owners',
+    well: quorum,
+    ill: () => new CheckStory().begin([QUORUM], ['a', 'a']).reserve(first, second)
+  },
+  {
+    sees: 'a node that is granted more than it takes',
+    rule: 'node_not_overfilled',
+    well: () => single().hello(A, [], 1).reserve(one),
+    ill: () => single().hello(A, [], 1).reserve(one).reserve(first)
+  },
+  {
+    sees: 'a lease that outlives its time',
+    rule: 'lease_ends_in_time',
+    well: () => single().reserve(one).after(LEASE_MS).void(one, 'expired'),
+    ill: () =>
+      single()
+        .reserve(one)
+        .after(LEASE_MS + 1_000)
+        .void(one, 'expired')
+  },
+  {
+    sees: 'a lease that outlives the link of its node',
+    rule: 'lease_ends_in_time',
+    well: () => single().reserve(one).gone(A).after(2_500).void(one, 'expired'),
+    ill: () => single().reserve(one).gone(A).after(4_000).void(one, 'expired')
+  },
+  {
+    sees: 'a lease that its node has forgotten',
+    rule: 'lease_ends_in_time',
+    well: () => single().reserve(one).hello(A, []).void(one, 'expired'),
+    ill: () => single().reserve(one).hello(A, []).after(1_000).void(one, 'expired')
+  },
+  {
+    sees: 'pay for a result that came too late',
+    rule: 'paid_for_a_result',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).after(LEASE_MS).result(one).accept(one)
+  },
+  {
+    sees: 'pay for the result of another node',
+    rule: 'paid_for_a_result',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).result(one, rightAnswer(SINGLE.id), B).accept(one)
+  },
+  {
+    sees: 'a result that is not what was committed to',
+    rule: 'commitment_kept',
+    well: () => shown(quorum()).accept(first),
+    ill: () => shown(quorum().commit(first, WRONG)).accept(first)
+  },
+  {
+    sees: 'a result that is asked for before all have committed',
+    rule: 'revealed_together',
+    well: () => quorum().commit(first).commit(second).reveal(first),
+    ill: () => quorum().commit(first).reveal(first)
+  },
+  {
+    sees: 'pay for another output than that which stands',
+    rule: 'paid_for_agreeing',
+    well: () => shown(quorum()).accept(first).accept(second, false),
+    ill: () =>
+      quorum()
+        .commit(first)
+        .commit(second, WRONG)
+        .result(first)
+        .result(second, WRONG)
+        .accept(first)
+        .accept(second, false)
+  },
+  {
+    sees: 'a quorum of one',
+    rule: 'outcome_borne_out',
+    well: () => shown(quorum()).accept(first).accept(second, false).end(QUORUM),
+    ill: () => shown(quorum()).accept(first).end(QUORUM)
+  },
+  {
+    sees: 'an output that nobody was paid for',
+    rule: 'outcome_borne_out',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => single().reserve(one).result(one).accept(one).end(SINGLE, { outputCid: WRONG })
+  },
+  {
+    sees: 'a node that is told another verdict than is booked',
+    rule: 'told_as_booked',
+    well: () => single().reserve(one).result(one).accept(one).ack(one, 'accepted'),
+    ill: () => single().reserve(one).result(one).accept(one).ack(one, 'redundant')
+  },
+  {
+    sees: 'a retry without its pause',
+    rule: 'backoff',
+    well: () => single().reserve(one).void(one, 'failed').after(500).reserve(two),
+    ill: () => single().reserve(one).void(one, 'failed').after(499).reserve(two)
+  },
+  {
+    sees: 'a unit that is tried too often',
+    rule: 'max_attempts',
+    well: () => failed(4).reserve({ ...one, attempt: 9 }),
+    ill: () => failed(5).reserve({ ...one, attempt: 9 })
+  },
+  {
+    sees: 'a unit that is given up too early',
+    rule: 'given_up_early',
+    well: () => failed(5).end(SINGLE, { status: 'failed', stopReason: 'retry_exhausted' }),
+    ill: () => failed(4).end(SINGLE, { status: 'failed', stopReason: 'retry_exhausted' })
+  },
+  {
+    sees: 'a lease that runs twice',
+    rule: 'one_execution',
+    well: () => single().reserve(one).run(one),
+    ill: () => single().reserve(one).run(one).run(one)
+  },
+  {
+    sees: 'a run that nobody recorded',
+    rule: 'write_ahead',
+    well: () => single().reserve(one).run(one),
+    ill: () => single().run(one)
+  },
+  {
+    sees: 'a run long after its lease',
+    rule: 'run_in_time',
+    well: () => single().reserve(one).after(LEASE_MS).run(one),
+    ill: () =>
+      single()
+        .reserve(one)
+        .after(2 * LEASE_MS)
+        .run(one)
+  },
+  {
+    sees: 'more runs than slots',
+    rule: 'within_slots',
+    well: () => single().reserve(one).reserve(first).run(one, 2).run(first, 2),
+    ill: () => single().reserve(one).reserve(first).run(one).run(first)
+  }
+]
+
+/** So many attempts in a row that failed, each after its pause. */
+function failed(times: number): CheckStory {
+  const story = single()
+  for (let attempt = 1; attempt <= times; attempt++) {
+    story
+      .after(30_000)
+      .reserve({ ...one, attempt })
+      .void({ ...one, attempt }, 'failed')
+  }
+  return story.after(30_000)
 }
 
 describe('the checkers of a simulated mesh', () => {
-  it('see a unit that ends twice, or never', () => {
-    const ends = (times: number) =>
-      brokenBy((checks) => {
-        for (let time = 0; time < times; time++) checks.outcome(outcome())
-        checks.finished(1)
-      })
-    deepEqual(ends(1), [])
-    deepEqual(ends(2), ['one_end'])
-    deepEqual(ends(0), ['all_end'])
-  })
-
-  it('see a lease that runs twice', () => {
-    const runs = (times: number) =>
-      brokenBy((checks) => {
-        for (let time = 0; time < times; time++) checks.executed(LEASE)
-      })
-    deepEqual([runs(1), runs(2)], [[], ['one_execution']])
-  })
-
-  it('see an attempt that is reserved twice, paid unreserved, paid twice, or held for ever', () => {
-    const accepted: EntryContent = {
-      kind: 'units.accepted',
-      body: { session: SESSION, items: [] }
-    }
-    const items = [{ unit: UNIT, attempt: 1 }]
-    const paid = { ...accepted, body: { ...accepted.body, items } }
-    const books = (...contents: readonly unknown[]) =>
-      brokenBy((checks) => {
-        for (const content of contents) Reflect.apply(checks.recorded, checks, [content])
-        checks.outcome(outcome())
-        checks.finished(1)
-      })
-    deepEqual(books(reserved, paid), [])
-    deepEqual(books(reserved, reserved, paid), ['one_payment'])
-    deepEqual(books(paid), ['one_payment'])
-    deepEqual(books(reserved, paid, paid), ['one_payment'])
-    deepEqual(books(reserved), ['nothing_held'])
-  })
-
-  it('see what the fold refuses', () => {
-    const { fold, append } = sequencer()
-    append([reserved])
-    const [rule] = brokenBy((checks) => {
-      checks.folded(fold)
+  for (const { sees, rule, well, ill } of STORIES) {
+    it(`see ${sees}`, () => {
+      deepEqual(well().rules, [])
+      ok(ill().rules.includes(rule), ill().rules.join())
     })
-    equal(rule, 'fold_takes_all')
+  }
+
+  it('see a unit that never ends, and credit that is held for ever', () => {
+    const story = single().reserve(one)
+    story.checks.finished(1)
+    deepEqual(story.rules, ['all_end', 'nothing_held'])
+  })
+
+  it('see a node that dials again and again without a pause', () => {
+    const dials = (pauseMs: number) => {
+      const story = new CheckStory()
+      const { checks } = story
+      for (let dial = 0; dial < 8; dial++) {
+        checks.runs.dials(A)
+        checks.runs.dialled(A, false)
+        story.nowMs += pauseMs
+      }
+      return checks.violations.length
+    }
+    equal(dials(5_000), 0)
+    ok(dials(0) > 0)
+  })
+
+  it('see a budget that is overdrawn', () => {
+    const story = new CheckStory()
+    const spec = {
+      ...sessionSpec(1),
+      budgets: { ...sessionSpec(1).budgets, max_cost_micro: 1_500 }
+    }
+    story.took({ type: 'open', spec, history: null, availableMicro: null })
+    story.begin([SINGLE, QUORUM], ['a', 'b']).reserve(one)
+    deepEqual(story.rules, [])
+    deepEqual(story.reserve(first).rules, ['within_budget'])
+  })
+
+  it('see what the fold refuses, and sums that are not its own', () => {
+    const sequencer = new Sequencer(new Uint8Array(32))
+    const { checks, rules: none } = new CheckStory()
+    checks.folded(sequencer.fold, SESSION)
+    deepEqual(none, [])
+    const story = single().reserve(one)
+    const items = [{ unit: SINGLE.id, attempt: 1, lease: leaseIdOf(SINGLE.id, 1, A), node: A }]
+    const item = { ...items[0], model: null, input_bytes: 0, max_micro: 5, expires_at_ms: 1 }
+    const opened = {
+      session: SESSION,
+      tenant: TENANT,
+      graph_cid: rightAnswer(SINGLE.id),
+      inputs_cid: rightAnswer(SINGLE.id),
+      request_id: 'r',
+      max_cost_micro: 9,
+      opened_at_ms: 1
+    }
+    sequencer.append([
+      { kind: 'session.opened', body: opened },
+      { kind: 'units.reserved', body: { session: SESSION, items: [Object.assign(item, items[0])] } }
+    ])
+    story.checks.folded(sequencer.fold, SESSION)
+    deepEqual(story.rules, ['same_sums', 'fold_takes_all'])
   })
 })
-
-function sequencer() {
-  const made = new Sequencer(new Uint8Array(32))
-  return { fold: made.fold, append: (contents: readonly EntryContent[]) => made.append(contents) }
-}
 
 describe('a simulated mesh', function () {
   this.timeout(60_000)

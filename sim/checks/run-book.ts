@@ -1,0 +1,85 @@
+/**
+ * What really runs on the nodes, whatever anybody says of it: no lease twice, none long after its end,
+ * no more at once than a node has slots, and no dialling without a pause.
+ */
+import type { LeaseId, PeerId } from '#contracts'
+import type { BookPorts } from './book.ts'
+import type { LeaseBook } from './lease-book.ts'
+
+interface NodeRuns {
+  readonly running: Set<LeaseId>
+  /** Dials in a row that led nowhere. */
+  misses: number
+  missedMs: number
+  /** Heard of work since, which is a reason to dial. */
+  hasHeard: boolean
+}
+
+/** A grant is under way so long at most; a node counts from its receipt. */
+const ON_THE_WAY_MS_MAX = 20_000
+/** After so many misses the pause is seconds long. */
+const MISSES_MANY = 5
+const PAUSE_MS_MIN = 4_000
+
+export class RunBook {
+  readonly #ports: BookPorts
+  readonly #leases: LeaseBook
+  readonly #executed = new Set<LeaseId>()
+  readonly #nodes = new Map<PeerId, NodeRuns>()
+
+  constructor(ports: BookPorts, leases: LeaseBook) {
+    this.#ports = ports
+    this.#leases = leases
+  }
+
+  started(node: PeerId, lease: LeaseId, slots: number): void {
+    const { broken, wallMs } = this.#ports
+    if (this.#executed.has(lease)) broken('one_execution', lease)
+    this.#executed.add(lease)
+    const { running } = this.#node(node)
+    running.add(lease)
+    if (running.size > slots) broken('within_slots', `${node} runs ${running.size}`)
+    const booked = this.#leases.find(lease)
+    if (booked === undefined) broken('write_ahead', `${lease} runs unrecorded`)
+    else if (wallMs() > booked.endsMs + ON_THE_WAY_MS_MAX) broken('run_in_time', lease)
+  }
+
+  /** It has ended or was killed. */
+  ended(node: PeerId, lease: LeaseId): void {
+    this.#node(node).running.delete(lease)
+  }
+
+  /** The process is gone, and its runs with it. */
+  stopped(node: PeerId): void {
+    const runs = this.#node(node)
+    runs.running.clear()
+    runs.misses = 0
+  }
+
+  heard(node: PeerId): void {
+    this.#node(node).hasHeard = true
+  }
+
+  dials(node: PeerId): void {
+    const runs = this.#node(node)
+    const pauseMs = this.#ports.wallMs() - runs.missedMs
+    if (runs.misses >= MISSES_MANY && !runs.hasHeard && pauseMs < PAUSE_MS_MIN) {
+      this.#ports.broken('dial_pause', `${node} dials after ${pauseMs} ms`)
+    }
+    runs.hasHeard = false
+  }
+
+  dialled(node: PeerId, isLinked: boolean): void {
+    const runs = this.#node(node)
+    runs.misses = isLinked ? 0 : runs.misses + 1
+    runs.missedMs = this.#ports.wallMs()
+  }
+
+  #node(id: PeerId): NodeRuns {
+    const known = this.#nodes.get(id)
+    if (known !== undefined) return known
+    const runs = { running: new Set<LeaseId>(), misses: 0, missedMs: 0, hasHeard: false }
+    this.#nodes.set(id, runs)
+    return runs
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Units from their submission to their end: one terminal event each and nothing after it, no attempt
+ * without its pause, none beyond those that a unit may have, and an outcome that the leases bear out.
+ */
+import {
+  type EntryContent,
+  ERROR_CODES,
+  type EventDraft,
+  type LeaseId,
+  UNIT_LOSSES_MAX,
+  type UnitId,
+  type UnitOutcome
+} from '#contracts'
+import type { GatewayInput } from '#mesh-node/core'
+import type { BookPorts } from './book.ts'
+import type { LeaseBook } from './lease-book.ts'
+
+interface BookedUnit {
+  readonly submittedMs: number
+  isQueued: boolean
+  hasEnded: boolean
+  failures: number
+  /** Of these by their time: a control node that began anew takes them for losses. */
+  expiries: number
+  losses: number
+  isHopeless: boolean
+  /** Not to be leased before. */
+  notBeforeMs: number
+}
+
+const BACKOFF_MS_MAX = 30_000
+const TERMINAL: readonly string[] = ['workunit.completed', 'workunit.failed', 'workunit.rejected']
+const GOING_ON: readonly string[] = ['workunit.dispatched', 'workunit.retried', 'workunit.deferred']
+
+export class UnitBook {
+  readonly #ports: BookPorts
+  readonly #leases: LeaseBook
+  readonly #units = new Map<UnitId, BookedUnit>()
+
+  constructor(ports: BookPorts, leases: LeaseBook) {
+    this.#ports = ports
+    this.#leases = leases
+  }
+
+  took(input: GatewayInput): void {
+    if (input.type === 'submit') for (const { unit } of input.units) this.#unit(unit.id)
+    if (input.type !== 'failure') return
+    for (const { lease_id: id, code } of input.body.failures) {
+      const lease = this.#leases.find(id)
+      if (lease !== undefined && isNever(code)) this.#unit(lease.unit).isHopeless = true
+    }
+  }
+
+  event({ type, work_unit_id: id }: EventDraft): void {
+    if (id === null) return
+    const unit = this.#units.get(id)
+    if (unit === undefined) return
+    if (type === 'workunit.queued') unit.isQueued = true
+    else if (TERMINAL.includes(type)) {
+      if (unit.hasEnded || !unit.isQueued)
+        this.#ports.broken('one_terminal_event', `${id}: ${type}`)
+      unit.hasEnded = true
+    } else if (unit.hasEnded && GOING_ON.includes(type)) {
+      this.#ports.broken('nothing_after_the_end', `${id}: ${type}`)
+    }
+  }
+
+  recorded(content: EntryContent): void {
+    if (content.kind === 'units.voided') {
+      for (const { lease, reason } of content.body.items) this.#voided(lease, reason)
+    }
+    if (content.kind !== 'units.reserved') return
+    for (const { unit: id } of content.body.items) {
+      const unit = this.#unit(id)
+      if (unit.hasEnded) this.#ports.broken('nothing_after_the_end', `${id} is leased`)
+      const packed = this.#leases.unit(id)?.unit
+      if (packed === undefined || packed.verification.replicas > 1) continue
+      const earlyMs = unit.notBeforeMs - this.#ports.wallMs()
+      if (earlyMs > 0) this.#ports.broken('backoff', `${id}: ${earlyMs} ms early`)
+      if (unit.failures >= packed.retries.max_attempts) {
+        this.#ports.broken('max_attempts', `${id}: after ${unit.failures} failures`)
+      }
+    }
+  }
+
+  outcome(outcome: UnitOutcome): void {
+    const { unitId: id, status } = outcome
+    if (this.#units.get(id)?.hasEnded !== true)
+      this.#ports.broken('one_terminal_event', `${id}: none`)
+    if (status === 'success') this.#succeeded(outcome)
+    else this.#gaveUp(outcome)
+  }
+
+  /** The control node says all again, and knows no pauses. */
+  reopened(): void {
+    for (const unit of this.#units.values()) {
+      unit.isQueued = false
+      unit.hasEnded = false
+      unit.notBeforeMs = 0
+      unit.losses += unit.expiries
+      unit.failures -= unit.expiries
+      unit.expiries = 0
+    }
+  }
+
+  #unit(id: UnitId): BookedUnit {
+    const known = this.#units.get(id)
+    if (known !== undefined) return known
+    const unit = {
+      submittedMs: this.#ports.wallMs(),
+      isQueued: false,
+      hasEnded: false,
+      failures: 0,
+      expiries: 0,
+      losses: 0,
+      isHopeless: false,
+      notBeforeMs: 0
+    }
+    this.#units.set(id, unit)
+    return unit
+  }
+
+  #voided(id: LeaseId, reason: string): void {
+    const lease = this.#leases.find(id)
+    if (lease === undefined) return
+    const unit = this.#unit(lease.unit)
+    const isOver = this.#ports.wallMs() >= lease.endsMs
+    const isFault = isOver && !this.#leases.isGone(lease.node) && lease.disownedMs > lease.endsMs
+    if (reason === 'expired' && !isFault) {
+      unit.losses += 1
+      return
+    }
+    if (!['failed', 'timeout', 'rejected', 'expired'].includes(reason)) return
+    unit.failures += 1
+    if (reason === 'expired') unit.expiries += 1
+    const backoffMs = this.#leases.unit(lease.unit)?.unit.retries.backoff_ms ?? 0
+    const pauseMs = Math.min(BACKOFF_MS_MAX, backoffMs * 2 ** (unit.failures - 1))
+    unit.notBeforeMs = this.#ports.wallMs() + pauseMs - this.#ports.ledgerMs
+  }
+
+  /** The output is that of results that were paid, of as many owners as the unit asks for. */
+  #succeeded({ unitId, finalUnitId, outputCid }: UnitOutcome): void {
+    const owners = new Set<string>()
+    for (const { state, attestation, node } of this.#leases.leasesOf(finalUnitId)) {
+      if (state !== 'accepted' || attestation?.output_cid !== outputCid) continue
+      owners.add(this.#leases.ownerOf(node))
+    }
+    const { mode, replicas } = this.#leases.unit(finalUnitId)?.unit.verification ?? {
+      mode: 'none',
+      replicas: 1
+    }
+    const isEnough = mode === 'quorum' ? 2 * owners.size > replicas : owners.size > 0
+    if (!isEnough) this.#ports.broken('outcome_borne_out', `${unitId}: by ${owners.size} owners`)
+  }
+
+  #gaveUp({ unitId: id, error, stopReason }: UnitOutcome): void {
+    const unit = this.#units.get(id)
+    const packed = this.#leases.unit(id)?.unit
+    if (unit === undefined || packed === undefined) return
+    const { timeouts, retries, verification } = packed
+    if (error?.code === 'unit.no_node') {
+      const waitedMs = this.#ports.wallMs() - unit.submittedMs
+      if (waitedMs < timeouts.dispatch_ms) {
+        this.#ports.broken('given_up_early', `${id}: no node after ${waitedMs} ms`)
+      }
+    }
+    if (stopReason !== 'retry_exhausted' || unit.isHopeless || verification.replicas > 1) return
+    if (unit.failures < retries.max_attempts && unit.losses <= UNIT_LOSSES_MAX) {
+      this.#ports.broken('given_up_early', `${id}: after ${unit.failures} failures`)
+    }
+  }
+}
+
+const CODES: Readonly<Record<string, { readonly retry: string }>> = ERROR_CODES
+const isNever = (code: string): boolean => CODES[code]?.retry === 'never'
