@@ -76,7 +76,7 @@ describe('gateway: quorum', () => {
     for (const number of [0, 1, 2]) mesh.addNode(number, { descriptor: { owner: 'one' } })
     const unit = QUORUM(2)
     mesh.submit(unit)
-    mesh.run(10_000)
+    mesh.run(5_000)
     equal(mesh.items('units.reserved').length, 0)
     const explained = mesh.machine.explain(unit.unit.execution_session_id, unit.id)
     equal(explained?.refusals[0]?.rule, 'distinct_owners')

@@ -107,7 +107,7 @@ function pick(world: World, waiting: WaitingClass, unit: UnitRecord): NodeRecord
   const { candidates } = waiting
   const picked: NodeRecord[] = []
   const passedOver: NodeRecord[] = []
-  const rules = rulesFor(world, unit)
+  const rules = ownerRules(world, unit)
   while (picked.length < unit.wanted && passedOver.length < PASSED_OVER_MAX) {
     const node = candidates.take(world)
     if (node === undefined) break
@@ -125,7 +125,7 @@ function pick(world: World, waiting: WaitingClass, unit: UnitRecord): NodeRecord
 }
 
 /** What the leases of one unit demand of each other. */
-function rulesFor(world: World, unit: UnitRecord): { takes(node: NodeRecord): boolean } {
+export function ownerRules(world: World, unit: UnitRecord): { takes(node: NodeRecord): boolean } {
   const { mode, agreement } = unit.packed.unit.verification
   if (mode !== 'quorum' && mode !== 'recompute') return { takes: () => true }
   const live = unit.leases.filter(isLive)

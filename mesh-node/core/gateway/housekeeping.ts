@@ -3,18 +3,16 @@
  * silent, admission is judged, units that nobody can ever run are given up. Looks at all nodes twice
  * a second; everything else has its own due time.
  */
-import { assertNever, type EscalationTrigger } from '#contracts'
-import { lastingRefusal } from './eligibility.ts'
+import { assertNever } from '#contracts'
 import { HOUSEKEEPING_MS, RECOVERY_GRACE_MS } from './gateway-policy.ts'
-import { isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
+import { isOutstanding, type LeaseRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { loseIfSilent } from './nodes.ts'
 import { tellUnknown } from './results.ts'
 import { attemptFailed, attemptLost, retryDue } from './retry.ts'
 import { deadlinePassed, resumeDeferred } from './sessions.ts'
-import { giveUp, type UnitEnding } from './unit-end.ts'
+import { starve } from './starvation.ts'
 import { maybeJudge } from './verification.ts'
-import type { WaitingClass } from './waiting-class.ts'
 import type { World } from './world.ts'
 
 export class Housekeeping {
@@ -89,46 +87,4 @@ function leaseDue(world: World, lease: LeaseRecord): void {
   voidLease(world, lease, { reason: 'expired', fault: 'none', code, tell })
   if (!node.connected) attemptLost(world, lease, 'lost')
   else attemptFailed(world, lease, { class: 'timeout', code, detail: 'no result in time' }, null)
-}
-
-/** Units of a class that no node known could ever run end when each has waited its dispatch time. */
-function starve(world: World, waiting: WaitingClass): void {
-  let region = world.connectedNodes > 0
-  for (const node of world.nodes.values()) {
-    if (!node.connected) continue
-    const refusal = lastingRefusal(waiting.sample, node, world)
-    if (refusal === null) {
-      waiting.starvedSinceMs = null
-      return
-    }
-    if (refusal.rule !== 'region') region = false
-  }
-  waiting.starvedSinceMs ??= world.nowMs
-  const starvedMs = world.nowMs - waiting.starvedSinceMs
-  if (starvedMs < waiting.sample.timeouts.dispatch_ms) return
-  for (const unit of [...waiting.units()]) {
-    if (world.nowMs - unit.queuedAtMs < unit.packed.unit.timeouts.dispatch_ms) continue
-    giveUpUnplaced(world, unit, region)
-  }
-}
-
-function giveUpUnplaced(world: World, unit: UnitRecord, region: boolean): void {
-  if (unit.leases.some(({ phase }) => phase !== 'ended')) return
-  const trigger: EscalationTrigger = 'failure'
-  giveUp(world, unit, region ? NO_REGION : NO_NODE, trigger)
-}
-
-const NO_NODE: UnitEnding = {
-  status: 'timeout',
-  stopReason: 'substrate_failure',
-  class: 'execution',
-  code: 'unit.no_node',
-  detail: 'no node known can run it'
-}
-const NO_REGION: UnitEnding = {
-  status: 'timeout',
-  stopReason: 'admission_rejected',
-  class: null,
-  code: 'unit.no_node',
-  detail: 'REGION_UNAVAILABLE'
 }

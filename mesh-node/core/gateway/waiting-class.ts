@@ -59,6 +59,8 @@ export class WaitingClass {
   announcedAtMs: number | null = null
   /** Since when no node that is known could ever run it; null: one could, or nobody looked. */
   starvedSinceMs: number | null = null
+  /** Since when there are too few owners for a unit. */
+  readonly lackingSinceMs = new Map<UnitRecord, number>()
 
   constructor(key: string, session: SessionRecord, sample: WorkUnit) {
     this.key = key
@@ -89,6 +91,7 @@ export class WaitingClass {
   leave(unit: UnitRecord): void {
     if (!unit.waiting) return
     unit.waiting = false
+    this.lackingSinceMs.delete(unit)
     this.#count(levelOf(unit), -1)
   }
 
