@@ -16,6 +16,8 @@ const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
 const NODES_MIN = 2
 const NODES_MAX = 24
 const UNITS_MAX = 60
+/** A write of the ledger on a disk that does much else. */
+const LEDGER_MS_MAX = 500
 /** Faults of one kind in one run. */
 const REPEATS_MAX = 3
 
