@@ -35,6 +35,15 @@ export interface GossipSettings {
   readonly publishThreshold: number
   readonly graylistThreshold: number
   readonly opportunisticThreshold: number
+  /** Whoever brought messages first: each counts one, up to so many. */
+  readonly firstWeight: number
+  readonly firstDecay: number
+  readonly firstMax: number
+  /** What is no message of this mesh: the square of the count is weighed. */
+  readonly invalidWeight: number
+  readonly invalidDecay: number
+  /** What messages alone can make of a score, so that none of them makes up for misbehaviour. */
+  readonly topicScoreMax: number
   /** A broken promise or a graft too soon counts one; the square of the count is weighed. */
   readonly behaviourWeight: number
   readonly behaviourDecay: number
@@ -63,7 +72,7 @@ export const GOSSIP_SETTINGS: GossipSettings = {
   promiseMs: 3_000,
   backoffMs: 60_000,
   backoffFloodMs: 10_000,
-  opportunisticBeats: 60,
+  opportunisticBeats: 10,
   opportunisticPeers: 2,
   unwantedBytesMin: 512,
   // An announcement is worth most at once.
@@ -71,7 +80,16 @@ export const GOSSIP_SETTINGS: GossipSettings = {
   gossipThreshold: -10,
   publishThreshold: -50,
   graylistThreshold: -80,
-  opportunisticThreshold: 20,
+  // Half of what bringing messages first can make: below it neighbours hand nothing on.
+  opportunisticThreshold: 5,
+  // Without it a host that drops all it should hand on is as good a neighbour as any.
+  firstWeight: 1,
+  firstDecay: 0.98,
+  firstMax: 10,
+  // Two are a slip that ends the neighbourhood; three are not heard out.
+  invalidWeight: -10,
+  invalidDecay: 0.97,
+  topicScoreMax: 10,
   behaviourWeight: -10,
   behaviourDecay: 0.2,
   // More than ten peers on one address would be fined into silence: one machine, or one NAT.

@@ -12,6 +12,7 @@ import {
   StrictNoSign,
   TopicValidatorResult
 } from '@chainsafe/libp2p-gossipsub'
+import { createTopicScoreParams, type TopicScoreParams } from '@chainsafe/libp2p-gossipsub/score'
 import type { PeerId as Libp2pPeerId } from '@libp2p/interface'
 import {
   bytesToHex,
@@ -50,7 +51,7 @@ export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {
     batchPublish: true,
     fallbackToFloodsub: false,
     doPX: false,
-    ...degreesAndScores(),
+    ...degreesAndScores(mesh),
     allowedTopics: TOPICS.map((topic) => topicName(mesh, topic)),
     msgIdFn: ({ data }) => sha256(data),
     msgIdToStrFn: bytesToHex,
@@ -60,7 +61,7 @@ export function gossipOptions(mesh: MeshId): Partial<GossipsubOpts> {
   }
 }
 
-function degreesAndScores(): Partial<GossipsubOpts> {
+function degreesAndScores(mesh: MeshId): Partial<GossipsubOpts> {
   const set = GOSSIP_SETTINGS
   return {
     floodPublish: set.floodPublish,
@@ -87,6 +88,8 @@ function degreesAndScores(): Partial<GossipsubOpts> {
       opportunisticGraftThreshold: set.opportunisticThreshold
     },
     scoreParams: {
+      topics: Object.fromEntries(TOPICS.map((topic) => [topicName(mesh, topic), topicScore])),
+      topicScoreCap: set.topicScoreMax,
       IPColocationFactorWeight: set.colocationWeight,
       IPColocationFactorThreshold: set.colocationPeersMax,
       behaviourPenaltyWeight: set.behaviourWeight,
@@ -96,6 +99,19 @@ function degreesAndScores(): Partial<GossipsubOpts> {
     }
   }
 }
+
+/** Announcements come in bursts: time in the mesh and a rate of deliveries say nothing of a peer. */
+const topicScore: TopicScoreParams = createTopicScoreParams({
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  meshMessageDeliveriesWeight: 0,
+  meshFailurePenaltyWeight: 0,
+  firstMessageDeliveriesWeight: GOSSIP_SETTINGS.firstWeight,
+  firstMessageDeliveriesDecay: GOSSIP_SETTINGS.firstDecay,
+  firstMessageDeliveriesCap: GOSSIP_SETTINGS.firstMax,
+  invalidMessageDeliveriesWeight: GOSSIP_SETTINGS.invalidWeight,
+  invalidMessageDeliveriesDecay: GOSSIP_SETTINGS.invalidDecay
+})
 
 export class Gossip {
   readonly #pubsub: GossipSub

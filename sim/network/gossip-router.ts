@@ -26,6 +26,8 @@ export interface Publication {
   readonly digest: number
   readonly bytes: number
   readonly deliver: (host: number) => void
+  /** Left out: it is. */
+  readonly isValid?: boolean
 }
 
 export class GossipRouter {
@@ -78,9 +80,8 @@ export class GossipRouter {
     const { state } = this
     const { peers, book, settings, ports } = state
     const publishedUs = ports.nowUs()
-    const message = book.publish({ ...publication, publishedUs }, (moved) =>
-      state.frames.relist(moved)
-    )
+    const entry = { isValid: true, ...publication, publishedUs }
+    const message = book.publish(entry, (moved) => state.frames.relist(moved))
     const held = book.find(message)
     if (held === undefined) return message
     state.published += 1
@@ -170,6 +171,11 @@ export class GossipRouter {
     const nowUs = ports.nowUs()
     book.receive(host, held, { window: state.window(host), nowUs })
     state.wake(host)
+    if (!held.isValid) {
+      state.scores.broughtInvalid(end, nowUs)
+      return
+    }
+    state.scores.wasFirst(end, nowUs)
     if (isCounted) {
       state.deliveries += 1
       state.delays.add(nowUs - held.publishedUs)
@@ -249,7 +255,8 @@ export class GossipRouter {
       state.isHostile[host] === 0
     if (nowUs < backoffUs) {
       const floodUs = backoffUs + (settings.backoffFloodMs - settings.backoffMs) * 1_000
-      scores.misbehaved(end, nowUs < floodUs ? 2 : 1, nowUs)
+      scores.misbehaved(end, nowUs)
+      if (nowUs < floodUs) scores.misbehaved(end, nowUs)
       state.prune(end)
     } else if (isFull || state.score(end) < 0) state.prune(end)
     else {

@@ -1,8 +1,7 @@
 /**
- * A host's heartbeat: broken promises are counted, the mesh is mended within its bounds, and others
- * are told what there is. As in gossipsub v1.1, of which it leaves out opportunistic grafting: that
- * looks for peers that score above the median, and where no topic is scored nobody scores above zero.
- * A host that has nothing to do sleeps until something happens to it.
+ * A host's heartbeat, as in gossipsub v1.1: broken promises are counted, the mesh is mended within its
+ * bounds, and others are told what there is. A host that has nothing to do sleeps until something
+ * happens to it: a beat in which nothing would happen is no event.
  */
 import type { Chance } from '../kernel/chance.ts'
 import { FRAME } from './gossip-frames.ts'
@@ -41,7 +40,7 @@ function countBroken(state: GossipState, host: number): void {
   const open = promises.filter(({ end, message, untilUs }) => {
     if (state.book.find(message) === undefined || state.book.hasSeen(host, message)) return false
     if (untilUs >= nowUs) return true
-    state.scores.misbehaved(end, 1, nowUs)
+    state.scores.misbehaved(end, nowUs)
     return false
   })
   if (open.length === 0) state.promises.delete(host)
@@ -63,6 +62,22 @@ function mend(state: GossipState, host: number): void {
     const found = candidates(state, host, (end) => peers.isDialled(end))
     for (const end of drawn(found, missing, state.ports.chance(host))) state.graft(end)
   }
+  const beats = state.window(host)
+  if (beats % settings.opportunisticBeats === 0 && mesh.length > 1) graftBetter(state, host, mesh)
+}
+
+/** Where the neighbours are no good, some that are better than most of them. */
+function graftBetter(state: GossipState, host: number, mesh: readonly number[]): void {
+  const { settings, ports } = state
+  const median = medianOf(state, mesh)
+  if (median >= settings.opportunisticThreshold) return
+  const found = candidates(state, host, (end) => state.score(end) > median)
+  for (const end of drawn(found, settings.opportunisticPeers, ports.chance(host))) state.graft(end)
+}
+
+function medianOf(state: GossipState, mesh: readonly number[]): number {
+  const scores = mesh.map((end) => state.score(end)).sort((a, b) => a - b)
+  return scores[scores.length >> 1] ?? 0
 }
 
 const dialledIn = ({ peers }: GossipState, ends: readonly number[]): number =>
@@ -151,6 +166,10 @@ function planNext(state: GossipState, host: number): void {
   const isHostileHost = state.isHostile[host] === 1
   const needsAny = isHostileHost || mesh.length < settings.degreeMin
   const needsDialled = dialledIn(state, mesh) < settings.degreeOutbound
+  if (mesh.length > 1 && ends.some((end) => !peers.isInMesh(end) && state.score(end) > 0)) {
+    const every = settings.opportunisticBeats
+    state.wakeBy(host, state.beatUs(host, (Math.floor(state.window(host) / every) + 1) * every))
+  }
   if (!needsAny && !needsDialled) return
   let soonestUs = Number.POSITIVE_INFINITY
   for (const end of ends) {

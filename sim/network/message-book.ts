@@ -13,6 +13,8 @@ export interface PublishedMessage {
   readonly bytes: number
   readonly publishedUs: number
   readonly deliver: (host: number) => void
+  /** False: no host takes it or hands it on. */
+  readonly isValid: boolean
 }
 
 interface Held extends PublishedMessage {
@@ -95,8 +97,9 @@ export class MessageBook {
     const seen = host * this.words + (place >>> 5)
     const row = this.#row(host, window) + (place >>> 5)
     this.#seen[seen] = (this.#seen[seen] ?? 0) | bit
-    this.#history[row] = (this.#history[row] ?? 0) | bit
     held.touchedUs = nowUs
+    if (!held.isValid) return
+    this.#history[row] = (this.#history[row] ?? 0) | bit
   }
 
   /** What the host got in the `beats` windows up to `window`; null: nothing. */

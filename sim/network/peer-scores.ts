@@ -1,7 +1,9 @@
 /**
- * What each host thinks of each peer, as gossipsub v1.1 counts it: misbehaviour (P7), and peers that
- * share an address (P6). No topic is scored in the product, so that P1 to P4 weigh nothing there; they
- * have no counters here. Counters decay when they are looked at.
+ * What each host thinks of each peer, as gossipsub v1.1 counts it with the product's settings: who was
+ * first with messages (P2), invalid ones (P4), peers that share an address (P6), and misbehaviour (P7).
+ * Time in the mesh and its delivery rate (P1, P3) weigh nothing in the product, and have no counters
+ * here: announcements come in bursts, so that no rate can be asked of anybody. Counters decay when
+ * they are looked at; a score that was worked out stands for a beat, as in the library.
  */
 import type { GossipSettings } from '#contracts'
 
@@ -10,49 +12,91 @@ const CAPACITY_FIRST = 1_024
 export class PeerScores {
   readonly #settings: GossipSettings
   readonly #decayUs: number
+  readonly #standsUs: number
+  #first = new Float64Array(CAPACITY_FIRST)
+  #invalid = new Float64Array(CAPACITY_FIRST)
   #behaviour = new Float64Array(CAPACITY_FIRST)
   #decayedUs = new Float64Array(CAPACITY_FIRST)
   #colocated = new Int32Array(CAPACITY_FIRST)
+  #score = new Float64Array(CAPACITY_FIRST)
+  #staleUs = new Float64Array(CAPACITY_FIRST)
 
   constructor(settings: GossipSettings) {
     this.#settings = settings
     this.#decayUs = settings.decayMs * 1_000
+    this.#standsUs = settings.heartbeatMs * 1_000
   }
 
   /** Of the peer at the other side of that end. */
   score(end: number, nowUs: number): number {
-    const { behaviourWeight, colocationWeight, colocationPeersMax } = this.#settings
-    const behaviour = this.#decayed(end, nowUs)
-    const surplus = Math.max(0, (this.#colocated[end] ?? 0) - colocationPeersMax)
-    return behaviour * behaviour * behaviourWeight + surplus * surplus * colocationWeight
+    if ((this.#staleUs[end] ?? 0) > nowUs) return this.#score[end] ?? 0
+    const score = this.#worked(end, nowUs)
+    this.#score[end] = score
+    this.#staleUs[end] = nowUs + this.#standsUs
+    return score
   }
 
-  misbehaved(end: number, times: number, nowUs: number): void {
-    while (end >= this.#behaviour.length) this.#grow()
-    const behaviour = this.#decayed(end, nowUs)
-    if (behaviour === 0) this.#decayedUs[end] = nowUs - (nowUs % this.#decayUs)
-    this.#behaviour[end] = behaviour + times
+  #worked(end: number, nowUs: number): number {
+    const set = this.#settings
+    this.#decay(end, nowUs)
+    const [first, invalid] = [this.#first[end] ?? 0, this.#invalid[end] ?? 0]
+    const behaviour = this.#behaviour[end] ?? 0
+    const surplus = Math.max(0, (this.#colocated[end] ?? 0) - set.colocationPeersMax)
+    const topic = first * set.firstWeight + invalid * invalid * set.invalidWeight
+    return (
+      Math.min(topic, set.topicScoreMax) +
+      behaviour * behaviour * set.behaviourWeight +
+      surplus * surplus * set.colocationWeight
+    )
+  }
+
+  /** It was the first to bring a message. */
+  wasFirst(end: number, nowUs: number): void {
+    this.#count(this.#reach(end, nowUs).#first, end, this.#settings.firstMax)
+  }
+
+  broughtInvalid(end: number, nowUs: number): void {
+    this.#count(this.#reach(end, nowUs).#invalid, end, Number.POSITIVE_INFINITY)
+  }
+
+  misbehaved(end: number, nowUs: number): void {
+    this.#count(this.#reach(end, nowUs).#behaviour, end, Number.POSITIVE_INFINITY)
   }
 
   /** How many peers, it among them, that host sees on its address. */
   sharesAddress(end: number, peers: number): void {
-    while (end >= this.#behaviour.length) this.#grow()
+    this.#reach(end, 0)
     this.#colocated[end] = peers
   }
 
-  #decayed(end: number, nowUs: number): number {
-    let behaviour = this.#behaviour[end] ?? 0
-    if (behaviour === 0) return 0
-    const { behaviourDecay, decayToZero } = this.#settings
+  #count(counters: Float64Array, end: number, max: number): void {
+    counters[end] = Math.min(max, (counters[end] ?? 0) + 1)
+  }
+
+  #reach(end: number, nowUs: number): this {
+    while (end >= this.#first.length) this.#grow()
+    this.#decay(end, nowUs)
+    return this
+  }
+
+  #decay(end: number, nowUs: number): void {
     let atUs = this.#decayedUs[end] ?? 0
-    while (behaviour > 0 && atUs + this.#decayUs <= nowUs) {
+    if (atUs + this.#decayUs > nowUs) return
+    let [first, invalid] = [this.#first[end] ?? 0, this.#invalid[end] ?? 0]
+    let behaviour = this.#behaviour[end] ?? 0
+    const { firstDecay, invalidDecay, behaviourDecay, decayToZero } = this.#settings
+    const kept = (counter: number, share: number): number =>
+      counter * share < decayToZero ? 0 : counter * share
+    while (first + invalid + behaviour > 0 && atUs + this.#decayUs <= nowUs) {
       atUs += this.#decayUs
-      behaviour *= behaviourDecay
-      if (behaviour < decayToZero) behaviour = 0
+      first = kept(first, firstDecay)
+      invalid = kept(invalid, invalidDecay)
+      behaviour = kept(behaviour, behaviourDecay)
     }
+    this.#first[end] = first
+    this.#invalid[end] = invalid
     this.#behaviour[end] = behaviour
-    this.#decayedUs[end] = atUs
-    return behaviour
+    this.#decayedUs[end] = nowUs - (nowUs % this.#decayUs)
   }
 
   #grow(): void {
@@ -60,9 +104,13 @@ export class PeerScores {
       fresh.set(old)
       return fresh
     }
-    const capacity = this.#behaviour.length * 2
+    const capacity = this.#first.length * 2
+    this.#first = wider(this.#first, new Float64Array(capacity))
+    this.#invalid = wider(this.#invalid, new Float64Array(capacity))
     this.#behaviour = wider(this.#behaviour, new Float64Array(capacity))
     this.#decayedUs = wider(this.#decayedUs, new Float64Array(capacity))
     this.#colocated = wider(this.#colocated, new Int32Array(capacity))
+    this.#score = wider(this.#score, new Float64Array(capacity))
+    this.#staleUs = wider(this.#staleUs, new Float64Array(capacity))
   }
 }

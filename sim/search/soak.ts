@@ -5,7 +5,8 @@
  */
 import { AssertionFailure } from '#contracts'
 import type { RunReport } from '../world/report.ts'
-import { type RunPorts, runScenario } from '../world/run.ts'
+import { runScenario } from '../world/run.ts'
+import type { RunPorts } from '../world/run-ports.ts'
 import type { Scenario } from '../world/scenario.ts'
 import { drawScenario } from './draw.ts'
 

@@ -33,6 +33,8 @@ type Hold = 'reserved' | 'accepted' | 'voided'
 export interface ChecksOptions {
   /** Milliseconds of the run. */
   readonly nowMs: () => number
+  /** What the control node takes the time to be: leases are counted by it. */
+  readonly gatewayMs?: () => number
   /** What a write of the ledger takes. */
   readonly ledgerMs?: number
 }
@@ -51,10 +53,14 @@ export class Checks {
   readonly #nodes = new Set<PeerId>()
   #folds = 0
 
-  constructor({ nowMs, ledgerMs = 0 }: ChecksOptions) {
+  constructor({
+    nowMs,
+    gatewayMs = () => EPOCH_MS + nowMs(),
+    ledgerMs = 0
+  }: ChecksOptions) {
     this.#nowMs = nowMs
     const ports: BookPorts = {
-      wallMs: () => EPOCH_MS + nowMs(),
+      wallMs: gatewayMs,
       broken: (rule, detail) => this.#broken(rule, detail),
       ledgerMs
     }
@@ -142,6 +148,11 @@ export class Checks {
     this.#money.folded(fold, session)
     const latest = fold.rejections().at(-1)
     if (latest !== undefined) this.#broken('fold_takes_all', JSON.stringify(latest))
+  }
+
+  /** Every honest host has every honest message in time. */
+  undelivered(detail: string): void {
+    this.#broken('delivered', detail)
   }
 
   /** At the end: every unit has ended, and nothing is held for any. */

@@ -5,8 +5,10 @@
 import { GOSSIP_SETTINGS, type GossipSettings, PEERS_FOUND_MAX } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
 import { GossipRouter } from '../network/gossip-router.ts'
+import type { GossipFaults } from '../network/gossip-state.ts'
 import type { Paths } from '../network/paths.ts'
 import type { GossipKeys } from './network-keys.ts'
+import type { RunReport } from './report.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
 
 export interface GossipMeshPorts {
@@ -17,12 +19,8 @@ export interface GossipMeshPorts {
   readonly isLost: (from: number, to: number) => boolean
   readonly relayOf: (dialler: number, other: number) => number
   readonly keys: GossipKeys
-}
-
-export interface SpreadFigures {
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly duplicates: number
+  /** Planted, for tests of what finds them. */
+  readonly faults?: GossipFaults | undefined
 }
 
 export class GossipMesh {
@@ -31,26 +29,23 @@ export class GossipMesh {
   readonly #chances: Chance[] = []
 
   constructor(ports: GossipMeshPorts) {
-    const { time, hosts, paths, isLost, relayOf, keys } = ports
+    const { time, hosts, paths, isLost, relayOf, keys, faults } = ports
     this.#ports = ports
-    const router = new GossipRouter(hosts, settingsOf(keys), {
+    const routerPorts = {
       nowUs: () => time.nowUs,
-      enter: (atUs, host, frame) => time.enter(atUs, host, frame),
+      enter: (atUs: number, host: number, frame: number) => time.enter(atUs, host, frame),
       isLost,
-      chance: (host) => this.#chance(host),
+      chance: (host: number) => this.#chance(host),
       paths,
       relayOf
-    })
+    }
+    const router = new GossipRouter(hosts, settingsOf(keys), routerPorts, faults)
     this.router = router
     time.carry({
       kind: KIND.gossip,
       digestOf: (frame) => router.digestOf(frame),
       take: (frame) => router.take(frame)
     })
-  }
-
-  get published(): number {
-    return this.router.state.published
   }
 
   /** A host comes, and dials some that are there. */
@@ -73,12 +68,16 @@ export class GossipMesh {
     this.router.publish(from, message)
   }
 
-  figures(): SpreadFigures {
-    const { delays, copies, deliveries } = this.router.state
+  report(): RunReport['gossip'] {
+    const { published, delays, copies, deliveries, spared } = this.router.state
+    const share = (count: number): number =>
+      deliveries === 0 ? 0 : Math.round((count * 1_000) / deliveries) / 1_000
     return {
-      p50Ms: delays.quantileUs(500) / 1_000,
-      p99Ms: delays.quantileUs(990) / 1_000,
-      duplicates: deliveries === 0 ? 0 : (copies - deliveries) / deliveries
+      published,
+      delivery_p50_ms: delays.quantileUs(500) / 1_000,
+      delivery_p99_ms: delays.quantileUs(990) / 1_000,
+      duplicates: share(copies - deliveries),
+      spared: share(spared)
     }
   }
 
