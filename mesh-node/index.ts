@@ -10,7 +10,7 @@ export type {
   AgentReport
 } from './agent/ports.ts'
 export { GatewayDriver, type GatewayDriverOptions } from './gateway/gateway-driver.ts'
-export { gatewayLedger, gatewayPrice } from './gateway/ledger-adapter.ts'
+export { gatewayLedger, gatewayPrice, gatewayTrust } from './gateway/ledger-adapter.ts'
 export type {
   GatewayBlobs,
   GatewayClock,

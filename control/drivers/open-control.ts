@@ -18,6 +18,7 @@ import {
   GatewayDriver,
   gatewayLedger,
   gatewayPrice,
+  gatewayTrust,
   genesisCid,
   linkLedger,
   nodeVerifier,
@@ -188,6 +189,7 @@ function gatewayOn(
       log: parseLogId(genesis.genesis.sequencer_log),
       trusted,
       price: gatewayPrice(ledger),
+      trust: gatewayTrust(ledger),
       tenantLeasesMax: null
     },
     {

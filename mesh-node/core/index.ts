@@ -28,7 +28,8 @@ export type {
   JudgedUnit,
   JudgeRequest,
   NodeStanding,
-  PriceQuestion
+  PriceQuestion,
+  TrustView
 } from './gateway/gateway-io.ts'
 export { GatewayMachine } from './gateway/gateway-machine.ts'
 export type { Explanation, GatewaySnapshot, UnitExplanation } from './gateway/views.ts'

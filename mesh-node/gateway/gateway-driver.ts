@@ -39,6 +39,7 @@ import { packAnnouncement } from './announcements.ts'
 import { InputQueue } from './input-queue.ts'
 import { OutputJudge } from './output-judge.ts'
 import type { GatewayPorts } from './ports.ts'
+import { checkSecret, sameStanding } from './standings.ts'
 
 /** Units that one input hands to the machine: a step stays a few milliseconds long. */
 const SUBMIT_UNITS_MAX = 1_000
@@ -73,7 +74,11 @@ export class GatewayDriver implements Fabric {
   constructor(options: GatewayDriverOptions, ports: GatewayPorts) {
     this.#options = options
     this.#ports = ports
-    this.#machine = new GatewayMachine({ ...options, gateway: ports.signer.peerId })
+    this.#machine = new GatewayMachine({
+      ...options,
+      gateway: ports.signer.peerId,
+      secret: checkSecret(options.mesh, ports.signer)
+    })
     this.#judge = new OutputJudge(ports)
     this.#links = new FrameLines({
       ...ports,
@@ -315,6 +320,7 @@ export class GatewayDriver implements Fabric {
     switch (effect.type) {
       case 'record':
       case 'judge':
+      case 'corrected':
         return
       case 'send':
         if (effect.attach !== undefined) return this.#sendWith(effect, effect.attach)
@@ -392,6 +398,3 @@ export class GatewayDriver implements Fabric {
     })
   }
 }
-
-const sameStanding = (standing: NodeStanding, before: NodeStanding | undefined): boolean =>
-  before?.state === standing.state && before.trustMilli === standing.trustMilli

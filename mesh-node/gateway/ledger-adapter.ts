@@ -3,7 +3,7 @@
  * Decides nothing; the fold and the gateway thereby count by the same numbers.
  */
 import { type Ledger, priceOf, tenantAccount } from '#ledger'
-import type { PriceQuestion } from '#mesh-node/core'
+import type { PriceQuestion, TrustView } from '#mesh-node/core'
 import type { GatewayLedger } from './ports.ts'
 
 export function gatewayLedger(ledger: Ledger): GatewayLedger {
@@ -20,6 +20,15 @@ export function gatewayLedger(ledger: Ledger): GatewayLedger {
       const account = ledger.fold.balanceOf(tenantAccount(tenant))
       return account === null ? 0 : Math.max(0, account.balance - account.debitsPending)
     }
+  }
+}
+
+/** What the fold thinks of nodes, as of the last append that was folded. */
+export function gatewayTrust({ fold }: Ledger): TrustView {
+  return {
+    checks: fold.probation,
+    changes: (from) => fold.trustChanges(from),
+    reopenings: (from) => fold.reopenings(from)
   }
 }
 

@@ -170,8 +170,9 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     name: 'any-group-wins',
     bug: 'the largest group is accepted, however small',
     file: at('verification'),
-    anchor: 'if (agreed.length >= majorityOf(replicas)) acceptGroup(world, unit, agreed)',
-    replacement: 'if (ok.length > 1) acceptGroup(world, unit, agreed.length > 0 ? agreed : [first])'
+    anchor: "if (agreed.length >= majorityOf(replicas)) acceptGroup(world, unit, agreed, 'agreed')",
+    replacement:
+      "if (ok.length > 1) acceptGroup(world, unit, agreed.length > 0 ? agreed : [first], 'agreed')"
   },
   {
     name: 'late-lie-paid',
@@ -183,7 +184,7 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'losers-kept',
     bug: 'who disagrees with the majority keeps its reservation',
-    file: at('verification'),
+    file: at('acceptance'),
     anchor: "    if (lease.phase === 'ok') {\n      voidLease(",
     replacement: "    if (lease.phase === 'ended') {\n      voidLease("
   },

@@ -20,6 +20,7 @@ import {
   GatewayDriver,
   gatewayLedger,
   gatewayPrice,
+  gatewayTrust,
   genesisCid,
   linkLedger,
   type MeshNetwork,
@@ -119,6 +120,7 @@ export async function openControl(
       log: ledger.ownLog,
       trusted: new Set(),
       price: gatewayPrice(ledger),
+      trust: gatewayTrust(ledger),
       tenantLeasesMax: null
     },
     {

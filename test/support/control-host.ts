@@ -23,6 +23,7 @@ import {
   type GatewayReport,
   gatewayLedger,
   gatewayPrice,
+  gatewayTrust,
   genesisCid,
   linkLedger,
   type MeshNetwork,
@@ -90,6 +91,7 @@ export class ControlHost {
         log: ledger.ownLog,
         trusted: new Set(),
         price: gatewayPrice(ledger),
+        trust: gatewayTrust(ledger),
         tenantLeasesMax: null,
         ...(options.recoveryGraceMs === undefined
           ? {}

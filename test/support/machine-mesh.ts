@@ -207,6 +207,7 @@ export class MachineMesh {
       case 'event':
         this.events.push(effect.event)
         return
+      case 'corrected':
       case 'refuse-session':
       case 'drop':
         return

@@ -113,6 +113,17 @@ export function settle({ unit, maxMicro }: LeaseRecord, postedMicro: number): vo
   assert(session.reservedMicro >= 0, 'a reservation is settled once')
 }
 
+/** What was paid for the lease came back from escrow. */
+export function giveBack({ unit, told }: LeaseRecord): void {
+  const micro = told?.earnedMicro ?? 0
+  const { root } = unit
+  const { session } = root
+  session.postedMicro -= micro
+  root.costMicro -= micro
+  if (session.tenant.availableMicro !== null) session.tenant.availableMicro += micro
+  assert(session.postedMicro >= 0 && root.costMicro >= 0, 'no more comes back than was paid')
+}
+
 /** What of the session's cost budget is not spoken for. */
 export const remainingMicro = (session: SessionRecord): number =>
   session.spec.budgets.max_cost_micro - session.postedMicro - session.reservedMicro

@@ -46,8 +46,15 @@ export class NodeChanges {
   }
 }
 
+/** Who is ranked at all, and by what in place of the usual score. */
+export interface RankRule {
+  admits(node: NodeRecord): boolean
+  scoreOf?(node: NodeRecord): number
+}
+
 export class Candidates {
   readonly #sample: WorkUnit
+  readonly #rule: RankRule | null
   readonly #heap = new Heap<Ranked>(ranksBefore)
   readonly #latest = new Map<NodeRecord, Ranked>()
   #cursor = 0
@@ -55,8 +62,9 @@ export class Candidates {
   #streakNode: NodeRecord | null = null
   #streak = 0
 
-  constructor(sample: WorkUnit) {
+  constructor(sample: WorkUnit, rule: RankRule | null = null) {
     this.#sample = sample
+    this.#rule = rule
   }
 
   /** Takes in what has changed since the last call; all nodes at the first. */
@@ -121,10 +129,12 @@ export class Candidates {
   }
 
   #rank(node: NodeRecord, facts: EligibilityFacts): Ranked | null {
+    if (this.#rule?.admits(node) === false) return null
     if (refusalOf(this.#sample, node, facts) !== null) return null
     const claim = claimFor(this.#sample, node)
     assert(claim !== null, 'a node without refusal has a claim with places')
-    return { node, score: scoreOf(this.#sample, node, claim), depth: node.working }
+    const score = this.#rule?.scoreOf?.(node) ?? scoreOf(this.#sample, node, claim)
+    return { node, score, depth: node.working }
   }
 
   #add(rank: Ranked): void {

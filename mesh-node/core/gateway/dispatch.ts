@@ -5,11 +5,14 @@
  */
 import { assert, PRIORITIES } from '#contracts'
 import { affordable } from './budget.ts'
+import { settleAsIs } from './checked-units.ts'
 import { claimFor } from './eligibility.ts'
 import { DISPATCH_QUANTUM } from './gateway-policy.ts'
 import { isLive, type NodeRecord, ownersOf, type UnitRecord } from './gateway-state.ts'
 import { backendClass, grantLease } from './lease-life.ts'
+import { dispatchRechecks } from './rechecks.ts'
 import { giveUpUnit } from './retry.ts'
+import { type Placing, pickByTrust } from './trust-placement.ts'
 import { maybeReveal } from './verification.ts'
 import type { WaitingClass } from './waiting-class.ts'
 import type { World } from './world.ts'
@@ -24,10 +27,11 @@ type Placement = 'placed' | 'ended' | 'blocked'
 export function dispatch(world: World): void {
   world.changes.publish(world.nodes.size)
   world.dispatchWanted = false
+  dispatchRechecks(world)
   if (world.waitingUnits === 0) return
   for (const waiting of world.classes.values()) {
     if (waiting.size === 0) continue
-    waiting.candidates.refresh(world.nodes, world.changes, world)
+    waiting.refresh(world.nodes, world.changes, world)
   }
   for (let level = 0; level < PRIORITIES.length; level++) dispatchLevel(world, level)
 }
@@ -69,34 +73,49 @@ function place(world: World, waiting: WaitingClass, unit: UnitRecord): Placement
     case 'later':
       return 'blocked'
     case 'never': {
+      if (world.trust !== null && unit.isChecked && unit.leases.some(isLive)) {
+        settleAsIs(world, world.trust, unit)
+        return 'ended'
+      }
       const detail = 'what is left of the budgets does not cover it'
       const failure = { class: 'budget', code: 'unit.budget_exhausted', detail } as const
       giveUpUnit(world, unit, failure, 'failure')
       return 'ended'
     }
     case 'now': {
-      const nodes = pick(world, waiting, unit)
-      if (nodes === null) return 'blocked'
-      grantAll(world, waiting, unit, nodes)
+      const placing = placingFor(world, waiting, unit)
+      if (placing === null) return 'blocked'
+      grantAll(world, waiting, unit, placing)
       return 'placed'
     }
   }
+}
+
+function placingFor(world: World, waiting: WaitingClass, unit: UnitRecord): Placing | null {
+  const { trust } = world
+  if (trust !== null && waiting.tested !== null) return pickByTrust(world, trust, waiting, unit)
+  const nodes = pick(world, waiting, unit)
+  return nodes === null ? null : { nodes, isCheck: false }
 }
 
 function grantAll(
   world: World,
   waiting: WaitingClass,
   unit: UnitRecord,
-  nodes: readonly NodeRecord[]
+  { nodes, isCheck }: Placing
 ): void {
+  const isFirst = !unit.leases.some(isLive)
   world.leave(unit)
   unit.wanted = 0
+  unit.isChecked ||= isCheck
   world.move(unit, 'dispatched')
-  for (const node of nodes) {
+  for (const [index, node] of nodes.entries()) {
     const claim = claimFor(unit.packed.unit, node)
     assert(claim !== null, 'a picked node has a claim with places')
-    grantLease(world, unit, node, claim)
-    waiting.candidates.put(node, world)
+    const lease = grantLease(world, unit, node, claim)
+    const isExtra = isCheck && (index > 0 || !isFirst)
+    world.trust?.leaseGranted(lease, { isExtra, isCheck })
+    waiting.put(node, world)
     if (!claim.standing && claim.used >= claim.slots) node.claims.delete(claim.id)
   }
   maybeReveal(world, unit)

@@ -135,6 +135,8 @@ export type GatewayEffect =
   | { readonly type: 'judge'; readonly items: readonly JudgeRequest[] }
   | { readonly type: 'event'; readonly event: EventDraft }
   | { readonly type: 'outcome'; readonly outcome: UnitOutcome }
+  /** Another result stands for a unit that had succeeded. */
+  | { readonly type: 'corrected'; readonly outcome: UnitOutcome }
   | {
       readonly type: 'refuse-session'
       readonly session: SessionId
@@ -160,6 +162,56 @@ export interface PriceQuestion {
   readonly maxMicro: number
 }
 
+/** What the policy `probation` makes of nodes; all of it holds for nodes that nobody knows, too. */
+export interface NodeChecks {
+  /** Suspects are tested past the budget. */
+  readonly suspects: number
+  /** Of a thousand results of proven nodes, so many are checked all the same. */
+  readonly residualPerMille: number
+  /** Whether the node's word alone is taken. */
+  isProven(node: PeerId): boolean
+  isSuspect(node: PeerId): boolean
+  convictionsOf(node: PeerId): number
+  /** Whose turn it is to be checked, the lowest first. */
+  turnOf(node: PeerId): number
+  /** Checks that it must still pass. */
+  needsOf(node: PeerId): number
+  /** Whether one more execution may be spent on checks, beside those that are under way. */
+  mayCheck(open: { readonly extras: number; readonly units: number }): boolean
+  pastToCheck(node: PeerId, draw: number, allowed: (unit: UnitId) => boolean): UnitId | null
+  /** Nobody stands for the unit's result any more. */
+  isAbandoned(unit: UnitId): boolean
+}
+
+export interface TrustChangeTold {
+  readonly node: PeerId
+  readonly seq: number
+  readonly rule: string
+  readonly deltaMilli: number
+  readonly scoreMilli: number
+}
+
+export interface ReopenedUnit {
+  readonly session: SessionId
+  readonly unit: UnitId
+  readonly node: PeerId
+  /** The session was open when its node was convicted. */
+  readonly isOpen: boolean
+}
+
+/**
+ * The ledger's fold as the gateway reads it at each step: it stands for all that was recorded before.
+ * Trust is never computed here; without a fold the gateway works as declared.
+ */
+export interface TrustView {
+  /** Null where the mesh has another policy. */
+  readonly checks: NodeChecks | null
+  /** Score changes from that count on, and the count that comes next. */
+  changes(from: number): { readonly changes: readonly TrustChangeTold[]; readonly next: number }
+  /** Units whose results lost their last support, from that count on. */
+  reopenings(from: number): readonly ReopenedUnit[]
+}
+
 export interface GatewayOptions {
   readonly gateway: PeerId
   readonly log: LogId
@@ -174,4 +226,10 @@ export interface GatewayOptions {
    * where absent. 0 where there is nothing to go on with.
    */
   readonly recoveryGraceMs?: number
+  /** Absent: nobody says anything of nodes. */
+  readonly trust?: TrustView
+  /** Random bytes that only this gateway has: who is checked follows from them. */
+  readonly secret?: Uint8Array
+  /** Whether the caller can still take another result for a unit that succeeded; absent: never. */
+  readonly mayCorrect?: (session: SessionId, unit: UnitId) => boolean
 }

@@ -13,6 +13,7 @@ import { Housekeeping } from './housekeeping.ts'
 import { applyStanding, onDisconnected, onHeartbeat, onHello, seen } from './nodes.ts'
 import { onCommit, onFailure, onRelease, onResults } from './results.ts'
 import { cancelSession, closeSession, openSession, submit } from './sessions.ts'
+import { TrustNews } from './trust-news.ts'
 import { tellDependants } from './unit-end.ts'
 import { onJudged, settleRest } from './verification.ts'
 import {
@@ -27,10 +28,12 @@ import { World } from './world.ts'
 export class GatewayMachine {
   readonly #world: World
   readonly #housekeeping = new Housekeeping()
+  readonly #trustNews: TrustNews
   #wakeAtMs = Number.POSITIVE_INFINITY
 
   constructor(options: GatewayOptions) {
     this.#world = new World(options)
+    this.#trustNews = new TrustNews(options.trust)
   }
 
   step(input: GatewayInput): readonly GatewayEffect[] {
@@ -46,6 +49,7 @@ export class GatewayMachine {
       // a tick that comes a little early has used its timer up all the same
       const isWoken = input.type === 'tick' || world.nowMs >= this.#wakeAtMs
       if (isWoken) this.#wakeAtMs = Number.POSITIVE_INFINITY
+      this.#trustNews.read(world)
       this.#housekeeping.run(world)
       this.#take(input)
       settleRest(world)

@@ -53,6 +53,8 @@ export interface SessionRecord {
   readonly tenant: TenantRecord
   reservedMicro: number
   postedMicro: number
+  /** The most that units may cost which have no lease yet. */
+  unplacedMicro: number
   tokensReserved: number
   tokensUsed: number
   modelCalls: number
@@ -139,6 +141,22 @@ export interface UnitRecord {
   /** The lease whose result stands for the unit. */
   canonical: LeaseRecord | null
   lastFailure: UnitFailure | null
+  /** The mesh wants its results compared, though its graph asks for one alone. */
+  isChecked: boolean
+  /** It has succeeded, and is done once more by others. */
+  recheck: Recheck | null
+}
+
+/** A unit that has succeeded and is looked at again. */
+export interface Recheck {
+  /** `past`: a check of a node; `reopened`: its node was convicted, and nobody else stands for it. */
+  readonly why: 'past' | 'reopened'
+  /** Whose check it is beside the one who does it again; null: nobody's. */
+  readonly subject: NodeRecord | null
+  /** It waits for so many leases. */
+  wanted: number
+  /** Attempts that came to nothing. */
+  lost: number
 }
 
 /**
@@ -165,6 +183,12 @@ export interface LeaseRecord {
   attestation: Attestation | null
   receipt: (() => Receipt) | null
   lowConfidence: boolean
+  /** One more than the graph asks for: counts against what checks may cost. */
+  isExtra: boolean
+  /** It will show whether the node is right. */
+  isCheck: boolean
+  /** Its result was paid for. */
+  isAccepted: boolean
   /** What the node was told in the end. */
   told: { readonly verdict: Verdict; readonly reason: string; readonly earnedMicro: number } | null
 }
@@ -208,6 +232,8 @@ export interface NodeRecord {
   readonly breaker: Breaker
   /** The ledger names it with this owner and log. */
   recorded: boolean
+  /** Checks of it that are under way. */
+  checks: number
   readonly claims: Map<number, ClaimRecord>
   readonly leases: Set<LeaseRecord>
   /** Leases that it still works on. */
@@ -247,6 +273,19 @@ export function countActive({ unit }: LeaseRecord, change: number): void {
   session.tenant.activeLeases += change
   assert(session.activeLeases >= 0, 'no fewer than no leases are active')
 }
+
+/** Leases that a unit asks for at first. */
+export function replicasOf({ packed }: Pick<UnitRecord, 'packed'>): number {
+  const { mode, replicas } = packed.unit.verification
+  if (mode === 'quorum') return replicas
+  return mode === 'recompute' ? 2 : 1
+}
+
+/** The most that the unit may cost as long as it has no lease; else nothing. */
+export const unplacedMicro = (unit: Pick<UnitRecord, 'packed' | 'state'>): number =>
+  unit.state === 'queued' || unit.state === 'ready'
+    ? replicasOf(unit) * unit.packed.unit.budget.max_cost_micro
+    : 0
 
 export const isOutstanding = ({ phase }: LeaseRecord): boolean =>
   phase === 'granted' || phase === 'committed' || phase === 'revealed'

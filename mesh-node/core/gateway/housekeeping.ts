@@ -4,16 +4,22 @@
  * a second; everything else has its own due time.
  */
 import { assertNever } from '#contracts'
+import { settleAsIs } from './checked-units.ts'
 import { HOUSEKEEPING_MS, RECOVERY_GRACE_MS } from './gateway-policy.ts'
-import { isOutstanding, type LeaseRecord } from './gateway-state.ts'
+import { isLive, isOutstanding, type LeaseRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { loseIfSilent } from './nodes.ts'
 import { tellUnknown } from './results.ts'
 import { attemptFailed, attemptLost, retryDue } from './retry.ts'
 import { deadlinePassed, resumeDeferred } from './sessions.ts'
 import { starve } from './starvation.ts'
+import { couldVote } from './trust-placement.ts'
 import { maybeJudge } from './verification.ts'
+import type { WaitingClass } from './waiting-class.ts'
 import type { World } from './world.ts'
+
+/** Units of one class for which all nodes are looked at in one round. */
+const STUCK_LOOKS_MAX = 64
 
 export class Housekeeping {
   #nextAtMs = 0
@@ -67,10 +73,23 @@ function lookAround(world: World): void {
   for (const waiting of world.classes.values()) {
     if (waiting.size === 0) waiting.starvedSinceMs = null
     else starve(world, waiting)
+    settleStuck(world, waiting)
   }
   if (world.mayPark) return
   for (const [lease, { node, result }] of world.parked.drain()) {
     tellUnknown(world, node, lease, result)
+  }
+}
+
+/** Checked units that wait for another voice where nobody could ever give it. */
+function settleStuck(world: World, waiting: WaitingClass): void {
+  const { trust } = world
+  if (trust === null || waiting.tested === null || waiting.size === 0) return
+  let looks = STUCK_LOOKS_MAX
+  for (const unit of [...waiting.units()]) {
+    if (!unit.isChecked || !unit.leases.some(isLive)) continue
+    if (looks-- === 0) return
+    if (!couldVote(world, unit)) settleAsIs(world, trust, unit)
   }
 }
 

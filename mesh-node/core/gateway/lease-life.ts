@@ -103,6 +103,9 @@ export function newLease(
     attestation: null,
     receipt: null,
     lowConfidence: false,
+    isExtra: false,
+    isCheck: false,
+    isAccepted: false,
     told: null
   }
 }
@@ -163,6 +166,8 @@ export function acceptLease(world: World, lease: LeaseRecord, canonical: boolean
   })
   settle(lease, micro)
   setPhase(lease, 'ended')
+  lease.isAccepted = true
+  world.trust?.leaseEnded(world, lease)
   node.breaker.ended('success', world.nowMs)
   world.out.accepted(unit.root.session.spec.session, {
     unit: unit.packed.id,
@@ -196,6 +201,7 @@ export function voidLease(world: World, lease: LeaseRecord, end: LeaseEnd): void
     node.leases.delete(lease)
   }
   setPhase(lease, 'ended')
+  world.trust?.leaseEnded(world, lease)
   settle(lease, 0)
   const receipt: Receipt | null = lease.receipt?.() ?? null
   lease.receipt = null

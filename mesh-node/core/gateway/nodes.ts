@@ -58,6 +58,7 @@ export function nodeOf(world: World, id: PeerId): NodeRecord {
     trust: TRUST_UNKNOWN,
     breaker: new Breaker(),
     recorded: false,
+    checks: 0,
     claims: new Map(),
     leases: new Set(),
     working: 0

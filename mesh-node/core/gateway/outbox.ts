@@ -27,7 +27,7 @@ import type { GatewayEffect, JudgeRequest } from './gateway-io.ts'
 import { ATTACHED_BYTES_MAX, GRANT_BYTES_MAX, RECEIPTS_BYTES_MAX } from './gateway-policy.ts'
 import { inputBytes } from './gateway-state.ts'
 
-type Items<K extends 'reserved' | 'accepted' | 'voided' | 'escalated' | 'ended'> =
+type Items<K extends 'reserved' | 'accepted' | 'voided' | 'withdrawn' | 'escalated' | 'ended'> =
   EntryBody<`units.${K}`>['items']
 type BySession<T> = Map<SessionId, T>
 type Offer = GrantMessage['leases'][number]
@@ -46,6 +46,7 @@ export class Outbox {
   #reserved: BySession<Items<'reserved'>> = new Map()
   #accepted: BySession<Items<'accepted'>> = new Map()
   #voided: BySession<Items<'voided'>> = new Map()
+  #withdrawn: BySession<Items<'withdrawn'>> = new Map()
   #escalated: BySession<Items<'escalated'>> = new Map()
   #ended: BySession<Items<'ended'>> = new Map()
   #closing: EntryContent[] = []
@@ -73,6 +74,10 @@ export class Outbox {
   }
   voided(session: SessionId, item: Items<'voided'>[number]): void {
     listOf(this.#voided, session).push(item)
+  }
+  /** Comes before what is accepted in the same step: another result takes its place. */
+  withdrawn(session: SessionId, item: Items<'withdrawn'>[number]): void {
+    listOf(this.#withdrawn, session).push(item)
   }
   escalated(session: SessionId, item: Items<'escalated'>[number]): void {
     listOf(this.#escalated, session).push(item)
@@ -110,6 +115,9 @@ export class Outbox {
   outcome(outcome: UnitOutcome): void {
     this.#later.push({ type: 'outcome', outcome })
   }
+  corrected(outcome: UnitOutcome): void {
+    this.#later.push({ type: 'corrected', outcome })
+  }
   announce(body: AnnouncementMessage): void {
     this.#later.push({ type: 'announce', body })
   }
@@ -142,6 +150,10 @@ export class Outbox {
   #contents(): EntryContent[] {
     const contents = this.#opening
     this.#opening = []
+    for (const [session, all] of drained(this.#withdrawn)) {
+      for (const items of parts(all))
+        contents.push({ kind: 'units.withdrawn', body: { session, items } })
+    }
     for (const [session, all] of drained(this.#accepted)) {
       for (const items of parts(all, RECEIPTS_BYTES_MAX, (item) => receiptBytes(item.receipt))) {
         contents.push({ kind: 'units.accepted', body: { session, items } })

@@ -5,6 +5,7 @@
  */
 import {
   type AcceptedAttempt,
+  type Attestation,
   decodeAttestation,
   type ExecutionRecord,
   type OutstandingLease,
@@ -16,12 +17,20 @@ import {
 import { holdTokens, releaseTokens, reserve } from './budget.ts'
 import { takeEdge } from './escalation.ts'
 import { RECOVERY_GRACE_MS } from './gateway-policy.ts'
-import type { LeaseRecord, RecalledLease, RootRecord, UnitRecord } from './gateway-state.ts'
+import {
+  type LeaseRecord,
+  type NodeRecord,
+  type RecalledLease,
+  type RootRecord,
+  replicasOf,
+  type UnitRecord
+} from './gateway-state.ts'
 import { addLease, newLease } from './lease-life.ts'
 import { loseLease, nodeOf } from './nodes.ts'
+import { reopen } from './rechecks.ts'
 import { onCommit, takeResult, tellRecalled } from './results.ts'
 import { closeUnit, endRoot, type UnitEnding } from './unit-end.ts'
-import { makeReady, replicasOf, sayQueued } from './unit-start.ts'
+import { makeReady, sayQueued } from './unit-start.ts'
 import type { World } from './world.ts'
 
 const ESCALATED: UnitEnding = {
@@ -126,7 +135,8 @@ const voidedExecution = ({ attempt, node, reason, fault }: VoidedAttempt): Execu
 })
 
 function recallSuccess(world: World, unit: UnitRecord, canonical: AcceptedAttempt): void {
-  const { output_cid, usage } = decodeAttestation(canonical.receipt.item)
+  const attestation = decodeAttestation(canonical.receipt.item)
+  const { output_cid, usage } = attestation
   const { mode } = unit.packed.unit.verification
   const verification = mode === 'none' || mode === 'schema' ? mode : 'agreed'
   holdTokens(unit)
@@ -146,6 +156,35 @@ function recallSuccess(world: World, unit: UnitRecord, canonical: AcceptedAttemp
     verification,
     usage
   })
+  unit.canonical = recalledLease(world, unit, canonical, attestation)
+  const { trust } = world
+  const { session } = unit.root.session.spec
+  if (trust?.view.isAbandoned(unit.packed.id)) {
+    reopen(world, session, unit.packed.id, canonical.node)
+  }
+}
+
+/** The lease whose result stands, as far as later comparisons need it. */
+function recalledLease(
+  world: World,
+  unit: UnitRecord,
+  { attempt, lease: id, node, costMicro }: AcceptedAttempt,
+  attestation: Attestation
+): LeaseRecord {
+  const lease: LeaseRecord = {
+    ...newLease(unit, nodeOf(world, node), null),
+    id,
+    attempt,
+    grantedAtMs: world.nowMs,
+    expiresAtMs: world.nowMs,
+    restored: true,
+    phase: 'ended',
+    attestation,
+    isAccepted: true,
+    told: { verdict: 'accepted', reason: 'accepted', earnedMicro: costMicro }
+  }
+  unit.leases.push(lease)
+  return lease
 }
 
 function recallEnd(world: World, unit: UnitRecord, end: UnitEnd): void {
@@ -173,7 +212,10 @@ function restoreLeases(
   world.move(unit, 'dispatched')
   holdTokens(unit)
   const leases = outstanding.map((open) => restoreLease(world, unit, open))
-  const missing = replicasOf(unit) - leases.length
+  // one whose word is not taken was half of a pair
+  const isLone = leases.length === 1 && leases.some(({ node }) => isUnproven(world, unit, node))
+  unit.isChecked = leases.length > replicasOf(unit) || isLone
+  const missing = replicasOf(unit) + Number(isLone) - leases.length
   if (missing > 0) world.wait(unit, missing, 'again')
   for (const lease of leases) {
     const parked = world.parked.take(lease.id)
@@ -203,3 +245,6 @@ function restoreLease(world: World, unit: UnitRecord, open: OutstandingLease): L
   reserve(lease, { isNew: false })
   return lease
 }
+
+const isUnproven = ({ trust }: World, { packed }: UnitRecord, { id }: NodeRecord): boolean =>
+  trust?.applies(packed.unit) === true && !trust.view.isProven(id)

@@ -64,7 +64,7 @@ interface ResultRefusal {
 function refuseResult(world: World, lease: LeaseRecord, refusal: ResultRefusal): void {
   const { fault, code, detail } = refusal
   voidLease(world, lease, { reason: 'rejected', fault, code, tell: 'ack' })
-  if (lease.unit.canonical !== null) return
+  if (lease.unit.canonical !== null && lease.unit.recheck === null) return
   const failureClass = fault === 'over_budget' ? 'budget' : 'validation'
   attemptFailed(world, lease, { class: failureClass, code, detail }, null)
 }

@@ -68,7 +68,10 @@ export function attemptFailed(
   trigger: EscalationTrigger | null
 ): void {
   const { unit, node } = lease
-  if (isTerminal(unit.state)) return
+  if (isTerminal(unit.state)) {
+    if (unit.recheck !== null) world.unsettled.push(unit)
+    return
+  }
   world.unsettled.push(unit)
   unit.failures += 1
   unit.lastFailure = failure
@@ -88,7 +91,10 @@ export function attemptFailed(
 /** The lease ended without anyone's fault: the node vanished or handed it back. */
 export function attemptLost(world: World, lease: LeaseRecord, how: 'lost' | 'released'): void {
   const { unit } = lease
-  if (isTerminal(unit.state)) return
+  if (isTerminal(unit.state)) {
+    if (unit.recheck !== null) world.unsettled.push(unit)
+    return
+  }
   if (how === 'released') unit.releases += 1
   else unit.losses += 1
   avoid(unit, lease.node.id)

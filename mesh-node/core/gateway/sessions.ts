@@ -19,10 +19,12 @@ import type { InputOf } from './gateway-io.ts'
 import { RETRY_TOKENS } from './gateway-policy.ts'
 import {
   RootRecord,
+  replicasOf,
   type SessionRecord,
   type TenantRecord,
   type UnitRecord
 } from './gateway-state.ts'
+import { endRecheck } from './rechecks.ts'
 import { restore } from './restore.ts'
 import {
   abandon,
@@ -31,7 +33,7 @@ import {
   endWithoutResult,
   type UnitEnding
 } from './unit-end.ts'
-import { makeReady, newUnit, replicasOf, sayQueued } from './unit-start.ts'
+import { makeReady, newUnit, sayQueued } from './unit-start.ts'
 import type { World } from './world.ts'
 
 type SessionOpened = EntryBody<'session.opened'>
@@ -84,6 +86,7 @@ function newSession(
     tenant,
     reservedMicro: 0,
     postedMicro: 0,
+    unplacedMicro: 0,
     tokensReserved: 0,
     tokensUsed: 0,
     modelCalls: 0,
@@ -244,7 +247,10 @@ export function closeSession(
   if (session === undefined || isFinal(session)) return
   start(world, session, 0)
   abandonAll(world, session, CANCELLED)
-  for (const unit of session.units.values()) endLeases(world, unit, 'settled')
+  for (const unit of session.units.values()) {
+    endLeases(world, unit, 'settled')
+    endRecheck(world, unit)
+  }
   assert(session.reservedMicro === 0, 'a closed session holds no reservation')
   const ends = { success: 'completed', cancelled: 'cancelled' } as const
   const end = stopReason === 'success' || stopReason === 'cancelled' ? ends[stopReason] : 'failed'

@@ -4,7 +4,13 @@
  */
 import { assert, type PackedUnit } from '#contracts'
 import { isUrgent } from './admission.ts'
-import { inputBytesOf, type RootRecord, type UnitRecord } from './gateway-state.ts'
+import {
+  inputBytesOf,
+  type RootRecord,
+  replicasOf,
+  type UnitRecord,
+  unplacedMicro
+} from './gateway-state.ts'
 import type { World } from './world.ts'
 
 export function newUnit(world: World, root: RootRecord, packed: PackedUnit): UnitRecord {
@@ -32,11 +38,14 @@ export function newUnit(world: World, root: RootRecord, packed: PackedUnit): Uni
     judging: false,
     groups: [],
     canonical: null,
-    lastFailure: null
+    lastFailure: null,
+    isChecked: false,
+    recheck: null
   }
   session.units.set(packed.id, unit)
   root.units.push(unit)
   session.counts.queued += 1
+  session.unplacedMicro += unplacedMicro(unit)
   return unit
 }
 
@@ -44,13 +53,6 @@ export function sayQueued(world: World, unit: UnitRecord, escalatedFrom: string 
   const { task_id, index, kind, priority } = unit.packed.unit
   const data = { task_id, index, kind, priority, escalated_from: escalatedFrom }
   world.event('workunit.queued', { unit }, data)
-}
-
-/** Leases that a unit asks for at first. */
-export function replicasOf({ packed }: UnitRecord): number {
-  const { mode, replicas } = packed.unit.verification
-  if (mode === 'quorum') return replicas
-  return mode === 'recompute' ? 2 : 1
 }
 
 /** The unit's dependencies have succeeded: it stands in line, or waits until admission is open. */

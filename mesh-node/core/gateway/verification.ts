@@ -4,6 +4,8 @@
  * refused, asked once more or escalated is decided here.
  */
 import { assert, isTerminal, type Judgement } from '#contracts'
+import { acceptAlone, acceptGroup } from './acceptance.ts'
+import { decideChecked } from './checked-units.ts'
 import { nextEdge } from './escalation.ts'
 import type { JudgeCandidate, JudgedUnit } from './gateway-io.ts'
 import { REVEAL_GRACE_MS } from './gateway-policy.ts'
@@ -15,8 +17,8 @@ import {
   type UnitRecord
 } from './gateway-state.ts'
 import { acceptLease, backendClass, voidLease } from './lease-life.ts'
+import { decideRecheck } from './recheck-verdict.ts'
 import { again, attemptFailed, giveUpUnit, majorityOf } from './retry.ts'
-import { succeed } from './unit-end.ts'
 import type { World } from './world.ts'
 
 type Groups = JudgedUnit['groups']
@@ -47,7 +49,7 @@ export function maybeJudge(world: World, unit: UnitRecord): void {
     const isMajority = fresh.length + ready.length >= majorityOf(replicas)
     if (waitsFor > 0 && (!isMajority || world.nowMs < unit.graceUntilMs)) return
   }
-  const known = unit.canonical === null ? ready : [unit.canonical]
+  const known = unit.canonical === null ? ready : [unit.canonical, ...ready]
   unit.judging = true
   world.out.judge({
     session: unit.root.session.spec.session,
@@ -67,7 +69,10 @@ const freshCandidate = (lease: LeaseRecord): JudgeCandidate => candidate(lease, 
 /** Units that lost an attempt: the others may be waiting for nothing any more. */
 export function settleRest(world: World): void {
   for (let unit = world.unsettled.pop(); unit !== undefined; unit = world.unsettled.pop()) {
-    if (isTerminal(unit.state)) continue
+    if (isTerminal(unit.state)) {
+      decideRecheck(world, unit)
+      continue
+    }
     maybeReveal(world, unit)
     maybeJudge(world, unit)
     const isQuiet = unit.wanted === 0 && !unit.judging && !unit.leases.some(isOutstanding)
@@ -86,7 +91,8 @@ export function onJudged(
   for (const { attempt, judgement } of judgements) {
     const lease = unit.leases.find((one) => one.attempt === attempt)
     if (lease?.phase !== 'judging') continue
-    if (unit.canonical !== null) settleLate(world, unit.canonical, lease, { judgement, groups })
+    if (unit.canonical !== null && unit.recheck === null)
+      settleLate(world, unit.canonical, lease, { judgement, groups })
     else if (judgement === null) outputMissing(world, lease)
     else if (isComparable(judgement)) {
       setPhase(lease, 'ok')
@@ -94,6 +100,7 @@ export function onJudged(
     } else refuseSchema(world, lease, judgement)
   }
   if (unit.canonical === null && !isTerminal(unit.state)) decide(world, unit)
+  else decideRecheck(world, unit)
   maybeJudge(world, unit)
 }
 
@@ -126,15 +133,18 @@ function decide(world: World, unit: UnitRecord): void {
   if (first === undefined) return
   switch (mode) {
     case 'none':
-    case 'schema':
       acceptAlone(world, unit, first, mode)
+      return
+    case 'schema':
+      if (unit.isChecked && world.trust !== null) decideChecked(world, world.trust, unit, ok)
+      else acceptAlone(world, unit, first, mode)
       return
     case 'quorum': {
       const agreed = groupOf(
         ok,
         groups.find((group) => group.length >= majorityOf(replicas))
       )
-      if (agreed.length >= majorityOf(replicas)) acceptGroup(world, unit, agreed)
+      if (agreed.length >= majorityOf(replicas)) acceptGroup(world, unit, agreed, 'agreed')
       else askOnceMore(world, unit)
       return
     }
@@ -147,7 +157,8 @@ function decide(world: World, unit: UnitRecord): void {
         groupOf(
           ok,
           groups.find((group) => group.includes(decider.attempt))
-        )
+        ),
+        'agreed'
       )
     }
   }
@@ -155,59 +166,6 @@ function decide(world: World, unit: UnitRecord): void {
 
 const groupOf = (ok: readonly LeaseRecord[], group: readonly number[] = []): LeaseRecord[] =>
   ok.filter(({ attempt }) => group.includes(attempt))
-
-function acceptAlone(
-  world: World,
-  unit: UnitRecord,
-  lease: LeaseRecord,
-  verification: 'none' | 'schema'
-): void {
-  if (lease.lowConfidence) {
-    escalateUnsure(world, unit)
-    return
-  }
-  acceptLease(world, lease, true)
-  succeed(world, unit, lease, verification)
-}
-
-/** The lowest attempt stands for the unit; those who agree are paid, those who do not are named. */
-function acceptGroup(world: World, unit: UnitRecord, agreed: readonly LeaseRecord[]): void {
-  const canonical = agreed[0]
-  assert(canonical !== undefined, 'a group that is accepted has members')
-  if (canonical.lowConfidence) {
-    escalateUnsure(world, unit)
-    return
-  }
-  for (const lease of agreed) acceptLease(world, lease, lease === canonical)
-  for (const lease of unit.leases) {
-    if (lease.phase === 'ok') {
-      voidLease(world, lease, {
-        reason: 'rejected',
-        fault: 'disagreed',
-        code: 'disagreed',
-        tell: 'ack'
-      })
-    } else if (lease.phase === 'granted' || lease.phase === 'committed') {
-      voidLease(world, lease, {
-        reason: 'redundant',
-        fault: 'none',
-        code: 'settled',
-        tell: 'settled'
-      })
-    }
-  }
-  succeed(world, unit, canonical, 'agreed')
-}
-
-/** Nothing is wrong with the nodes' work: it is not held against them, and not paid. */
-function escalateUnsure(world: World, unit: UnitRecord): void {
-  const failure = {
-    class: 'validation',
-    code: 'unit.confidence_low',
-    detail: 'not sure enough'
-  } as const
-  giveUpUnit(world, unit, failure, 'confidence_below')
-}
 
 /** Too few agree: one more execution by another owner, while there may be one. */
 function askOnceMore(world: World, unit: UnitRecord): void {

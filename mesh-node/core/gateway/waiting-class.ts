@@ -4,8 +4,10 @@
  * goes before fresh ones. Knows its candidates; grants nothing.
  */
 import { assert, PRIORITIES, type WorkUnit } from '#contracts'
-import { Candidates } from './candidates.ts'
-import type { SessionRecord, UnitRecord } from './gateway-state.ts'
+import { Candidates, type NodeChanges } from './candidates.ts'
+import type { EligibilityFacts } from './eligibility.ts'
+import type { NodeRecord, SessionRecord, UnitRecord } from './gateway-state.ts'
+import type { TrustChecks } from './trust-checks.ts'
 
 /** What a node must be to run a unit, and how many owners it takes, as one string. */
 export function classKeyOf({ kind, model, constraints, verification }: WorkUnit): string {
@@ -49,7 +51,10 @@ export class WaitingClass {
   readonly session: SessionRecord
   /** One of the units: all of the class ask for the same. */
   readonly sample: WorkUnit
+  /** Where the mesh checks nodes: those whose word alone is taken. */
   readonly candidates: Candidates
+  /** Nodes that lack checks, whose turn it is first; null: a node is as good as another here. */
+  readonly tested: Candidates | null
   readonly #fresh: readonly Fifo<UnitRecord>[] = PRIORITIES.map(() => new Fifo<UnitRecord>())
   readonly #again: readonly Fifo<UnitRecord>[] = PRIORITIES.map(() => new Fifo<UnitRecord>())
   /** Units that wait here, by priority. */
@@ -57,16 +62,36 @@ export class WaitingClass {
   #size = 0
   /** When it was last announced; null: not yet. */
   announcedAtMs: number | null = null
+  /** Whether a node whose word is taken could ever run it, as of that moment. */
+  proven: { readonly atMs: number; readonly any: boolean } | null = null
   /** Since when no node that is known could ever run it; null: one could, or nobody looked. */
   starvedSinceMs: number | null = null
   /** Since when there are too few owners for a unit. */
   readonly lackingSinceMs = new Map<UnitRecord, number>()
 
-  constructor(key: string, session: SessionRecord, sample: WorkUnit) {
+  constructor(
+    key: string,
+    session: SessionRecord,
+    sample: WorkUnit,
+    trust: Pick<TrustChecks, 'proven' | 'tested' | 'applies'> | null = null
+  ) {
     this.key = key
     this.session = session
     this.sample = sample
-    this.candidates = new Candidates(sample)
+    const rules = trust?.applies(sample) === true ? trust : null
+    this.candidates = new Candidates(sample, rules?.proven)
+    this.tested = rules === null ? null : new Candidates(sample, rules.tested)
+  }
+
+  refresh(nodes: ReadonlyMap<string, NodeRecord>, changes: NodeChanges, facts: EligibilityFacts) {
+    this.candidates.refresh(nodes, changes, facts)
+    this.tested?.refresh(nodes, changes, facts)
+  }
+
+  /** Ranks the node anew, wherever it belongs. */
+  put(node: NodeRecord, facts: EligibilityFacts): void {
+    this.candidates.put(node, facts)
+    this.tested?.put(node, facts)
   }
 
   get size(): number {

@@ -13,6 +13,7 @@ import {
   moveExecution,
   type PeerId,
   type SessionId,
+  type UnitId,
   type WorkUnit
 } from '#contracts'
 import { Admission } from './admission.ts'
@@ -20,19 +21,21 @@ import { Batches } from './batches.ts'
 import { NodeChanges } from './candidates.ts'
 import type { EligibilityFacts } from './eligibility.ts'
 import type { GatewayOptions, ModelNeeds } from './gateway-io.ts'
-import type {
-  LeaseRecord,
-  NodeRecord,
-  RecalledLease,
-  RootRecord,
-  SessionRecord,
-  TenantRecord,
-  UnitRecord
+import {
+  type LeaseRecord,
+  type NodeRecord,
+  type RecalledLease,
+  type RootRecord,
+  type SessionRecord,
+  type TenantRecord,
+  type UnitRecord,
+  unplacedMicro
 } from './gateway-state.ts'
 import { Newcomers } from './newcomers.ts'
 import { Outbox } from './outbox.ts'
 import { Parked } from './parked.ts'
 import { TimerHeap } from './timer-heap.ts'
+import { type TrustChecks, trustChecksOf } from './trust-checks.ts'
 import { classKeyOf, WaitingClass } from './waiting-class.ts'
 
 export type Due =
@@ -66,6 +69,8 @@ export class World implements EligibilityFacts {
   readonly admission = new Admission()
   readonly newcomers = new Newcomers()
   readonly timers = new TimerHeap<Due>(isOver)
+  /** Null where the mesh's policy asks for no checks of its own. */
+  readonly trust: TrustChecks | null
   /** Submissions that have ended in this step and whose dependants have not been told. */
   readonly ended: RootRecord[] = []
   /** Units that lost an attempt in this step: what is left of them may be enough. */
@@ -82,6 +87,7 @@ export class World implements EligibilityFacts {
 
   constructor(options: GatewayOptions) {
     this.options = options
+    this.trust = trustChecksOf(options)
   }
 
   get trusted(): ReadonlySet<string> {
@@ -103,6 +109,20 @@ export class World implements EligibilityFacts {
       work_unit_id: unit?.packed.id ?? null,
       attempt: attempt ?? null,
       data
+    })
+  }
+
+  /** A delivered output for which nobody stands any more: its node was convicted. */
+  doubted(session: SessionId, unit: UnitId, node: PeerId): void {
+    this.out.event({
+      type: 'workunit.doubted',
+      time_ms: this.nowMs,
+      tenant_id: null,
+      graph_id: null,
+      execution_session_id: session,
+      work_unit_id: unit,
+      attempt: null,
+      data: { node, output_cid: null, reason: 'probation.convicted' }
     })
   }
 
@@ -128,7 +148,9 @@ export class World implements EligibilityFacts {
     if (unit.state === to) return
     const { counts } = unit.root.session
     counts[unit.state] -= 1
+    unit.root.session.unplacedMicro -= unplacedMicro(unit)
     unit.state = moveExecution(unit.state, to)
+    unit.root.session.unplacedMicro += unplacedMicro(unit)
     counts[to] += 1
     assert(counts[unit.state] > 0, 'the counts of a session follow its units')
   }
@@ -140,7 +162,7 @@ export class World implements EligibilityFacts {
     let waiting = this.classes.get(unit.classKey)
     if (waiting === undefined) {
       const { session } = unit.root
-      waiting = new WaitingClass(unit.classKey, session, unit.packed.unit)
+      waiting = new WaitingClass(unit.classKey, session, unit.packed.unit, this.trust)
       this.classes.set(unit.classKey, waiting)
     }
     waiting.add(unit, how)
