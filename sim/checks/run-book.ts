@@ -20,12 +20,15 @@ const ON_THE_WAY_MS_MAX = 20_000
 /** After so many misses the pause is seconds long. */
 const MISSES_MANY = 5
 const PAUSE_MS_MIN = 4_000
+/** After a clock was set, what was timed by it may be early or late: the longest pause, and some more. */
+const LENIENT_MS = 40_000
 
 export class RunBook {
   readonly #ports: BookPorts
   readonly #leases: LeaseBook
   readonly #executed = new Set<LeaseId>()
   readonly #nodes = new Map<PeerId, NodeRuns>()
+  #lenientUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: BookPorts, leases: LeaseBook) {
     this.#ports = ports
@@ -41,7 +44,14 @@ export class RunBook {
     if (running.size > slots) broken('within_slots', `${node} runs ${running.size}`)
     const booked = this.#leases.find(lease)
     if (booked === undefined) broken('write_ahead', `${lease} runs unrecorded`)
-    else if (wallMs() > booked.endsMs + ON_THE_WAY_MS_MAX) broken('run_in_time', lease)
+    else if (wallMs() > booked.endsMs + ON_THE_WAY_MS_MAX && !this.#isLenient()) {
+      broken('run_in_time', lease)
+    }
+  }
+
+  /** Some machine's clock was set. */
+  clockSet(): void {
+    this.#lenientUntilMs = this.#ports.wallMs() + LENIENT_MS
   }
 
   /** It has ended or was killed. */
@@ -63,7 +73,8 @@ export class RunBook {
   dials(node: PeerId): void {
     const runs = this.#node(node)
     const pauseMs = this.#ports.wallMs() - runs.missedMs
-    if (runs.misses >= MISSES_MANY && !runs.hasHeard && pauseMs < PAUSE_MS_MIN) {
+    const isEarly = pauseMs < PAUSE_MS_MIN && !this.#isLenient()
+    if (runs.misses >= MISSES_MANY && !runs.hasHeard && isEarly) {
       this.#ports.broken('dial_pause', `${node} dials after ${pauseMs} ms`)
     }
     runs.hasHeard = false
@@ -73,6 +84,10 @@ export class RunBook {
     const runs = this.#node(node)
     runs.misses = isLinked ? 0 : runs.misses + 1
     runs.missedMs = this.#ports.wallMs()
+  }
+
+  #isLenient(): boolean {
+    return this.#ports.wallMs() < this.#lenientUntilMs
   }
 
   #node(id: PeerId): NodeRuns {

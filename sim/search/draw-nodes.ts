@@ -3,10 +3,24 @@
  * streams of its own, so that what others draw for a seed stays what it was.
  */
 import { Chance } from '../kernel/chance.ts'
+import { ACTOR_KEYS, type ActorKey } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
 
 const HOUR_MS = 3_600_000
+const MORE_KINDS_MAX = 2
+const MORE_KINDS = ACTOR_KEYS.filter((key) => key !== 'liars' && key !== 'withholders')
 const JUMPS_MAX = 3
+
+/** Up to two more kinds of those who misbehave, beside the ones that every such run may have. */
+export function drawActors(seed: number): Partial<Scenario['actors']> {
+  const chance = new Chance(seed, 'swarm actors')
+  const actors: Partial<Record<ActorKey, number>> = {}
+  for (let kind = 0; kind < MORE_KINDS_MAX; kind++) {
+    const key = MORE_KINDS[chance.below(MORE_KINDS.length)]
+    if (key !== undefined && chance.happens(500_000)) actors[key] = 20 + chance.below(180)
+  }
+  return actors
+}
 
 /** As fast as to be felt within the minutes in which a run has faults. */
 export function drawChurn(seed: number, faultsUntilMs: number): Scenario['churn'] {

@@ -5,7 +5,7 @@
  */
 import { Chance } from '../kernel/chance.ts'
 import { Scenario } from '../world/scenario.ts'
-import { drawChurn, drawClocks } from './draw-nodes.ts'
+import { drawActors, drawChurn, drawClocks } from './draw-nodes.ts'
 
 /** Faults begin and end within this. */
 const FAULTS_UNTIL_MS = 120_000
@@ -45,7 +45,8 @@ export function drawScenario(seed: number): Scenario {
     churn: drawChurn(seed, FAULTS_UNTIL_MS),
     actors: {
       liars: hasActors ? between(chance, 0, 300) : 0,
-      withholders: hasActors ? between(chance, 0, 300) : 0
+      withholders: hasActors ? between(chance, 0, 300) : 0,
+      ...(hasActors ? drawActors(seed) : {})
     },
     vanish: isIn(chance) ? repeated(chance, vanishing) : [],
     partitions: isIn(chance) ? repeated(chance, partition) : [],

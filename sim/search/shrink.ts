@@ -3,6 +3,7 @@
  * trouble switched off, mesh and work made smaller, as long as the same rule is still broken. Gives a
  * scenario in which nothing that is tried can be left out.
  */
+import { ACTOR_KEYS } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
 
 /** Runs that one shrinking may take: each try is a whole run. */
@@ -47,9 +48,10 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
     if (fault.disk === 'keeps') continue
     yield { ...scenario, crashes: scenario.crashes.with(index, { ...fault, disk: 'keeps' }) }
   }
-  const { liars, withholders } = scenario.actors
-  if (liars > 0) yield { ...scenario, actors: { liars: 0, withholders } }
-  if (withholders > 0) yield { ...scenario, actors: { liars, withholders: 0 } }
+  for (const key of ACTOR_KEYS) {
+    const { actors } = scenario
+    if (actors[key] > 0) yield { ...scenario, actors: { ...actors, [key]: 0 } }
+  }
   if (scenario.churn !== null) yield { ...scenario, churn: null }
   yield* calmerClocks(scenario)
   for (const key of ['quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {

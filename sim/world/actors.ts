@@ -1,17 +1,12 @@
-/**
- * Who in the mesh is honest, and how the others misbehave. An actor lies or withholds at the driver of
- * its node and nowhere else: its machine is everybody's.
- */
-import type { Cid, UnitId } from '#contracts'
+/** What is drawn for a node before a run begins: its role, how fast it is, and how its clock goes. */
 import type { Chance } from '../kernel/chance.ts'
 import type { ClockTraits } from '../nodes/clock.ts'
+import { ACTOR_KEYS, ROLE_OF_KEY, type Role } from '../nodes/role-names.ts'
 import type { Scenario } from './scenario.ts'
-import { rightAnswer, wrongAnswer } from './work.ts'
-
-export type Role = 'honest' | 'liar' | 'withholder'
 
 export interface NodeTraits {
   readonly role: Role
+  readonly cheatPerMille: number
   readonly serviceMs: number
   readonly clock: ClockTraits
 }
@@ -21,7 +16,8 @@ export function drawTraits(scenario: Scenario, chance: Chance): NodeTraits {
   const { service_ms: service, actors } = scenario
   const role = roleAt(chance.below(1_000), actors)
   const serviceMs = service.min + chance.below(service.max - service.min + 1)
-  return { role, serviceMs, clock: drawClock(scenario, chance) }
+  const { cheat_per_mille: cheatPerMille } = scenario
+  return { role, cheatPerMille, serviceMs, clock: drawClock(scenario, chance) }
 }
 
 function drawClock({ clocks }: Scenario, chance: Chance): ClockTraits {
@@ -35,13 +31,12 @@ export const gatewayClock = ({ clocks }: Scenario, chance: Chance): ClockTraits 
   driftPpm: chance.below(2 * clocks.drift_ppm + 1) - clocks.drift_ppm
 })
 
-function roleAt(draw: number, { liars, withholders }: Scenario['actors']): Role {
-  if (draw < liars) return 'liar'
-  return draw < liars + withholders ? 'withholder' : 'honest'
-}
-
-/** What such a node says a unit gave; null: it never says anything. */
-export function answerOf(role: Role, unit: UnitId): Cid | null {
-  if (role === 'withholder') return null
-  return role === 'liar' ? wrongAnswer(unit) : rightAnswer(unit)
+/** Roles lie beside each other on the thousandths, honest nodes behind them all. */
+function roleAt(draw: number, actors: Scenario['actors']): Role {
+  let end = 0
+  for (const key of ACTOR_KEYS) {
+    end += actors[key]
+    if (draw < end) return ROLE_OF_KEY[key]
+  }
+  return 'honest'
 }

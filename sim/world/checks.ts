@@ -37,6 +37,8 @@ export interface ChecksOptions {
   readonly gatewayMs?: () => number
   /** What a write of the ledger takes. */
   readonly ledgerMs?: number
+  /** The mesh has its nodes' results compared though a graph asks for one. */
+  readonly checksNodes?: boolean
 }
 
 export class Checks {
@@ -53,16 +55,13 @@ export class Checks {
   readonly #nodes = new Set<PeerId>()
   #folds = 0
 
-  constructor({
-    nowMs,
-    gatewayMs = () => EPOCH_MS + nowMs(),
-    ledgerMs = 0
-  }: ChecksOptions) {
+  constructor({ nowMs, gatewayMs = () => EPOCH_MS + nowMs(), ledgerMs = 0, checksNodes = false }: ChecksOptions) {
     this.#nowMs = nowMs
     const ports: BookPorts = {
       wallMs: gatewayMs,
       broken: (rule, detail) => this.#broken(rule, detail),
-      ledgerMs
+      ledgerMs,
+      checksNodes
     }
     this.#leases = new LeaseBook(ports)
     this.#units = new UnitBook(ports, this.#leases)
@@ -89,6 +88,7 @@ export class Checks {
     if (effect.type === 'send') this.#leases.sent(effect.node, effect.frame)
     if (effect.type === 'event') this.#units.event(effect.event)
     if (effect.type === 'outcome') this.#outcome(effect.outcome)
+    if (effect.type === 'corrected') this.#corrected(effect.outcome)
   }
 
   /** Each unit ends once; a control node that began anew says the same of it again. */
@@ -105,9 +105,22 @@ export class Checks {
     this.#units.outcome(outcome)
   }
 
+  /** Another result stands for a unit that had one. */
+  #corrected(outcome: UnitOutcome): void {
+    if (!this.#said.has(outcome.unitId)) this.#broken('one_end', `${outcome.unitId}: none yet`)
+    this.#outcomes.set(outcome.unitId, outcome)
+    this.#units.outcome(outcome)
+  }
+
   /** Damage is told by the product before it goes on from it; null: it was not. */
   damaged(damage: string, code: string | null): void {
     if (code === null) this.#broken('damage_told', damage)
+  }
+
+  /** Some machine's clock was set: what is timed by it may be early or late for a while. */
+  clockSet(): void {
+    this.runs.clockSet()
+    this.#leases.clockSet()
   }
 
   /** What is folded from the disk is what was in memory. */

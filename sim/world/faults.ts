@@ -1,6 +1,7 @@
 /** What a scenario lets go wrong, and when: drawn once, entered in virtual time, done to the links. */
 import { Chance } from '../kernel/chance.ts'
 import { planChurn } from '../nodes/churn.ts'
+import type { Checks } from './checks.ts'
 import type { GatewayHost } from './gateway-host.ts'
 import type { Links } from './links.ts'
 import { planCut } from './network-parts.ts'
@@ -12,6 +13,7 @@ export interface FaultPorts {
   readonly time: VirtualTime
   readonly links: Links
   readonly gateway: GatewayHost
+  readonly checks: Checks
   readonly nodes: readonly SimulatedNode[]
   readonly seed: number
 }
@@ -70,6 +72,7 @@ function setClocks(
       : drawn('jump', index, share, ports).map(({ clock }) => clock)
   at(atMs, ports, () => {
     for (const clock of clocks) clock.jump(byMs)
+    ports.checks.clockSet()
   })
 }
 

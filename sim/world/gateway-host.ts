@@ -28,7 +28,8 @@ import type { Chronicle } from './chronicle.ts'
 import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { judge, MODEL, SESSION, sessionSpec, unitOf } from './work.ts'
+import { judge, MODEL, SESSION, sessionSpec } from './work.ts'
+import type { Workload } from './workload.ts'
 
 /** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
 const modelBaseUs = ({ service_ms: { min, max } }: Scenario): number =>
@@ -57,6 +58,8 @@ export interface GatewayPorts {
   readonly hub: number
   readonly send: (node: PeerId, frame: GatewayFrame) => void
   readonly drop: (node: PeerId) => void
+  /** Something of the node's was not taken. */
+  readonly refused: (node: PeerId, code: string) => void
   readonly announce: (body: AnnouncementMessage) => void
   /** Nobody reaches it any more, or everybody again. */
   readonly reachable: (isReachable: boolean) => void
@@ -64,6 +67,7 @@ export interface GatewayPorts {
 
 export interface GatewaySettings {
   readonly scenario: Scenario
+  readonly workload: Workload
   readonly seed: number
 }
 
@@ -74,7 +78,9 @@ export class GatewayHost {
   reading: Promise<void> | null = null
   readonly #ports: GatewayPorts
   readonly #scenario: Scenario
+  readonly #workload: Workload
   readonly #damage: Chance
+  readonly #secret: Uint8Array
   readonly #submitted: number[] = []
   /** Null: its process is gone. */
   #machine: GatewayMachine | null
@@ -85,9 +91,10 @@ export class GatewayHost {
   /** Of nodes that are there, as the machine was told; null: none yet. */
   readonly #standings = new Map<PeerId, NodeStanding | null>()
 
-  constructor({ scenario, seed }: GatewaySettings, ports: GatewayPorts) {
+  constructor({ scenario, seed, workload }: GatewaySettings, ports: GatewayPorts) {
     this.#ports = ports
     this.#scenario = scenario
+    this.#workload = workload
     this.#damage = new Chance(seed, 'disk')
     this.clock = new SimulatedClock(
       gatewayClock(scenario, new Chance(seed, 'gateway clock')),
@@ -95,7 +102,9 @@ export class GatewayHost {
     )
     const key = new Uint8Array(32)
     new DataView(key.buffer).setUint32(0, seed)
-    this.sequencer = new Sequencer(key, { keepsDisk: scenario.crashes.length > 0 })
+    this.#secret = key
+    const { trust, crashes } = scenario
+    this.sequencer = new Sequencer(key, { keepsDisk: crashes.length > 0, trust })
     this.#machine = this.#newMachine({ recoveryGraceMs: 0 })
   }
 
@@ -170,6 +179,9 @@ export class GatewayHost {
       trusted: new Set(),
       price: (question) => this.sequencer.priceOf(question),
       tenantLeasesMax: null,
+      trust: this.sequencer.trustView(),
+      secret: this.#secret,
+      mayCorrect: () => true,
       ...grace
     })
   }
@@ -185,7 +197,7 @@ export class GatewayHost {
 
   #submit(indices: readonly number[]): void {
     if (indices.length === 0) return
-    const units = indices.map((index) => ({ unit: unitOf(index, this.#scenario), edges: [] }))
+    const units = indices.map((index) => ({ unit: this.#workload.unit(index), edges: [] }))
     for (const { unit } of units) this.#ports.chronicle.submitted(unit.id)
     this.#feed({ type: 'submit', session: SESSION, units })
   }
@@ -314,10 +326,13 @@ export class GatewayHost {
       case 'drop':
         this.#ports.drop(effect.node)
         return
+      case 'refuse':
+        this.#ports.refused(effect.node, effect.code)
+        return
       case 'record':
       case 'judge':
       case 'event':
-      case 'refuse':
+      case 'corrected':
       case 'refuse-session':
         return
       default:

@@ -1,5 +1,6 @@
-/** The part of a scenario that is about machines: clocks, comings and goings, the control node's disk. */
+/** The part of a scenario that is about nodes: actors, clocks, comings and goings, the control node's disk. */
 import { z } from 'zod'
+import { ACTOR_KEYS } from '../nodes/role-names.ts'
 
 const DAY_MS = 86_400_000
 /** A tenth: no clock that anybody would call one is worse. */
@@ -9,6 +10,29 @@ const CRASHES_MAX = 20
 
 const perMille = z.int().min(0).max(1_000)
 const ms = z.int().min(0).max(DAY_MS)
+
+/** Who misbehaves, by shares of the nodes; all others are honest. `docs/simulation.md` says how. */
+export const ActorKeys = z
+  .strictObject({
+    liars: perMille.default(0),
+    colluders: perMille.default(0),
+    sleepers: perMille.default(0),
+    whitewashers: perMille.default(0),
+    copiers: perMille.default(0),
+    lazy: perMille.default(0),
+    swappers: perMille.default(0),
+    detectors: perMille.default(0),
+    withholders: perMille.default(0),
+    late: perMille.default(0),
+    equivocators: perMille.default(0),
+    replayers: perMille.default(0),
+    sybils: perMille.default(0),
+    inflators: perMille.default(0),
+    flooders: perMille.default(0)
+  })
+  .refine((actors) => ACTOR_KEYS.reduce((sum, key) => sum + actors[key], 0) <= 1_000, {
+    message: 'more actors than nodes'
+  })
 
 /**
  * Clocks of nodes are off by up to so much, all clocks too fast or too slow by up to so many

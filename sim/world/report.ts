@@ -1,5 +1,6 @@
 /** What a run of the simulator found, as plain data. Field names are those of the JSON. */
 
+import type { RoleFigures } from '../nodes/role-book.ts'
 import type { RunSeries } from './chronicle.ts'
 
 export interface Violation {
@@ -7,6 +8,21 @@ export interface Violation {
   readonly rule: string
   readonly at_ms: number
   readonly detail: string
+}
+
+/** A workflow's run beside what any run of it keeps to where bytes cost nothing. */
+export interface WorkflowReport {
+  readonly name: string
+  readonly tasks: number
+  /** So many times as fast as in the trace. */
+  readonly faster: number
+  readonly critical_path_ms: number
+  /** No number of machines like these is faster. */
+  readonly least_ms: number
+  /** What a scheduler that never idles keeps to (Graham, 1969). */
+  readonly greedy_most_ms: number
+  /** When the last task had ended; null: not all have. */
+  readonly makespan_ms: number | null
 }
 
 export interface RunReport {
@@ -44,6 +60,10 @@ export interface RunReport {
     readonly missed?: number
   }
   readonly bids_per_unit: number
+  /** What became of each role's work. */
+  readonly roles: readonly RoleFigures[]
+  /** Where the units were the tasks of a workflow. */
+  readonly workflow?: WorkflowReport
   /** How it went over its time: for plots, left out where only the end is asked for. */
   readonly series?: RunSeries
   readonly ledger_digest: string

@@ -2,13 +2,17 @@
  * Runs a scenario to its end, or until it is told to stop, and says what it found. Everything but the
  * time and memory of the machine that runs it follows from scenario and seed.
  */
+
+import { criticalPathUs, makespanBounds } from '../workload/workflow.ts'
 import type { RunSeries } from './chronicle.ts'
-import type { RunReport } from './report.ts'
+import type { RunReport, WorkflowReport } from './report.ts'
 import { runGossipOnly } from './run-gossip.ts'
 import type { RunOptions, RunPorts } from './run-ports.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedMesh } from './simulated-mesh.ts'
+import { NODE_SLOTS } from './simulated-node.ts'
 import { rightAnswer } from './work.ts'
+import { type PacedWorkflow, plainWork, workflowWork } from './workload.ts'
 
 /** Events between two looks at whether to stop. */
 const SLICE = 20_000
@@ -20,11 +24,12 @@ export async function runScenario(options: RunOptions, ports: RunPorts): Promise
 }
 
 async function runMesh(
-  { name, scenario, seed, withSeries = false }: RunOptions,
+  { name, scenario, seed, workflow, withSeries = false }: RunOptions,
   ports: RunPorts
 ): Promise<RunReport> {
   const startMs = ports.wallMs()
-  const mesh = new SimulatedMesh(scenario, seed, ports.matrixOf)
+  const workload = workflow === undefined ? plainWork(scenario) : workflowWork(workflow, scenario)
+  const mesh = new SimulatedMesh(scenario, { seed, matrixOf: ports.matrixOf, workload })
   const { time, checks } = mesh
   let untilUs = scenario.until_ms * 1_000
   let isPartial = false
@@ -56,6 +61,7 @@ async function runMesh(
     scenario,
     seed,
     withSeries,
+    ...(workflow === undefined ? {} : { workflow }),
     isPartial,
     endedMs,
     wallMs: ports.wallMs() - startMs,
@@ -102,7 +108,11 @@ function reportOf(mesh: SimulatedMesh, ended: Ended): RunReport {
     },
     gossip: gossip.report(),
     bids_per_unit: bids / scenario.units,
+    roles: mesh.roles.report(),
     ledger_digest: sequencer.fold.digest(),
+    ...(ended.workflow === undefined
+      ? {}
+      : { workflow: workflowReport(ended.workflow, ended.endedMs, scenario) }),
     ...(ended.withSeries === true ? { series: seriesOf(mesh, scenario) } : {}),
     is_partial: ended.isPartial
   }
@@ -111,4 +121,22 @@ function reportOf(mesh: SimulatedMesh, ended: Ended): RunReport {
 function seriesOf({ chronicle, placeTallies }: SimulatedMesh, { latency }: Scenario): RunSeries {
   const matrix = typeof latency === 'string' ? latency : null
   return chronicle.series({ matrix, places: placeTallies })
+}
+
+function workflowReport(
+  { workflow, faster }: PacedWorkflow,
+  endedMs: number | null,
+  { nodes }: Scenario
+): WorkflowReport {
+  const bounds = makespanBounds(workflow, nodes * NODE_SLOTS)
+  const ms = (us: number): number => Math.round(us / 1_000 / faster)
+  return {
+    name: workflow.name,
+    tasks: workflow.tasks.length,
+    faster,
+    critical_path_ms: ms(criticalPathUs(workflow)),
+    least_ms: ms(bounds.leastUs),
+    greedy_most_ms: ms(bounds.greedyMostUs),
+    makespan_ms: endedMs
+  }
 }

@@ -6,6 +6,7 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
+import { ArrivalKeys } from '../nodes/arrivals.ts'
 import {
   GossipKeys,
   MessagesKeys,
@@ -14,7 +15,7 @@ import {
   PartitionKeys,
   SybilKeys
 } from './network-keys.ts'
-import { ChurnKeys, ClockKeys, CrashKeys } from './node-keys.ts'
+import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys } from './node-keys.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
@@ -51,13 +52,14 @@ const Shape = z.strictObject({
     .default('wondernetwork'),
   /** Clocks that are off, too fast or too slow, or set in the midst of the run. */
   clocks: ClockKeys.prefault({}),
-  /** Who lies, by shares of the nodes; all others are honest. */
-  actors: z
-    .strictObject({ liars: perMille.default(0), withholders: perMille.default(0) })
-    .refine(({ liars, withholders }) => liars + withholders <= 1_000, {
-      message: 'more actors than nodes'
-    })
-    .default({ liars: 0, withholders: 0 }),
+  /** Who misbehaves, by shares of the nodes; all others are honest. */
+  actors: ActorKeys.prefault({}),
+  /** Of a thousand units liars, colluders and sybils lie on so many, and do the others well. */
+  cheat_per_mille: perMille.default(1_000),
+  /** The mesh's trust policy, as its genesis names it. */
+  trust: z.enum(['credibility', 'probation']).default('credibility'),
+  /** When nodes come: all within two seconds, or in crowds. */
+  arrivals: ArrivalKeys,
   /** A share of the nodes goes at a moment; it comes back as a new process, or never. */
   vanish: z
     .array(

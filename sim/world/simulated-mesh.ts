@@ -5,7 +5,11 @@
 import type { AnnouncementMessage, PeerId } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
 import { digestOfText } from '../kernel/rolling-trace.ts'
-import { drawTraits, type Role } from './actors.ts'
+import { arrivalUs } from '../nodes/arrivals.ts'
+import { RoleBook } from '../nodes/role-book.ts'
+import type { Role } from '../nodes/role-names.ts'
+import { Rumours } from '../nodes/rumours.ts'
+import { drawTraits } from './actors.ts'
 import { Checks } from './checks.ts'
 import { Chronicle, type Look, type PlaceTally } from './chronicle.ts'
 import { planFaults } from './faults.ts'
@@ -18,11 +22,16 @@ import type { Scenario } from './scenario.ts'
 import type { Sequencer } from './sequencer.ts'
 import { type NodePorts, SimulatedNode } from './simulated-node.ts'
 import { KIND, VirtualTime } from './virtual-time.ts'
+import type { Workload } from './workload.ts'
 
-/** Nodes come one after another, as they do. */
-const ARRIVAL_SPREAD_US = 2_000_000
 /** Of an announcement beside its units: signature, names and addresses. */
 const ANNOUNCEMENT_BYTES = 600
+
+export interface MeshParts {
+  readonly seed: number
+  readonly matrixOf: MatrixOf
+  readonly workload: Workload
+}
 
 export class SimulatedMesh {
   readonly time = new VirtualTime()
@@ -31,12 +40,14 @@ export class SimulatedMesh {
     () => this.time.nowMs,
     () => this.#look()
   )
+  readonly roles = new RoleBook()
   readonly gossip: GossipMesh
   readonly nodes: readonly SimulatedNode[]
   executions = 0
   bids = 0
   readonly #scenario: Scenario
   readonly #seed: number
+  readonly #workload: Workload
   readonly #links: Links
   readonly #places: Places
   /** Runs that each node began. */
@@ -44,11 +55,17 @@ export class SimulatedMesh {
   readonly #gateway: GatewayHost
   readonly #byId = new Map<PeerId, SimulatedNode>()
 
-  constructor(scenario: Scenario, seed: number, matrixOf: MatrixOf) {
+  constructor(scenario: Scenario, { seed, matrixOf, workload }: MeshParts) {
     this.#scenario = scenario
     this.#seed = seed
+    this.#workload = workload
     const { time } = this
-    this.checks = new Checks({ nowMs: () => time.nowMs, ledgerMs: scenario.ledger_ms })
+    this.checks = new Checks({
+      checksNodes: scenario.trust === 'probation',
+      nowMs: () => time.nowMs,
+      gatewayMs: () => this.#gateway.clock.nowMs,
+      ledgerMs: scenario.ledger_ms
+    })
     const hub = scenario.nodes
     const hosts = hub + 1
     this.#executions = new Uint32Array(hub)
@@ -126,13 +143,14 @@ export class SimulatedMesh {
   }
 
   #makeGateway(hub: number): GatewayHost {
-    const settings = { scenario: this.#scenario, seed: this.#seed }
+    const settings = { scenario: this.#scenario, seed: this.#seed, workload: this.#workload }
     return new GatewayHost(settings, {
       time: this.time,
       checks: this.checks,
       chronicle: this.chronicle,
       hub,
       send: (id, frame) => {
+        if (frame.kind === 'ack') this.roles.told(id, frame.body.verdicts)
         const node = this.#byId.get(id)
         if (node === undefined) return
         this.#links.toNode(node, digestOfText(frame.kind), () => node.take(frame))
@@ -141,6 +159,7 @@ export class SimulatedMesh {
         const node = this.#byId.get(id)
         if (node !== undefined) this.#links.drop(node)
       },
+      refused: (id, code) => this.roles.refused(id, code),
       reachable: (isUp) => this.#links.hubIs(isUp, this.nodes),
       announce: (body) =>
         this.gossip.publish(hub, {
@@ -153,6 +172,13 @@ export class SimulatedMesh {
 
   #makeNodes(): readonly SimulatedNode[] {
     const ports: NodePorts = {
+      renaming: (node, rename) => {
+        this.#links.stop(node)
+        this.#byId.delete(node.id)
+        rename()
+        this.#named(node, 'renamed')
+      },
+      rumours: this.#scenario.actors.copiers > 0 ? new Rumours() : null,
       time: this.time,
       gateway: this.#gateway.sequencer.gateway,
       dial: (node) => {
@@ -170,6 +196,7 @@ export class SimulatedMesh {
         const digest = digestOfText(attestations.map((one) => one.lease_id).join())
         this.#links.toGateway(node, digest, () => this.#gateway.results(node.id, attestations))
       },
+      serviceMs: (unit) => this.#workload.serviceMs(unit),
       executed: (node, lease) => {
         this.executions += 1
         this.#executions[node.number] = (this.#executions[node.number] ?? 0) + 1
@@ -181,21 +208,29 @@ export class SimulatedMesh {
     return Array.from({ length: this.#scenario.nodes }, (_, number) => {
       const traits = drawTraits(this.#scenario, this.#chance('traits', number))
       const node = new SimulatedNode(number, traits, ports)
-      this.#byId.set(node.id, node)
+      this.#named(node, 'new')
       return node
     })
+  }
+
+  #named(node: SimulatedNode, how: 'new' | 'renamed'): void {
+    this.#byId.set(node.id, node)
+    this.roles.came(node.id, node.traits.role, how)
   }
 
   #begin(): void {
     const { time, nodes } = this
     this.#gateway.begin()
     for (const node of nodes) {
-      const us = this.#chance('arrival', node.number).below(ARRIVAL_SPREAD_US)
+      const which = { number: node.number, of: nodes.length }
+      const chance = this.#chance('arrival', node.number)
+      const us = arrivalUs(which, this.#scenario.arrivals, chance)
       time.after(us, node.number, KIND.link, 0, () => node.start())
     }
     this.#submitAll()
     const gateway = this.#gateway
-    planFaults(this.#scenario, { time, nodes, links: this.#links, gateway, seed: this.#seed })
+    const parts = { time, nodes, links: this.#links, gateway, checks: this.checks }
+    planFaults(this.#scenario, { ...parts, seed: this.#seed })
   }
 
   #submitAll(): void {

@@ -12,16 +12,24 @@ import {
   type PackedUnit,
   type PeerId,
   parseLogId,
-  peerIdFromPublicKey
+  peerIdFromPublicKey,
+  type UnitId
 } from '#contracts'
 import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
 import { digestOfText } from '../kernel/rolling-trace.ts'
+import { Actor, type Answer } from '../nodes/actor.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
-import { answerOf, type NodeTraits } from './actors.ts'
+import type { Rumours } from '../nodes/rumours.ts'
+import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
+import { MODEL, rightAnswer } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {
+  /** Its process is gone, and the next one comes under another name. */
+  readonly renaming: (node: SimulatedNode, rename: () => void) => void
+  /** Null where nobody listens. */
+  readonly rumours: Rumours | null
   readonly time: VirtualTime
   readonly gateway: PeerId
   /** The way to the gateway is tried; answers through `linked` or `unlinked`. */
@@ -29,6 +37,8 @@ export interface NodePorts {
   readonly send: (node: SimulatedNode, frame: Exclude<NodeFrame, { kind: 'result' }>) => void
   readonly deliver: (node: SimulatedNode, attestations: readonly Attestation[]) => void
   readonly executed: (node: SimulatedNode, lease: LeaseId, unit: PackedUnit) => void
+  /** What the unit takes on any node; null: what the node takes by itself. */
+  readonly serviceMs: (unit: UnitId) => number | null
   /** For the checkers: what became of a run, of the process, of a dial, and that work is announced. */
   readonly runEnds: (node: SimulatedNode, lease: LeaseId) => void
   readonly stopped: (node: SimulatedNode) => void
@@ -40,7 +50,8 @@ const MANIFEST_US = 100_000
 /** Fetching the files and running the golden vectors. */
 const CHECK_US = 3_000_000
 const KILL_US = 34_000
-const SLOTS = 2
+/** Runs that a node does at once. */
+export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
 const BACKEND = {
   runtime: 'simulated',
@@ -49,16 +60,18 @@ const BACKEND = {
   device_class: 'x64'
 } as const
 
-/** A peer id by number: nobody holds a key here. */
-function peerOf(number: number): PeerId {
+/** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
+function peerOf(number: number, renamed: number): PeerId {
   const key = new Uint8Array(32)
-  new DataView(key.buffer).setUint32(0, number + 1)
+  const view = new DataView(key.buffer)
+  view.setUint32(0, number + 1)
+  view.setUint32(4, renamed)
   return peerIdFromPublicKey(key)
 }
 
 export class SimulatedNode {
   readonly number: number
-  readonly id: PeerId
+  id: PeerId
   readonly traits: NodeTraits
   readonly clock: SimulatedClock
   /** Frames of an older link are lost with it. */
@@ -70,19 +83,24 @@ export class SimulatedNode {
   #machine: AgentMachine
   #life = 0
   #wake = 0
+  #renamed = 0
   readonly #running = new Set<LeaseId>()
+  /** Null: it is honest. */
+  readonly #actor: Actor | null
 
   constructor(number: number, traits: NodeTraits, ports: NodePorts) {
     this.number = number
-    this.id = peerOf(number)
+    this.id = peerOf(number, 0)
     this.traits = traits
     this.clock = new SimulatedClock(traits.clock, ports.time)
     this.#ports = ports
     this.#digest = digestOfText(this.id)
+    this.#actor = traits.role === 'honest' ? null : this.#newActor()
     this.#machine = this.#newMachine()
   }
 
   start(): void {
+    this.#actor?.started()
     this.feed({ type: 'tick', nowMs: this.#nowMs })
   }
 
@@ -100,6 +118,12 @@ export class SimulatedNode {
     this.clock.begin()
     this.#machine = this.#newMachine()
     this.start()
+  }
+
+  /** Another name, another log, another owner: nobody knows this machine. */
+  rename(): void {
+    this.#renamed += 1
+    this.id = peerOf(this.number, this.#renamed)
   }
 
   feed(input: AgentInput): void {
@@ -133,6 +157,7 @@ export class SimulatedNode {
         return
       case 'ack':
         this.feed({ type: 'ack', gateway, verdicts: frame.body.verdicts, nowMs })
+        this.#actor?.told(frame.body.verdicts)
         return
       case 'grant': {
         const offers = frame.body.leases.map((one) => ({
@@ -142,6 +167,7 @@ export class SimulatedNode {
           ttlMs: one.ttl_ms,
           commit: one.commit
         }))
+        this.#actor?.granted(offers)
         this.feed({ type: 'grant', gateway, offers, nowMs })
         return
       }
@@ -151,7 +177,7 @@ export class SimulatedNode {
   }
 
   get slots(): number {
-    return SLOTS
+    return NODE_SLOTS
   }
 
   get #nowMs(): number {
@@ -159,7 +185,7 @@ export class SimulatedNode {
   }
 
   #newMachine(): AgentMachine {
-    return new AgentMachine(agentOptions(this.id, this.number, this.#ports.gateway))
+    return new AgentMachine(this.#options())
   }
 
   /** Only if the process that asked for it is still there. */
@@ -176,10 +202,11 @@ export class SimulatedNode {
         this.#ports.dial(this)
         return
       case 'send':
-        this.#ports.send(this, effect.frame)
+        this.#send(effect.frame)
         return
       case 'attest':
-        this.#ports.deliver(this, effect.attestations)
+        this.#deliver(effect.attestations)
+        this.#actor?.attested(effect.attestations)
         return
       case 'read-manifest': {
         const { model } = effect
@@ -233,33 +260,48 @@ export class SimulatedNode {
     })
   }
 
+  #send(frame: Exclude<NodeFrame, { kind: 'result' }>): void {
+    const { rumours } = this.#ports
+    if (rumours !== null && frame.kind === 'commit') {
+      for (const { lease_id: lease, commitment } of frame.body.commitments) {
+        rumours.committed(this.id, lease, commitment)
+      }
+    }
+    this.#ports.send(this, frame)
+  }
+
+  #deliver(attestations: readonly Attestation[]): void {
+    for (const attestation of attestations) this.#ports.rumours?.shown(attestation)
+    this.#ports.deliver(this, attestations)
+  }
+
   #execute(lease: LeaseId, unit: PackedUnit): void {
-    const { role, serviceMs } = this.traits
     this.#ports.executed(this, lease, unit)
+    this.#ports.rumours?.began(lease, unit.id)
     this.#running.add(lease)
-    const outputCid = answerOf(role, unit.id)
-    // as far as anybody hears, this run never ends
-    if (outputCid === null) return
+    const answer = this.#actor === null ? this.#honest(unit) : this.#actor.begin(lease, unit)
+    if (answer !== null) this.#answer(lease, answer)
+  }
+
+  /** What an honest run of the unit takes here. */
+  #serviceMs({ id }: PackedUnit): number {
+    return this.#ports.serviceMs(id) ?? this.traits.serviceMs
+  }
+
+  #honest(unit: PackedUnit): Answer {
+    const serviceMs = this.#serviceMs(unit)
+    const usage = { cpu_ms: serviceMs, gpu_ms: 0, wall_ms: serviceMs, tokens_in: 0, tokens_out: 0 }
+    return { outputCid: rightAnswer(unit.id), serviceMs, usage }
+  }
+
+  #answer(lease: LeaseId, { outputCid, serviceMs, usage }: Answer): void {
     const startedMs = this.#nowMs
     this.#later(serviceMs * 1_000, () => {
       if (!this.#running.delete(lease)) return
       this.#ports.runEnds(this, lease)
-      const usage = {
-        cpu_ms: serviceMs,
-        gpu_ms: 0,
-        wall_ms: serviceMs,
-        tokens_in: 0,
-        tokens_out: 0
-      }
-      const result = {
-        lease,
-        outputCid,
-        usage,
-        backend: BACKEND,
-        startedMs,
-        finishedMs: this.#nowMs
-      }
-      this.feed({ type: 'finished', results: [result], nowMs: this.#nowMs })
+      const finishedMs = this.#nowMs
+      const result = { lease, outputCid, usage, backend: BACKEND, startedMs, finishedMs }
+      this.feed({ type: 'finished', results: [result], nowMs: finishedMs })
     })
   }
 
@@ -271,27 +313,55 @@ export class SimulatedNode {
       this.feed({ type: 'failed', lease, ...failure, nowMs: this.#nowMs })
     })
   }
-}
 
-function agentOptions(node: PeerId, number: number, gateway: PeerId): AgentOptions {
-  return {
-    node,
-    log: parseLogId((number + 1).toString(16).padStart(64, '0')),
-    descriptor: {
-      owner: `owner-${number}`,
-      kinds: ['deterministic', 'retrieval', 'small_model'],
-      pod_tiers: [],
-      zones: [],
-      region: null,
-      memory_mb: 4_096,
-      accelerators: [],
-      slots: SLOTS,
-      queue_max: QUEUE_MAX,
-      backend: BACKEND
-    },
-    tenants: null,
-    authorized: null,
-    gateways: [{ gateway, addresses: [] }],
-    drainGraceMs: 10_000
+  #newActor(): Actor {
+    return new Actor({
+      role: this.traits.role,
+      serviceMs: (unit) => this.#serviceMs(unit),
+      backend: BACKEND,
+      rumours: this.#ports.rumours,
+      id: () => this.id,
+      nowMs: () => this.#nowMs,
+      later: (us, act) => this.#later(us, act),
+      send: (frame) => this.#send(frame),
+      deliver: (attestations) => this.#ports.deliver(this, attestations),
+      hello: (holding) => this.#hello(holding),
+      answer: (lease, answer) => this.#answer(lease, answer),
+      beReborn: () => {
+        this.#ports.renaming(this, () => this.rename())
+        this.restart()
+      }
+    })
+  }
+
+  #hello(holding: readonly LeaseId[]): void {
+    const { node, log, descriptor } = this.#options()
+    const body = { node, log, descriptor, holding: [...holding], models: [MODEL] }
+    this.#send({ kind: 'hello', body: { v: 1, ...body } })
+  }
+
+  #options(): AgentOptions {
+    const name = this.#renamed === 0 ? `${this.number}` : `${this.number}-${this.#renamed}`
+    const log = ((this.#renamed << 20) + this.number + 1).toString(16).padStart(64, '0')
+    return {
+      node: this.id,
+      log: parseLogId(log),
+      descriptor: {
+        owner: this.traits.role === 'sybil' ? 'owner-of-many' : `owner-${name}`,
+        kinds: ['deterministic', 'retrieval', 'small_model'],
+        pod_tiers: [],
+        zones: [],
+        region: null,
+        memory_mb: 4_096,
+        accelerators: [],
+        slots: NODE_SLOTS,
+        queue_max: QUEUE_MAX,
+        backend: BACKEND
+      },
+      tenants: null,
+      authorized: null,
+      gateways: [{ gateway: this.#ports.gateway, addresses: [] }],
+      drainGraceMs: 10_000
+    }
   }
 }

@@ -8,7 +8,9 @@ import { partingOf } from '../../sim/search/bisect.ts'
 import { drawScenario } from '../../sim/search/draw.ts'
 import { shrink } from '../../sim/search/shrink.ts'
 import { runSeed, soak } from '../../sim/search/soak.ts'
-import type { RunPorts } from '../../sim/world/run.ts'
+import { PartitionKeys } from '../../sim/world/network-keys.ts'
+import { ActorKeys } from '../../sim/world/node-keys.ts'
+import type { RunPorts } from '../../sim/world/run-ports.ts'
 import type { Scenario } from '../../sim/world/scenario.ts'
 
 const PORTS: RunPorts = {
@@ -31,6 +33,8 @@ describe('a swarm', () => {
     partitions: ({ partitions }) => partitions.length > 0,
     liars: ({ actors }) => actors.liars > 0,
     withholders: ({ actors }) => actors.withholders > 0,
+    'nodes that come and go': ({ churn }) => churn !== null,
+    'a control node that dies': ({ crashes }) => crashes.length > 0,
     'clocks that are off': ({ clocks }) => clocks.off_ms > 0,
     'clocks that are set': ({ clocks }) => clocks.jumps.length > 0,
     quorums: ({ quorum_per_mille }) => quorum_per_mille > 0,
@@ -100,15 +104,17 @@ describe('shrinking', () => {
       nodes: 24,
       units: 60,
       vanish: [{ ...fault, share_per_mille: 100 }, fault, { ...fault, share_per_mille: 300 }],
-      partitions: [{ from_ms: 1, until_ms: 2, share_per_mille: 500 }],
-      actors: { liars: 100, withholders: 100 }
+      partitions: [
+        PartitionKeys.parse({ from_ms: 1, until_ms: 2, share_per_mille: 500, kind: 'bridge' })
+      ],
+      actors: ActorKeys.parse({ liars: 100, withholders: 100, sybils: 50 })
     }
     const { scenario } = await shrink(failing, async ({ vanish, nodes }) => {
       return nodes >= 4 && vanish.some(({ share_per_mille: share }) => share > 800)
     })
     deepEqual(scenario.vanish, [fault])
     deepEqual(scenario.partitions, [])
-    deepEqual(scenario.actors, { liars: 0, withholders: 0 })
+    deepEqual(scenario.actors, ActorKeys.parse({}))
     deepEqual([scenario.nodes, scenario.units], [4, 1])
   })
 })
