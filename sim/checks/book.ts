@@ -11,4 +11,6 @@ export interface BookPorts {
   readonly broken: Broken
   /** What a write takes: so much later than it was decided a record may be seen. */
   readonly ledgerMs: number
+  /** The mesh has its nodes' results compared though a graph asks for one. */
+  readonly checksNodes: boolean
 }

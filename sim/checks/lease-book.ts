@@ -239,7 +239,8 @@ export class LeaseBook {
       ? live.filter(({ attestation, isRestored }) => attestation === null && !isRestored)
       : live
     const isShared = checksNodes && mode === 'schema'
-    if (open.length >= (isQuorum ? replicas : 1) && !isShared) broken('one_holder', `${unit} ${attempt}`)
+    if (open.length >= (isQuorum ? replicas : 1) && !isShared)
+      broken('one_holder', `${unit} ${attempt}`)
     const owner = this.ownerOf(peer)
     if ((isQuorum || isShared) && live.some((one) => this.ownerOf(one.node) === owner)) {
       broken('distinct_owners', `${unit}: ${owner} twice`)

@@ -12,7 +12,7 @@ import {
   type SessionSpec,
   type UnitId
 } from '#contracts'
-import { type LedgerFold, nodeAccount } from '#ledger'
+import { escrowAccount, type LedgerFold, nodeAccount } from '#ledger'
 import type { GatewayInput } from '#mesh-node/core'
 import type { BookPorts } from './book.ts'
 import type { LeaseBook } from './lease-book.ts'
@@ -69,7 +69,8 @@ export class MoneyBook {
   folded(fold: LedgerFold, session: SessionId): void {
     const summary = fold.session(session)
     if (summary === null) return
-    const { reservedMicro, postedMicro } = summary
+    const { reservedMicro, returnedMicro } = summary
+    const postedMicro = summary.postedMicro + returnedMicro
     if (reservedMicro !== this.#reservedMicro || postedMicro !== this.#postedMicro) {
       const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
       this.#ports.broken('same_sums', `${own}; the fold ${reservedMicro}, ${postedMicro}`)
@@ -78,10 +79,17 @@ export class MoneyBook {
 
   /** At the end: every node has what it earned. */
   finished(fold: LedgerFold): void {
+    const returnedMicro = fold.sessions().reduce((sum, one) => sum + one.returnedMicro, 0)
+    let missingMicro = 0
     for (const [node, micro] of this.#earned) {
-      const balance = fold.balanceOf(nodeAccount(node))?.balance ?? 0
-      if (balance !== micro)
+      const held = fold.balanceOf(escrowAccount(node))?.balance ?? 0
+      const balance = (fold.balanceOf(nodeAccount(node))?.balance ?? 0) + held
+      missingMicro += micro - balance
+      if (balance > micro || (balance < micro && returnedMicro === 0))
         this.#ports.broken('same_sums', `${node} earned ${micro}, has ${balance}`)
+    }
+    if (missingMicro !== returnedMicro) {
+      this.#ports.broken('same_sums', `${returnedMicro} went back, ${missingMicro} are missing`)
     }
   }
 

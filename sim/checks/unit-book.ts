@@ -60,7 +60,7 @@ export class UnitBook {
       if (unit.hasEnded || !unit.isQueued)
         this.#ports.broken('one_terminal_event', `${id}: ${type}`)
       unit.hasEnded = true
-    } else if (unit.hasEnded && GOING_ON.includes(type)) {
+    } else if (unit.hasEnded && GOING_ON.includes(type) && !this.#ports.checksNodes) {
       this.#ports.broken('nothing_after_the_end', `${id}: ${type}`)
     }
   }
@@ -72,9 +72,12 @@ export class UnitBook {
     if (content.kind !== 'units.reserved') return
     for (const { unit: id } of content.body.items) {
       const unit = this.#unit(id)
-      if (unit.hasEnded) this.#ports.broken('nothing_after_the_end', `${id} is leased`)
+      const { checksNodes } = this.#ports
+      if (unit.hasEnded && !checksNodes) {
+        this.#ports.broken('nothing_after_the_end', `${id} is leased`)
+      }
       const packed = this.#leases.unit(id)?.unit
-      if (packed === undefined || packed.verification.replicas > 1) continue
+      if (packed === undefined || packed.verification.replicas > 1 || checksNodes) continue
       const earlyMs = unit.notBeforeMs - this.#ports.wallMs()
       if (earlyMs > 0) this.#ports.broken('backoff', `${id}: ${earlyMs} ms early`)
       if (unit.failures >= packed.retries.max_attempts) {

@@ -51,9 +51,19 @@ export function drawScenario(seed: number): Scenario {
     vanish: isIn(chance) ? repeated(chance, vanishing) : [],
     partitions: isIn(chance) ? repeated(chance, partition) : [],
     crashes: isIn(chance) ? repeated(chance, crash) : [],
+    ...drawTrust(seed),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: UNTIL_MS
   })
+}
+
+/** From a stream of its own. */
+function drawTrust(seed: number) {
+  const chance = new Chance(seed, 'trust')
+  return {
+    trust: isIn(chance) ? 'probation' : 'credibility',
+    cheat_per_mille: isIn(chance) ? between(chance, 1, 1_000) : 1_000
+  }
 }
 
 function service(chance: Chance): { readonly min: number; readonly max: number } {

@@ -52,6 +52,8 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
     const { actors } = scenario
     if (actors[key] > 0) yield { ...scenario, actors: { ...actors, [key]: 0 } }
   }
+  if (scenario.trust !== 'credibility') yield { ...scenario, trust: 'credibility' }
+  if (scenario.cheat_per_mille < 1_000) yield { ...scenario, cheat_per_mille: 1_000 }
   if (scenario.churn !== null) yield { ...scenario, churn: null }
   yield* calmerClocks(scenario)
   for (const key of ['quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {

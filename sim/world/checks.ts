@@ -55,7 +55,12 @@ export class Checks {
   readonly #nodes = new Set<PeerId>()
   #folds = 0
 
-  constructor({ nowMs, gatewayMs = () => EPOCH_MS + nowMs(), ledgerMs = 0, checksNodes = false }: ChecksOptions) {
+  constructor({
+    nowMs,
+    gatewayMs = () => EPOCH_MS + nowMs(),
+    ledgerMs = 0,
+    checksNodes = false
+  }: ChecksOptions) {
     this.#nowMs = nowMs
     const ports: BookPorts = {
       wallMs: gatewayMs,

@@ -24,7 +24,7 @@ import {
   priceOf,
   tenantAccount
 } from '#ledger'
-import type { NodeStanding, PriceQuestion } from '#mesh-node/core'
+import type { NodeStanding, PriceQuestion, TrustView } from '#mesh-node/core'
 import type { Chance } from '../kernel/chance.ts'
 import { ControlDisk, type Damage } from './control-disk.ts'
 import { EPOCH_MS } from './virtual-time.ts'
@@ -36,6 +36,8 @@ const NO_REFUSED = new Map()
 export interface SequencerOptions {
   /** What was written is kept, to be read again; it takes memory for the whole log. */
   readonly keepsDisk: boolean
+  /** The trust policy that the genesis names; `credibility` where absent. */
+  readonly trust?: string
 }
 
 /** What a control node finds that starts again. */
@@ -54,7 +56,10 @@ export class Sequencer {
   #seq = 0
   #prev: Uint8Array = NO_PREVIOUS
 
-  constructor(key: Uint8Array, { keepsDisk }: SequencerOptions = { keepsDisk: false }) {
+  constructor(
+    key: Uint8Array,
+    { keepsDisk, trust = 'credibility' }: SequencerOptions = { keepsDisk: false }
+  ) {
     const signer = tweetnaclSigner(key)
     this.gateway = signer.peerId
     this.log = logIdOf(signer.peerId, key)
@@ -69,7 +74,7 @@ export class Sequencer {
         witness_quorum: 0,
         tenants: [{ id: TENANT, grant_micro: GRANT_MICRO }],
         prices: DEFAULT_PRICES,
-        policies: { trust: 'credibility', scheduler: 'default' },
+        policies: { trust, scheduler: 'default' },
         zones: {},
         created_at_ms: EPOCH_MS
       },
@@ -113,6 +118,15 @@ export class Sequencer {
     const history = await ledger.history(session)
     await ledger.close()
     return { history, isSame: this.#fold.digest() === before }
+  }
+
+  /** What the fold thinks of nodes, whichever fold it is. */
+  trustView(): TrustView {
+    return {
+      checks: this.#fold.probation,
+      changes: (from) => this.#fold.trustChanges(from),
+      reopenings: (from) => this.#fold.reopenings(from)
+    }
   }
 
   /** What the tenant has spent, and what is held of its credit for work under way. */

@@ -317,6 +317,7 @@ export class SimulatedNode {
   #newActor(): Actor {
     return new Actor({
       role: this.traits.role,
+      cheatPerMille: this.traits.cheatPerMille,
       serviceMs: (unit) => this.#serviceMs(unit),
       backend: BACKEND,
       rumours: this.#ports.rumours,
