@@ -93,9 +93,12 @@ export class LeaseBook {
       case 'hello':
         this.#hello(input.node, input.body)
         return
-      case 'disconnected':
-        this.#node(input.node).goneMs = input.nowMs
+      case 'disconnected': {
+        // one that has not said hello since a restart was gone before
+        const node = this.#node(input.node)
+        if (node.goneMs === Number.POSITIVE_INFINITY) node.goneMs = input.nowMs
         return
+      }
       case 'commit':
         for (const { lease_id: id, commitment } of input.body.commitments) {
           const lease = this.#ownLease(id, input.node)

@@ -11,6 +11,8 @@ import { drawActors, drawChurn, drawClocks } from './draw-nodes.ts'
 const FAULTS_UNTIL_MS = 120_000
 /** Leases of nodes that withhold, retries and backoffs of 5 attempts end well within this. */
 const UNTIL_MS = 3_600_000
+/** Two nodes of which one withholds give each unit that needs both an end, one after another. */
+const SLOW_UNTIL_MS = 43_200_000
 /** What a disk does when the control node dies. */
 const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
 const NODES_MIN = 2
@@ -53,7 +55,7 @@ export function drawScenario(seed: number): Scenario {
     crashes: isIn(chance) ? repeated(chance, crash) : [],
     ...drawTrust(seed),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
-    until_ms: UNTIL_MS
+    until_ms: hasActors && hasQuorum ? SLOW_UNTIL_MS : UNTIL_MS
   })
 }
 
