@@ -13,6 +13,7 @@ import {
   type NodeFrame,
   type PackedUnit,
   type PeerId,
+  type UnitId,
   type Usage,
   unitBlobs
 } from '#contracts'
@@ -71,6 +72,8 @@ export class Actor {
   readonly #ports: ActorPorts
   readonly #offers = new Map<LeaseId, AgentOffer>()
   readonly #sent: Attestation[] = []
+  /** The first that it was ever asked for: something to talk about. */
+  #topic: UnitId | null = null
   #answered = 0
   #isCaught = false
 
@@ -80,6 +83,7 @@ export class Actor {
 
   granted(offers: readonly AgentOffer[]): void {
     for (const offer of offers) this.#offers.set(offer.lease, offer)
+    this.#topic ??= offers[0]?.unit.id ?? null
   }
 
   /** Null: as far as anybody hears, this run never ends. */
@@ -189,8 +193,8 @@ export class Actor {
   #flood(turn: number): void {
     const { later, id } = this.#ports
     later(FLOOD_US, () => {
-      const unit = this.#offers.values().next().value?.unit
-      const lease = unit === undefined ? null : leaseIdOf(unit.id, NO_ATTEMPT + turn, id())
+      const topic = this.#topic
+      const lease = topic === null ? null : leaseIdOf(topic, NO_ATTEMPT + turn, id())
       this.#shout(turn, lease)
       this.#flood(turn + 1)
     })
