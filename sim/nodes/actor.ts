@@ -33,9 +33,9 @@ const INFLATION = 1_000
 /** One result in so many of an inflator's also has more tokens than any unit may cost. */
 const TOO_MANY_TOKENS_ONE_IN = 4
 const TOKENS = 1_000_000
-/** A flooder says something every tenth of a second, and hello anew every six seconds. */
+/** A flooder says something every tenth of a second, and hello anew every minute. */
 const FLOOD_US = 100_000
-const FLOOD_HELLO_EVERY = 60
+const FLOOD_HELLO_EVERY = 600
 /** Leases that nobody ever granted are counted from here. */
 const NO_ATTEMPT = 100_000
 

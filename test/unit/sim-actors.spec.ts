@@ -118,6 +118,7 @@ describe('an actor', () => {
   it('that talks without end is answered and takes no work from others', async () => {
     const { report, actor } = await run('flooders')
     ok((actor.refused['lease.unknown'] ?? 0) > 100)
+    ok((actor.refused['claim.refused'] ?? 0) > 100, 'a node has so many claims and no more')
     ok((report.ended_ms ?? Number.POSITIVE_INFINITY) < 60_000)
   })
 
