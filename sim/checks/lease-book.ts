@@ -63,6 +63,7 @@ export class LeaseBook {
   readonly #nodes = new Map<PeerId, BookedNode>()
   readonly #units = new Map<UnitId, PackedUnit>()
   readonly #accepted = new Map<UnitId, Cid>()
+  #isClosed = false
   #lenientUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: BookPorts) {
@@ -126,6 +127,9 @@ export class LeaseBook {
       case 'units.accepted':
         for (const { lease, canonical } of content.body.items) this.#paid(lease, canonical)
         return
+      case 'session.closed':
+        this.#isClosed = true
+        return
       case 'units.voided':
         for (const { lease: id } of content.body.items) {
           const lease = this.#leases.get(id)
@@ -148,6 +152,8 @@ export class LeaseBook {
     if (frame.kind === 'reveal') for (const id of frame.body.leases) this.#revealed(id)
     if (frame.kind !== 'ack') return
     for (const { lease_id: id, verdict } of frame.body.verdicts) {
+      // of a session that has ended, the control node knows no leases any more
+      if (this.#isClosed) return
       const state = this.#leases.get(id)?.state
       if ((verdict === 'accepted') !== (state === 'accepted')) {
         this.#ports.broken('told_as_booked', `${id} is ${state ?? 'unknown'}, told ${verdict}`)

@@ -130,6 +130,12 @@ export class GatewayHost {
     this.#submit(indices)
   }
 
+  /** The session's last word: what is still being looked at is let go. */
+  close(): void {
+    const stateHash = '00'.repeat(32)
+    this.#feed({ type: 'close', session: SESSION, stopReason: 'success', stateHash })
+  }
+
   /** The process is gone; a write that was under way is on the disk, or is not. */
   crash({ disk }: Crash): void {
     if (this.#machine === null) return

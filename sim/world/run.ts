@@ -38,6 +38,8 @@ async function runMesh(
     if (mesh.reading !== null) await mesh.reading
     if (endedMs === null && checks.ended === scenario.units) {
       endedMs = time.nowMs
+      // where nodes are checked, units that have ended may be under way once more
+      if (scenario.trust === 'probation') mesh.close()
       untilUs = Math.min(untilUs, time.nowUs + SETTLE_MS * 1_000)
     }
     if (turn % SLICE !== 0) continue

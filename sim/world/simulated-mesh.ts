@@ -103,6 +103,11 @@ export class SimulatedMesh {
     return this.#gateway.sequencer
   }
 
+  /** All units have ended: as KORA does then. */
+  close(): void {
+    this.#gateway.close()
+  }
+
   /** Set while the control node reads its disk: the next event waits for it. */
   get reading(): Promise<void> | null {
     return this.#gateway.reading

@@ -51,7 +51,8 @@ function dispatchLevel(world: World, level: number): void {
 
 function retryPlacements(world: World, waiting: WaitingClass, level: number): void {
   for (const unit of waiting.takeAgain(level, AGAIN_LOOKS_MAX)) {
-    if (place(world, waiting, unit) === 'blocked') waiting.putBack(unit)
+    // it may stand in line twice: it left the line and came back
+    if (unit.waiting && place(world, waiting, unit) === 'blocked') waiting.putBack(unit)
   }
 }
 

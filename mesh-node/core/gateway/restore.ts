@@ -25,7 +25,7 @@ import {
   replicasOf,
   type UnitRecord
 } from './gateway-state.ts'
-import { addLease, newLease } from './lease-life.ts'
+import { addLease, newLease, voidLease } from './lease-life.ts'
 import { loseLease, nodeOf } from './nodes.ts'
 import { reopen } from './rechecks.ts'
 import { onCommit, takeResult, tellRecalled } from './results.ts'
@@ -68,8 +68,10 @@ export function restore(world: World, root: RootRecord, history: SessionHistory)
 function goOn(world: World, root: RootRecord, past: UnitHistory): boolean {
   const unit = root.current
   const canonical = past.accepted.find((accepted) => accepted.canonical)
-  if (canonical !== undefined) recallSuccess(world, unit, canonical)
-  else if (past.ended !== null) recallEnd(world, unit, past.ended)
+  if (canonical !== undefined) {
+    recallSuccess(world, unit, canonical)
+    for (const open of past.outstanding) letGo(world, unit, open)
+  } else if (past.ended !== null) recallEnd(world, unit, past.ended)
   else if (past.outstanding.length > 0) restoreLeases(world, unit, past.outstanding)
   else return false
   return true
@@ -228,6 +230,13 @@ function restoreLeases(
     if (commitment !== null) onCommit(world, node, { lease_id: lease.id, commitment })
     if (result !== null) takeResult(world, node, result)
   }
+}
+
+/** The unit has its result: what another lease would have shown is not waited for any more. */
+function letGo(world: World, unit: UnitRecord, open: OutstandingLease): void {
+  const lease = restoreLease(world, unit, open)
+  const code = 'settled'
+  voidLease(world, lease, { reason: 'redundant', fault: 'none', code, tell: 'settled' })
 }
 
 function restoreLease(world: World, unit: UnitRecord, open: OutstandingLease): LeaseRecord {
