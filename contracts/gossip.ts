@@ -72,21 +72,21 @@ export const GOSSIP_SETTINGS: GossipSettings = {
   promiseMs: 3_000,
   backoffMs: 60_000,
   backoffFloodMs: 10_000,
-  opportunisticBeats: 10,
-  opportunisticPeers: 2,
+  opportunisticBeats: 5,
+  opportunisticPeers: 4,
   unwantedBytesMin: 512,
   // An announcement is worth most at once.
   floodPublish: true,
   gossipThreshold: -10,
   publishThreshold: -50,
   graylistThreshold: -80,
-  // Half of what bringing messages first can make: below it neighbours hand nothing on.
-  opportunisticThreshold: 5,
+  // Below it most neighbours have brought nothing for a quarter of a minute.
+  opportunisticThreshold: 2,
   // Without it a host that drops all it should hand on is as good a neighbour as any.
   firstWeight: 1,
-  firstDecay: 0.98,
+  firstDecay: 0.9,
   firstMax: 10,
-  // Two are a slip that ends the neighbourhood; three are not heard out.
+  // One ends the neighbourhood; after three nothing more is heard until some have decayed.
   invalidWeight: -10,
   invalidDecay: 0.97,
   topicScoreMax: 10,

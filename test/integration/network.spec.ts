@@ -331,6 +331,27 @@ describe('gossip', () => {
     deepEqual([judged, delivered], [[2, 3, 1], [1]])
   })
 
+  it('hears no more of a peer that goes on with what is no message', async () => {
+    const { one, two } = await pair(started)
+    let judged = 0
+    const validate = () => {
+      judged += 1
+      return 'reject' as const
+    }
+    one.subscribe('work', { validate, deliver: () => {} })
+    await until(() => two.subscribers('work').length === 1, 'the subscriber is known')
+    let sent = 0
+    const publishOne = async () => {
+      sent += 1
+      await two.publish('work', new Uint8Array([sent & 255, sent >> 8]))
+    }
+    await until(async () => {
+      await publishOne()
+      return sent - judged > 50
+    }, 'the peer is not asked about any more')
+    ok(judged >= 3)
+  })
+
   it('refuses to publish more than a gossip message holds', async () => {
     const one = await started.host(1)
     const tooLarge = new Uint8Array(GOSSIP_BYTES_MAX + 1)
