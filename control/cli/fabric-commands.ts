@@ -23,9 +23,9 @@ const bootstrapOption = () =>
     .argParser(collect)
     .default([], 'none')
 const localNodesOption = () =>
-  new Option('--local-nodes <count>', 'start so many nodes on this machine')
-    .argParser(wholeNumber(0, 64))
-    .default(0)
+  new Option('--local-nodes <count>', 'start so many nodes on this machine').argParser(
+    wholeNumber(0, 64)
+  )
 const meshOption = () =>
   new Option(
     '--mesh <id>',
@@ -102,7 +102,12 @@ function addUp(kora: Command, context: CommandContext, settle: Settle): void {
   const command = kora
     .command('up')
     .description('start a control node and keep it running; sessions that were cut off go on')
-    .addOption(localNodesOption())
+    .addOption(
+      localNodesOption().default(
+        undefined,
+        '1 where the donate page is served: the first donor needs another owner to agree with'
+      )
+    )
     .addOption(meshOption())
     .addOption(listenOption())
     .addOption(bootstrapOption())

@@ -43,7 +43,16 @@ describe('the page of kora up', function () {
     const data = await started.folder()
     const config = join(await started.folder(), 'kora.yaml')
     await writeFile(config, `purpose: ${PURPOSE}\n`)
-    const run = commands.kora(['up', '--json', '--data', data, '--config', config])
+    const run = commands.kora([
+      'up',
+      '--json',
+      '--local-nodes',
+      '0',
+      '--data',
+      data,
+      '--config',
+      config
+    ])
     link = UpLine.parse(JSON.parse(await run.firstLine())).donate_url
   })
   after(() => started.endAll())

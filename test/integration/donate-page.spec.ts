@@ -383,7 +383,7 @@ describe('kora up with the donate page', function () {
   }
 
   async function up(data: string, ...more: readonly string[]) {
-    const run = commands.kora(['up', '--json', '--data', data, ...more])
+    const run = commands.kora(['up', '--json', '--local-nodes', '0', '--data', data, ...more])
     return { run, ...UpLine.parse(JSON.parse(await run.firstLine())) }
   }
 
@@ -471,7 +471,16 @@ describe('kora up with the donate page', function () {
     const taken = createServer()
     await new Promise<void>((resolve) => taken.listen(page, '127.0.0.1', resolve))
     started.add(taken, (one) => new Promise((resolve) => one.close(resolve)))
-    const words = ['up', '--json', '--data', data, '--page-port', String(page)]
+    const words = [
+      'up',
+      '--json',
+      '--local-nodes',
+      '0',
+      '--data',
+      data,
+      '--page-port',
+      String(page)
+    ]
     const { code, err } = await commands.ended(...words)
     equal(code, 5)
     match(err, /net\.port_in_use/)

@@ -12,7 +12,7 @@ export interface ControlFlags {
   readonly listen: readonly string[]
   readonly bootstrap: readonly string[]
   readonly config?: string
-  readonly localNodes: number
+  readonly localNodes?: number
   readonly port?: number
   readonly allow?: readonly AllowedClient[]
   readonly page?: boolean
@@ -31,7 +31,8 @@ export interface ControlSettings {
   /** Whether the operator said so, or it is the default. */
   readonly listenIsGiven: boolean
   readonly bootstrap: readonly string[]
-  readonly localNodes: number
+  /** Null: nobody said. */
+  readonly localNodes: number | null
   readonly port: number
   readonly allow: readonly AllowedClient[]
   readonly page: PageSettings
@@ -80,6 +81,12 @@ const ConfigFile = z.strictObject({
 })
 type ConfigFile = z.infer<typeof ConfigFile>
 
+/**
+ * Work that two owners must agree on waits for a second one: with the first donor of a page that is a
+ * node of the operator's own.
+ */
+export const NODES_BESIDE_PAGE = 1
+
 export function controlSettings(flags: ControlFlags): ControlSettings {
   const file: ConfigFile = flags.config === undefined ? {} : readConfig(flags.config)
   const given = flags.listen.length > 0 ? flags.listen : file.listen
@@ -89,7 +96,7 @@ export function controlSettings(flags: ControlFlags): ControlSettings {
     listen: given ?? [LISTEN_DEFAULT],
     listenIsGiven: given !== undefined,
     bootstrap: flags.bootstrap.length > 0 ? flags.bootstrap : (file.bootstrap ?? []),
-    localNodes: flags.localNodes > 0 ? flags.localNodes : (file.local_nodes ?? 0),
+    localNodes: flags.localNodes ?? file.local_nodes ?? null,
     allow: [...(file.allow ?? []), ...(flags.allow ?? [])],
     port: flags.port !== undefined && flags.port > 0 ? flags.port : (file.port ?? 0),
     page: pageSettings(flags, file)

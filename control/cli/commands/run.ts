@@ -30,14 +30,16 @@ export async function run(flags: RunFlags, context: CommandContext): Promise<Exi
   const place = await placeOf(settings.data, settings.mesh)
   const task = { submission, flags, context }
   if (place.kind === 'folder') return runHere(settings, task)
-  if (settings.localNodes > 0) refuseNodes(place, settings)
+  if ((settings.localNodes ?? 0) > 0) refuseNodes(place, settings)
   return withRunning(flags, context, (control) => follow(control, task))
 }
 
 /** In this process, which is the control node for as long as it takes. */
 async function runHere(settings: ControlSettings, task: Task): Promise<Exit> {
   const { openControl } = await import('../../drivers/open-control.ts')
-  const control = await openControl(settings, task.context.io.err)
+  const { localNodes } = settings
+  const options = { ...settings, localNodes: localNodes ?? 0 }
+  const control = await openControl(options, task.context.io.err)
   try {
     return await Promise.race([follow(control.node, task), control.failed])
   } finally {

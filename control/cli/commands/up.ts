@@ -8,7 +8,7 @@ import type { ControlNode } from '../../drivers/control-node.ts'
 import type { DonatePage } from '../../drivers/donate-page.ts'
 import { startHttpServer } from '../../drivers/http-server.ts'
 import { openControl } from '../../drivers/open-control.ts'
-import { type ControlFlags, controlSettings } from './control-options.ts'
+import { type ControlFlags, controlSettings, NODES_BESIDE_PAGE } from './control-options.ts'
 import { drawLink, openUpPage, planPage } from './up-page.ts'
 
 export interface UpFlags extends ControlFlags {
@@ -25,7 +25,11 @@ export async function up(flags: UpFlags, context: CommandContext): Promise<Exit>
   if (running !== null)
     throw new MeshError('control.already_running', { folder: settings.data, pid: running.pid })
   const plan = await planPage(settings, context.io)
-  const control = await openControl({ ...settings, listen: plan.listen }, context.io.err)
+  const localNodes = settings.localNodes ?? (settings.page.isOn ? NODES_BESIDE_PAGE : 0)
+  const control = await openControl(
+    { ...settings, localNodes, listen: plan.listen },
+    context.io.err
+  )
   try {
     plan.keep()
     const { node } = control
