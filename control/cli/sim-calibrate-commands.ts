@@ -5,6 +5,7 @@ import type { CommandContext } from '#mesh-node/cli'
 import { jsonOption, wholeNumber } from './options.ts'
 
 const SEEDS_MAX = 1_000
+const BYTES_MAX = 65_536
 const counted = wholeNumber(2, 1_000)
 
 export function addCalibrateCommands(
@@ -24,6 +25,11 @@ export function addCalibrateCommands(
       new Option('--seeds <count>', 'runs of each, with the seeds from 1')
         .argParser(wholeNumber(1, SEEDS_MAX))
         .default(30)
+    )
+    .addOption(
+      new Option('--bytes <count>', 'of each message (default 400)').argParser(
+        wholeNumber(16, BYTES_MAX)
+      )
     )
     .addOption(jsonOption())
     .addHelpText('after', '\nExample: kora sim calibrate --nodes 20 --seeds 3 --json')

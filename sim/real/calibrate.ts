@@ -50,6 +50,8 @@ export interface CalibrationRow {
 export interface CalibrationOptions {
   readonly nodes: readonly number[]
   readonly seeds: number
+  /** Of each message; the real fidelity's own where it is left out. */
+  readonly messageBytes?: number | undefined
   /** Null: the real side alone. */
   readonly model: GossipModel | null
   readonly signal: AbortSignal
@@ -64,7 +66,7 @@ export async function calibrate(options: CalibrationOptions): Promise<readonly C
     const modelled: GossipFigures[] = []
     for (let seed = 1; seed <= options.seeds && !options.signal.aborted; seed++) {
       options.onRun({ nodes, seed })
-      const one = { ...DEFAULT_REAL_OPTIONS, nodes, seed, dials: Math.min(DIALS, nodes - 1) }
+      const one = optionsOf(nodes, seed, options.messageBytes)
       const report = await runReal(one, { signal: options.signal })
       if (report.is_partial) break
       reports.push(report)
@@ -74,6 +76,12 @@ export async function calibrate(options: CalibrationOptions): Promise<readonly C
     if (reports.length > 0) rows.push(rowOf(nodes, reports, modelled))
   }
   return rows
+}
+
+function optionsOf(nodes: number, seed: number, messageBytes: number | undefined): RealOptions {
+  const { gossip } = DEFAULT_REAL_OPTIONS
+  const asked = messageBytes === undefined ? gossip : { ...gossip, messageBytes }
+  return { ...DEFAULT_REAL_OPTIONS, nodes, seed, dials: Math.min(DIALS, nodes - 1), gossip: asked }
 }
 
 function rowOf(

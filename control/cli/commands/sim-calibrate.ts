@@ -9,18 +9,20 @@ import { CALIBRATION_TARGETS, type CalibrationRow, calibrate, modelledGossip } f
 export interface CalibrateFlags {
   readonly nodes: readonly number[]
   readonly seeds: number
+  readonly bytes?: number
   readonly json: boolean
 }
 
 const HEADINGS = ['nodes', 'seeds', 'figure', 'real', 'model', 'off', 'target'] as const
 
 export async function simCalibrate(
-  { nodes, seeds, json }: CalibrateFlags,
+  { nodes, seeds, bytes, json }: CalibrateFlags,
   { io, signal }: CommandContext
 ): Promise<Exit> {
   const rows = await calibrate({
     nodes: nodes.length > 0 ? nodes : [20, 50, 100],
     seeds,
+    messageBytes: bytes,
     model: modelledGossip,
     signal,
     onRun: ({ nodes: count, seed }) => {
