@@ -10,7 +10,7 @@ import {
   type SignedHead,
   type Signer,
   signHead,
-  tweetnaclVerifier
+  type Verifier
 } from '#contracts'
 import { Ledger, type LevelPort, LogStore, type PreparedEntry } from '#ledger'
 import type { Chance } from '../kernel/chance.ts'
@@ -22,6 +22,7 @@ export type Batch = readonly PreparedEntry[]
 
 export interface DiskOwner {
   readonly signer: Signer
+  readonly verifier: Verifier
   readonly genesis: SignedGenesis
   readonly incarnation: Uint8Array
 }
@@ -108,7 +109,7 @@ export class ControlDisk {
 
   /** A store with these batches, under one head: the one that was last. */
   async #written(batches: readonly Batch[]): Promise<MemoryLevel> {
-    const { genesis } = this.#owner
+    const { genesis, verifier } = this.#owner
     const level = new MemoryLevel()
     const empty = await this.#ledger(level)
     const first = empty.head(empty.ownLog)
@@ -118,7 +119,7 @@ export class ControlDisk {
     const store = await LogStore.open({
       level,
       mesh: genesis.id,
-      verifier: tweetnaclVerifier,
+      verifier,
       sync: true,
       foldLog: empty.sequencerLog,
       fold: () => {}
@@ -136,12 +137,12 @@ export class ControlDisk {
   }
 
   #ledger(level: LevelPort): Promise<Ledger> {
-    const { genesis, signer, incarnation } = this.#owner
+    const { genesis, signer, verifier, incarnation } = this.#owner
     return Ledger.open({
       level,
       genesis,
       signer,
-      verifier: tweetnaclVerifier,
+      verifier,
       incarnation: () => incarnation,
       isSequencer: true
     })

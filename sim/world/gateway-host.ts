@@ -4,11 +4,10 @@
  */
 import {
   type AnnouncementMessage,
-  type Attestation,
   assertNever,
   type EntryContent,
-  encodeAttestation,
   type GatewayFrame,
+  MeshError,
   type NodeFrame,
   type PeerId,
   type SessionHistory
@@ -27,6 +26,7 @@ import type { Checks } from './checks.ts'
 import type { Chronicle } from './chronicle.ts'
 import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
+import type { SealedResults, SignerKind } from './signing.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
 import { judge, MODEL, SESSION, sessionSpec } from './work.ts'
 import type { Workload } from './workload.ts'
@@ -69,6 +69,7 @@ export interface GatewaySettings {
   readonly scenario: Scenario
   readonly workload: Workload
   readonly seed: number
+  readonly signer: SignerKind
 }
 
 export class GatewayHost {
@@ -91,7 +92,7 @@ export class GatewayHost {
   /** Of nodes that are there, as the machine was told; null: none yet. */
   readonly #standings = new Map<PeerId, NodeStanding | null>()
 
-  constructor({ scenario, seed, workload }: GatewaySettings, ports: GatewayPorts) {
+  constructor({ scenario, seed, workload, signer }: GatewaySettings, ports: GatewayPorts) {
     this.#ports = ports
     this.#scenario = scenario
     this.#workload = workload
@@ -104,7 +105,7 @@ export class GatewayHost {
     new DataView(key.buffer).setUint32(0, seed)
     this.#secret = key
     const { trust, crashes } = scenario
-    this.sequencer = new Sequencer(key, { keepsDisk: crashes.length > 0, trust })
+    this.sequencer = new Sequencer(key, { keepsDisk: crashes.length > 0, trust, signer })
     this.#machine = this.#newMachine({ recoveryGraceMs: 0 })
   }
 
@@ -166,15 +167,15 @@ export class GatewayHost {
     this.#feed(this.#inputOf(node, frame))
   }
 
-  results(node: PeerId, attestations: readonly Attestation[]): void {
-    const items = attestations.map(encodeAttestation)
-    const receipt = (index: number) => ({
-      item: items[index] ?? new Uint8Array(0),
-      index,
-      path: [],
-      head: new Uint8Array(0)
-    })
-    this.#feed({ type: 'result', node, results: { attestations, receipt } })
+  /** Results that are not signed by this node cost it the link, as in the product's driver. */
+  results(node: PeerId, sealed: SealedResults): void {
+    try {
+      this.#feed({ type: 'result', node, results: sealed.open() })
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error
+      this.#ports.refused(node, error.code)
+      this.#ports.drop(node)
+    }
   }
 
   #newMachine(grace: Pick<GatewayOptions, 'recoveryGraceMs'>): GatewayMachine {

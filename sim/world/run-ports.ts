@@ -1,6 +1,7 @@
 /** What a run is told and what it needs of the machine, whatever kind of run it is. */
 import type { MatrixOf } from './places.ts'
 import type { Scenario } from './scenario.ts'
+import type { SignerKind } from './signing.ts'
 import type { PacedWorkflow } from './workload.ts'
 
 export interface RunProgress {
@@ -24,6 +25,8 @@ export interface RunOptions {
   readonly name: string
   readonly scenario: Scenario
   readonly seed: number
+  /** `hash` where absent. */
+  readonly signer?: SignerKind
   /** Its tasks are the units: as many as the scenario says. */
   readonly workflow?: PacedWorkflow
   /** The report has how it went over its time. */

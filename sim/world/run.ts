@@ -24,12 +24,12 @@ export async function runScenario(options: RunOptions, ports: RunPorts): Promise
 }
 
 async function runMesh(
-  { name, scenario, seed, workflow, withSeries = false }: RunOptions,
+  { name, scenario, seed, workflow, signer = 'hash', withSeries = false }: RunOptions,
   ports: RunPorts
 ): Promise<RunReport> {
   const startMs = ports.wallMs()
   const workload = workflow === undefined ? plainWork(scenario) : workflowWork(workflow, scenario)
-  const mesh = new SimulatedMesh(scenario, { seed, matrixOf: ports.matrixOf, workload })
+  const mesh = new SimulatedMesh(scenario, { seed, matrixOf: ports.matrixOf, workload, signer })
   const { time, checks } = mesh
   let untilUs = scenario.until_ms * 1_000
   let isPartial = false

@@ -4,6 +4,7 @@
  * the genesis, and the head of a store that is read again after a crash.
  */
 import {
+  type Attestation,
   assert,
   DEFAULT_PRICES,
   type EntryContent,
@@ -12,10 +13,12 @@ import {
   NO_PREVIOUS,
   type PeerId,
   packEntry,
+  peerIdFromPublicKey,
   type SessionHistory,
   type SessionId,
-  signGenesis,
-  tweetnaclSigner
+  type SignedGenesis,
+  sha256,
+  signGenesis
 } from '#contracts'
 import {
   LedgerFold,
@@ -27,6 +30,7 @@ import {
 import type { NodeStanding, PriceQuestion, TrustView } from '#mesh-node/core'
 import type { Chance } from '../kernel/chance.ts'
 import { ControlDisk, type Damage } from './control-disk.ts'
+import { Keys, type SealedResults, type SignerKind, sealResults } from './signing.ts'
 import { EPOCH_MS } from './virtual-time.ts'
 
 export const TENANT = 'local'
@@ -38,6 +42,8 @@ export interface SequencerOptions {
   readonly keepsDisk: boolean
   /** The trust policy that the genesis names; `credibility` where absent. */
   readonly trust?: string
+  /** `hash` where absent. */
+  readonly signer?: SignerKind
 }
 
 /** What a control node finds that starts again. */
@@ -50,6 +56,8 @@ export interface Reopened {
 export class Sequencer {
   readonly log: LogId
   readonly gateway: PeerId
+  readonly genesis: SignedGenesis
+  readonly keys: Keys
   readonly #disk: ControlDisk
   readonly #keepsDisk: boolean
   #fold: LedgerFold
@@ -58,9 +66,12 @@ export class Sequencer {
 
   constructor(
     key: Uint8Array,
-    { keepsDisk, trust = 'credibility' }: SequencerOptions = { keepsDisk: false }
+    { keepsDisk, trust = 'credibility', signer: kind = 'hash' }: SequencerOptions = {
+      keepsDisk: false
+    }
   ) {
-    const signer = tweetnaclSigner(key)
+    this.keys = new Keys(kind, new DataView(key.buffer).getUint32(0))
+    const signer = this.keys.signerOf(peerIdFromPublicKey(sha256(key)))
     this.gateway = signer.peerId
     this.log = logIdOf(signer.peerId, key)
     const genesis = signGenesis(
@@ -80,8 +91,9 @@ export class Sequencer {
       },
       signer
     )
+    this.genesis = genesis
     this.#keepsDisk = keepsDisk
-    this.#disk = new ControlDisk({ signer, genesis, incarnation: key })
+    this.#disk = new ControlDisk({ signer, verifier: this.keys, genesis, incarnation: key })
     this.#fold = new LedgerFold(genesis, this.log)
     this.append([{ kind: 'mesh.genesis', body: { genesis: genesis.bytes } }])
   }
@@ -134,6 +146,11 @@ export class Sequencer {
     const balance = this.fold.balanceOf(tenantAccount(TENANT))
     if (balance === null) return { spentMicro: 0, heldMicro: 0 }
     return { spentMicro: GRANT_MICRO - balance.balance, heldMicro: balance.debitsPending }
+  }
+
+  /** What a node sends of its results. */
+  seal(node: PeerId, attestations: readonly Attestation[]): SealedResults {
+    return sealResults(attestations, { keys: this.keys, mesh: this.genesis.id, node })
   }
 
   availableMicro(): number {

@@ -20,6 +20,7 @@ import { pathsOf, placesOf, relaysOf } from './network-parts.ts'
 import type { MatrixOf, Places } from './places.ts'
 import type { Scenario } from './scenario.ts'
 import type { Sequencer } from './sequencer.ts'
+import type { SignerKind } from './signing.ts'
 import { type NodePorts, SimulatedNode } from './simulated-node.ts'
 import { KIND, VirtualTime } from './virtual-time.ts'
 import type { Workload } from './workload.ts'
@@ -31,6 +32,7 @@ export interface MeshParts {
   readonly seed: number
   readonly matrixOf: MatrixOf
   readonly workload: Workload
+  readonly signer: SignerKind
 }
 
 export class SimulatedMesh {
@@ -55,7 +57,7 @@ export class SimulatedMesh {
   readonly #gateway: GatewayHost
   readonly #byId = new Map<PeerId, SimulatedNode>()
 
-  constructor(scenario: Scenario, { seed, matrixOf, workload }: MeshParts) {
+  constructor(scenario: Scenario, { seed, matrixOf, workload, signer }: MeshParts) {
     this.#scenario = scenario
     this.#seed = seed
     this.#workload = workload
@@ -94,7 +96,7 @@ export class SimulatedMesh {
       relayOf: relaysOf(scenario, { seed, relay: hub })
     })
     this.gossip.join(hub)
-    this.#gateway = this.#makeGateway(hub)
+    this.#gateway = this.#makeGateway(hub, signer)
     this.nodes = this.#makeNodes()
     this.#begin()
   }
@@ -147,8 +149,13 @@ export class SimulatedMesh {
     return new Chance(this.#seed, purpose, node)
   }
 
-  #makeGateway(hub: number): GatewayHost {
-    const settings = { scenario: this.#scenario, seed: this.#seed, workload: this.#workload }
+  #makeGateway(hub: number, signer: SignerKind): GatewayHost {
+    const settings = {
+      scenario: this.#scenario,
+      seed: this.#seed,
+      workload: this.#workload,
+      signer
+    }
     return new GatewayHost(settings, {
       time: this.time,
       checks: this.checks,
@@ -198,8 +205,9 @@ export class SimulatedMesh {
         this.#links.toGateway(node, digest, () => this.#gateway.take(node.id, frame))
       },
       deliver: (node, attestations) => {
+        const sealed = this.sequencer.seal(node.id, attestations)
         const digest = digestOfText(attestations.map((one) => one.lease_id).join())
-        this.#links.toGateway(node, digest, () => this.#gateway.results(node.id, attestations))
+        this.#links.toGateway(node, digest, () => this.#gateway.results(node.id, sealed))
       },
       serviceMs: (unit) => this.#workload.serviceMs(unit),
       executed: (node, lease) => {

@@ -44,6 +44,23 @@ interface Told {
 const leaseOf = ({ unit, attempt, node }: Told): LeaseId => leaseIdOf(unit.id, attempt, node)
 export type VoidReason = EntryBody<'units.voided'>['items'][number]['reason']
 
+export function attestationOf(told: Told, output: Cid = rightAnswer(told.unit.id)): Attestation {
+  return {
+    v: 1,
+    work_unit_id: told.unit.id,
+    attempt: told.attempt,
+    lease_id: leaseOf(told),
+    node: told.node,
+    model_cid: told.unit.unit.model.cid,
+    input_cids: [],
+    output_cid: output,
+    backend: { runtime: 'r', version: '1', provider: 'cpu', device_class: 'x' },
+    usage: { cpu_ms: 1, gpu_ms: 0, wall_ms: 1, tokens_in: 0, tokens_out: 0 },
+    started_ms: 0,
+    finished_ms: 1
+  }
+}
+
 export class CheckStory {
   nowMs = 0
   readonly checks = new Checks({ nowMs: () => this.nowMs })
@@ -122,20 +139,7 @@ export class CheckStory {
   }
 
   result(told: Told, output: Cid = rightAnswer(told.unit.id), from: PeerId = told.node): this {
-    const attestation: Attestation = {
-      v: 1,
-      work_unit_id: told.unit.id,
-      attempt: told.attempt,
-      lease_id: leaseOf(told),
-      node: told.node,
-      model_cid: told.unit.unit.model.cid,
-      input_cids: [],
-      output_cid: output,
-      backend: { runtime: 'r', version: '1', provider: 'cpu', device_class: 'x' },
-      usage: { cpu_ms: 1, gpu_ms: 0, wall_ms: 1, tokens_in: 0, tokens_out: 0 },
-      started_ms: 0,
-      finished_ms: 1
-    }
+    const attestation = attestationOf(told, output)
     const receipt = () => ({
       item: new Uint8Array(0),
       index: 0,
