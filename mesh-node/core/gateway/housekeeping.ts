@@ -9,6 +9,8 @@ import { HOUSEKEEPING_MS, RECOVERY_GRACE_MS } from './gateway-policy.ts'
 import { isLive, isOutstanding, type LeaseRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { loseIfSilent } from './nodes.ts'
+import { leaveRecheck } from './recheck-verdict.ts'
+import { hopelessRechecks } from './rechecks.ts'
 import { tellUnknown } from './results.ts'
 import { attemptFailed, attemptLost, retryDue } from './retry.ts'
 import { deadlinePassed, resumeDeferred } from './sessions.ts'
@@ -75,6 +77,7 @@ function lookAround(world: World): void {
     else starve(world, waiting)
     settleStuck(world, waiting)
   }
+  for (const unit of hopelessRechecks(world, STUCK_LOOKS_MAX)) leaveRecheck(world, unit)
   if (world.mayPark) return
   for (const [lease, { node, result }] of world.parked.drain()) {
     tellUnknown(world, node, lease, result)

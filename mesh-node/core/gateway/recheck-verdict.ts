@@ -99,13 +99,22 @@ function name(world: World, fresh: readonly LeaseRecord[], right: readonly Lease
   }
 }
 
+/** Nobody can be asked any more. */
+export function leaveRecheck(world: World, unit: UnitRecord): void {
+  const isComing = (lease: LeaseRecord): boolean =>
+    isOutstanding(lease) || lease.phase === 'judging'
+  if (unit.recheck === null || unit.leases.some(isComing)) return
+  leave({ world, unit, fresh: unit.leases.filter(({ phase }) => phase === 'ok') })
+}
+
 /** Nobody can tell: nothing changes, and nobody is blamed. */
-function leave({ world, unit, fresh }: Case): void {
+function leave({ world, unit, fresh }: Pick<Case, 'world' | 'unit' | 'fresh'>): void {
+  const isOpen = unit.recheck?.why === 'reopened' || fresh.length > 0
   const code = 'unit.no_agreement'
   for (const lease of fresh) {
     voidLease(world, lease, { reason: 'redundant', fault: 'none', code, tell: 'ack' })
   }
-  doubt(world, unit)
+  if (isOpen) doubt(world, unit)
   endRecheck(world, unit)
 }
 

@@ -5,7 +5,7 @@
  */
 import { type SessionId, UNIT_ATTEMPTS_MAX, type UnitId } from '#contracts'
 import { affordable, giveBack } from './budget.ts'
-import { claimFor, refusalOf } from './eligibility.ts'
+import { claimFor, lastingRefusal, refusalOf } from './eligibility.ts'
 import type { NodeRecord, Recheck, UnitRecord } from './gateway-state.ts'
 import type { Draws } from './keyed-draw.ts'
 import { grantLease } from './lease-life.ts'
@@ -140,6 +140,18 @@ function fits(unit: UnitRecord, node: NodeRecord): boolean {
     if (lease.phase === 'ended' && !lease.isAccepted) return lease.node !== node
     const known = lease.restored ? lease.node.descriptor?.owner : lease.owner
     return lease.node !== node && known !== owner
+  })
+}
+
+/** Those that wait for another voice where nobody could ever give it. */
+export function hopelessRechecks(world: World, looks: number): readonly UnitRecord[] {
+  return (world.trust?.rechecks ?? []).slice(0, looks).filter((unit) => {
+    if (unit.recheck === null || unit.recheck.wanted === 0) return false
+    for (const node of world.nodes.values()) {
+      const isAble = node.connected && fits(unit, node)
+      if (isAble && lastingRefusal(unit.packed.unit, node, world) === null) return false
+    }
+    return true
   })
 }
 

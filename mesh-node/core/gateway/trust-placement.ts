@@ -17,6 +17,8 @@ import type { World } from './world.ts'
 const PARTNER_TRIES = 12
 /** Candidates passed over for one place, because of their owner or their backend. */
 const PASSED_OVER_MAX = 32
+/** Where there are more nodes than these, some are in a list. */
+const SCAN_MAX = 2_048
 
 export interface Placing {
   readonly nodes: readonly NodeRecord[]
@@ -97,17 +99,17 @@ function withoutProven(seeker: Seeker): Placing | null {
 
 /** One more for a unit of which some results are there, or still come. */
 function another(seeker: Seeker): Placing | null {
-  const { unit, trust, waiting, world } = seeker
+  const { unit, waiting, world } = seeker
   const nodes: NodeRecord[] = []
   const isDispute = unit.leases.filter(({ phase }) => phase === 'ok').length > 1
   while (nodes.length < unit.wanted) {
     const fresh = (node: NodeRecord): boolean => !nodes.includes(node) && fits(seeker, node)
-    const node = isDispute
-      ? (takeFrom(seeker, 'candidates', fresh) ?? takeFrom(seeker, 'tested', fresh))
-      : (drawn(seeker, fresh) ??
-        takeFrom(seeker, 'candidates', fresh) ??
-        takeFrom(seeker, 'tested', fresh))
-    if (node === null || trust.applies(unit.packed.unit) === false) break
+    const node =
+      (isDispute ? null : drawn(seeker, fresh)) ??
+      takeFrom(seeker, 'candidates', fresh) ??
+      takeFrom(seeker, 'tested', fresh) ??
+      anyone(seeker, fresh)
+    if (node === null) break
     nodes.push(node)
   }
   if (nodes.length === unit.wanted) return { nodes, isCheck: true }
@@ -143,6 +145,18 @@ function drawn(
     if (refusalOf(unit.packed.unit, node, world) === null) best = node
   }
   return best
+}
+
+/** A node that has checks enough under way is in no list, and may be the only other voice. */
+function anyone(
+  { world, trust, unit }: Seeker,
+  allowed: (node: NodeRecord) => boolean
+): NodeRecord | null {
+  const roster = trust.roster(world)
+  if (roster.length > SCAN_MAX) return null
+  const isFree = (node: NodeRecord): boolean =>
+    allowed(node) && refusalOf(unit.packed.unit, node, world) === null
+  return roster.find(isFree) ?? null
 }
 
 /** The best that is free and allowed; it is out of the list until it is put back. */
