@@ -5,6 +5,7 @@
  */
 import { Chance } from '../kernel/chance.ts'
 import { Scenario } from '../world/scenario.ts'
+import { drawCut, drawNetwork } from './draw-network.ts'
 import { drawActors, drawChurn, drawClocks } from './draw-nodes.ts'
 
 /** Faults begin and end within this. */
@@ -51,7 +52,10 @@ export function drawScenario(seed: number): Scenario {
       ...(hasActors ? drawActors(seed) : {})
     },
     vanish: isIn(chance) ? repeated(chance, vanishing) : [],
-    partitions: isIn(chance) ? repeated(chance, partition) : [],
+    partitions: (isIn(chance) ? repeated(chance, partition) : []).map((cut, index) => {
+      return { ...cut, ...drawCut(seed, index) }
+    }),
+    ...drawNetwork(seed),
     crashes: isIn(chance) ? repeated(chance, crash) : [],
     ...drawTrust(seed),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,

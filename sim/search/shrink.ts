@@ -5,6 +5,7 @@
  */
 import { ACTOR_KEYS } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
+import { calmerNetworks } from './draw-network.ts'
 
 /** Runs that one shrinking may take: each try is a whole run. */
 const TRIES_MAX = 400
@@ -56,6 +57,7 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   if (scenario.cheat_per_mille < 1_000) yield { ...scenario, cheat_per_mille: 1_000 }
   if (scenario.churn !== null) yield { ...scenario, churn: null }
   yield* calmerClocks(scenario)
+  yield* calmerNetworks(scenario)
   for (const key of ['quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {
     if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
   }
