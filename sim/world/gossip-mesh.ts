@@ -11,6 +11,9 @@ import type { GossipKeys } from './network-keys.ts'
 import type { RunReport } from './report.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
 
+/** Draws for each other that is to be dialled, before those that were met twice are given up. */
+const TRIES = 4
+
 export interface GossipMeshPorts {
   readonly time: VirtualTime
   readonly seed: number
@@ -27,6 +30,7 @@ export class GossipMesh {
   readonly router: GossipRouter
   readonly #ports: GossipMeshPorts
   readonly #chances: Chance[] = []
+  readonly #there: number[] = []
 
   constructor(ports: GossipMeshPorts) {
     const { time, hosts, paths, isLost, relayOf, keys, faults } = ports
@@ -53,15 +57,22 @@ export class GossipMesh {
     const { state } = this.router
     if (state.isThere(host)) return
     this.router.join(host)
-    const { hosts } = this.#ports
     const chance = this.#chance(host)
-    const dialled = new Set([host])
-    for (let tries = 2 * others; tries > 0 && dialled.size <= others; tries--) {
-      const other = chance.below(hosts)
-      if (dialled.has(other) || !state.isThere(other)) continue
+    const dialled = new Set<number>()
+    const count = Math.min(others, this.#there.length)
+    for (let tries = TRIES * count; tries > 0 && dialled.size < count; tries--) {
+      const other = this.#there[chance.below(this.#there.length)]
+      if (other === undefined || dialled.has(other)) continue
       dialled.add(other)
       this.router.dial(host, other)
     }
+    this.#there.push(host)
+  }
+
+  leave(host: number): void {
+    this.router.leave(host)
+    const at = this.#there.indexOf(host)
+    if (at >= 0) this.#there.splice(at, 1)
   }
 
   publish(from: number, message: Parameters<GossipRouter['publish']>[1]): void {

@@ -80,7 +80,7 @@ export class SimulatedMesh {
       node: (host) => this.nodes[host],
       connections: {
         joined: (host) => this.gossip.join(host),
-        left: (host) => this.gossip.router.leave(host),
+        left: (host) => this.gossip.leave(host),
         linked: (host) => this.gossip.router.connect(host, hub),
         unlinked: (host) => this.gossip.router.disconnect(host, hub)
       },

@@ -117,7 +117,7 @@ describe('modelled gossip', () => {
     const run = until(open(), 7_000)
     const { router } = run.gossip
     const { peers } = router.state
-    router.leave(5)
+    run.gossip.leave(5)
     const others = peers.ends.flat().filter((end) => peers.host(end ^ 1) === 5)
     equal((peers.ends[5]?.length ?? 0) + others.length, 0)
     until(run, 9_000)
