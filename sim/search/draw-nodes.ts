@@ -22,6 +22,15 @@ export function drawActors(seed: number): Partial<Scenario['actors']> {
   return actors
 }
 
+/** A third of the runs have machines of several kinds. */
+export function drawDevices(seed: number): Scenario['devices'] {
+  const chance = new Chance(seed, 'swarm devices')
+  if (!chance.happens(333_333)) return null
+  const native = chance.below(1_001)
+  const wasm = chance.below(1_001 - native)
+  return { model: 'moonshine-tiny', native, wasm, webgpu: 1_000 - native - wasm }
+}
+
 /** As fast as to be felt within the minutes in which a run has faults. */
 export function drawChurn(seed: number, faultsUntilMs: number): Scenario['churn'] {
   const chance = new Chance(seed, 'swarm churn')

@@ -3,10 +3,12 @@
  * hundred small runs meet combinations that nobody would write down. Every fault ends before the
  * first half of the time is over; the second half must bring each unit to its end.
  */
+
 import { Chance } from '../kernel/chance.ts'
+import { drawArrivals } from '../nodes/arrivals.ts'
 import { Scenario } from '../world/scenario.ts'
 import { drawCut, drawNetwork } from './draw-network.ts'
-import { drawActors, drawChurn, drawClocks } from './draw-nodes.ts'
+import { drawActors, drawChurn, drawClocks, drawDevices } from './draw-nodes.ts'
 
 /** Faults begin and end within this. */
 const FAULTS_UNTIL_MS = 120_000
@@ -46,6 +48,8 @@ export function drawScenario(seed: number): Scenario {
     latency: isIn(chance) ? 'wondernetwork' : { rtt_ms: between(chance, 1, 2_000) },
     clocks: drawClocks(seed, FAULTS_UNTIL_MS),
     churn: drawChurn(seed, FAULTS_UNTIL_MS),
+    devices: drawDevices(seed),
+    arrivals: drawArrivals(seed, FAULTS_UNTIL_MS),
     actors: {
       liars: hasActors ? between(chance, 0, 300) : 0,
       withholders: hasActors ? between(chance, 0, 300) : 0,

@@ -3,6 +3,7 @@
  * trouble switched off, mesh and work made smaller, as long as the same rule is still broken. Gives a
  * scenario in which nothing that is tried can be left out.
  */
+import { ARRIVALS_DEFAULT } from '../nodes/arrivals.ts'
 import { ACTOR_KEYS } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
 import { calmerNetworks } from './draw-network.ts'
@@ -56,11 +57,13 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   if (scenario.trust !== 'credibility') yield { ...scenario, trust: 'credibility' }
   if (scenario.cheat_per_mille < 1_000) yield { ...scenario, cheat_per_mille: 1_000 }
   if (scenario.churn !== null) yield { ...scenario, churn: null }
+  if (scenario.devices !== null) yield { ...scenario, devices: null }
   yield* calmerClocks(scenario)
   yield* calmerNetworks(scenario)
   for (const key of ['quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {
     if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
   }
+  if (scenario.arrivals.length > 1) yield { ...scenario, arrivals: ARRIVALS_DEFAULT }
   for (const key of ['units', 'nodes'] as const) {
     const count = scenario[key]
     if (count > 3) yield { ...scenario, [key]: Math.ceil(count / 2) }

@@ -1,23 +1,30 @@
 /** What is drawn for a node before a run begins: its role, how fast it is, and how its clock goes. */
 import type { Chance } from '../kernel/chance.ts'
 import type { ClockTraits } from '../nodes/clock.ts'
+import { Device } from '../nodes/devices.ts'
 import { ACTOR_KEYS, ROLE_OF_KEY, type Role } from '../nodes/role-names.ts'
 import type { Scenario } from './scenario.ts'
 
 export interface NodeTraits {
   readonly role: Role
   readonly cheatPerMille: number
+  /** What its runs take, where nothing else says so. */
   readonly serviceMs: number
+  /** Null: every run takes the same. */
+  readonly device: Device | null
   readonly clock: ClockTraits
 }
 
 /** Drawn for one node, from a stream of its own. */
 export function drawTraits(scenario: Scenario, chance: Chance): NodeTraits {
-  const { service_ms: service, actors } = scenario
+  const { service_ms: service, actors, devices } = scenario
   const role = roleAt(chance.below(1_000), actors)
   const serviceMs = service.min + chance.below(service.max - service.min + 1)
   const { cheat_per_mille: cheatPerMille } = scenario
-  return { role, cheatPerMille, serviceMs, clock: drawClock(scenario, chance) }
+  const clock = drawClock(scenario, chance)
+  // its stream goes on with the runs: nothing else is drawn from it
+  const device = devices === null ? null : new Device(devices, chance)
+  return { role, cheatPerMille, serviceMs, clock, device }
 }
 
 function drawClock({ clocks }: Scenario, chance: Chance): ClockTraits {

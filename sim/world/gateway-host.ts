@@ -21,6 +21,7 @@ import {
 } from '#mesh-node/core'
 import { Chance } from '../kernel/chance.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
+import { medianMs } from '../nodes/devices.ts'
 import { gatewayClock } from './actors.ts'
 import type { Checks } from './checks.ts'
 import type { Chronicle } from './chronicle.ts'
@@ -32,8 +33,8 @@ import { judge, MODEL, SESSION, sessionSpec } from './work.ts'
 import type { Workload } from './workload.ts'
 
 /** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
-const modelBaseUs = ({ service_ms: { min, max } }: Scenario): number =>
-  Math.max(1, (min + max) >> 1) * 1_000
+const modelBaseUs = ({ service_ms: { min, max }, devices }: Scenario): number =>
+  1_000 * (devices === null ? Math.max(1, (min + max) >> 1) : medianMs(devices))
 
 /** An operator who is told that the store is damaged puts the copy of a replica in its place. */
 const OPERATOR_MS = 60_000

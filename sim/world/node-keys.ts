@@ -78,3 +78,21 @@ export const ChurnKeys = z.strictObject({
   speed: z.int().min(1).max(100_000).default(1),
   until_ms: ms.default(DAY_MS)
 })
+
+/** Kinds of machines, in thousandths of the nodes, and the real model whose runs they do. */
+export const DeviceKeys = z
+  .strictObject({
+    model: z.enum([
+      'silero-vad',
+      'moonshine-tiny',
+      'ppocr-detect',
+      'ppocr-direction',
+      'ppocr-recognize'
+    ]),
+    native: perMille.default(0),
+    wasm: perMille.default(0),
+    webgpu: perMille.default(0)
+  })
+  .refine(({ native, wasm, webgpu }) => native + wasm + webgpu === 1_000, {
+    message: 'native, wasm and webgpu come to 1000'
+  })

@@ -15,7 +15,7 @@ import {
   PartitionKeys,
   SybilKeys
 } from './network-keys.ts'
-import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys } from './node-keys.ts'
+import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from './node-keys.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
@@ -43,6 +43,8 @@ const Shape = z.strictObject({
   quorum_per_mille: perMille.default(0),
   /** Drawn for each node: what its runs take. */
   service_ms: span.default({ min: 20, max: 200 }),
+  /** Kinds of machines, and what a real model takes on them; in place of `service_ms`. */
+  devices: DeviceKeys.nullable().default(null),
   /** Measured round trips that nodes are placed in, or one round trip for all. */
   latency: z
     .union([

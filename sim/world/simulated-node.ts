@@ -5,6 +5,7 @@
 import {
   type Attestation,
   assertNever,
+  type Backend,
   type GatewayFrame,
   type LeaseId,
   type NodeFrame,
@@ -19,6 +20,7 @@ import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } fr
 import { digestOfText } from '../kernel/rolling-trace.ts'
 import { Actor, type Answer } from '../nodes/actor.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
+import { BACKENDS } from '../nodes/devices.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
@@ -53,13 +55,6 @@ const KILL_US = 34_000
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
-const BACKEND = {
-  runtime: 'simulated',
-  version: '1',
-  provider: 'cpu',
-  device_class: 'x64'
-} as const
-
 /** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
 function peerOf(number: number, renamed: number): PeerId {
   const key = new Uint8Array(32)
@@ -180,6 +175,10 @@ export class SimulatedNode {
     return NODE_SLOTS
   }
 
+  get #backend(): Backend {
+    return BACKENDS[this.traits.device?.kind ?? 'native']
+  }
+
   get #nowMs(): number {
     return this.clock.nowMs
   }
@@ -285,7 +284,8 @@ export class SimulatedNode {
 
   /** What an honest run of the unit takes here. */
   #serviceMs({ id }: PackedUnit): number {
-    return this.#ports.serviceMs(id) ?? this.traits.serviceMs
+    const { device, serviceMs } = this.traits
+    return this.#ports.serviceMs(id) ?? device?.nextMs() ?? serviceMs
   }
 
   #honest(unit: PackedUnit): Answer {
@@ -300,7 +300,7 @@ export class SimulatedNode {
       if (!this.#running.delete(lease)) return
       this.#ports.runEnds(this, lease)
       const finishedMs = this.#nowMs
-      const result = { lease, outputCid, usage, backend: BACKEND, startedMs, finishedMs }
+      const result = { lease, outputCid, usage, backend: this.#backend, startedMs, finishedMs }
       this.feed({ type: 'finished', results: [result], nowMs: finishedMs })
     })
   }
@@ -319,7 +319,7 @@ export class SimulatedNode {
       role: this.traits.role,
       cheatPerMille: this.traits.cheatPerMille,
       serviceMs: (unit) => this.#serviceMs(unit),
-      backend: BACKEND,
+      backend: this.#backend,
       rumours: this.#ports.rumours,
       id: () => this.id,
       nowMs: () => this.#nowMs,
@@ -357,7 +357,7 @@ export class SimulatedNode {
         accelerators: [],
         slots: NODE_SLOTS,
         queue_max: QUEUE_MAX,
-        backend: BACKEND
+        backend: this.#backend
       },
       tenants: null,
       authorized: null,

@@ -3,6 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { readScenario, type Scenario, scenarioFolder, shippedMatrix } from '#sim'
 import { Chance } from '../../sim/kernel/chance.ts'
+import { AVAILABLE_MS, AWAY_MS } from '../../sim/nodes/churn-combos.data.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { Scenario as ScenarioShape } from '../../sim/world/scenario.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
@@ -84,6 +85,49 @@ describe('a control node that dies', () => {
     deepEqual(slow.violations, [])
     equal(slow.units.accepted, 60)
     ok((slow.ended_ms ?? 0) > (quick.ended_ms ?? 0) + 3_000)
+  })
+})
+
+describe('the machines of a mesh', () => {
+  it('take for each run what was measured, and are of the kinds that were asked for', async () => {
+    const devices = { model: 'ppocr-recognize', native: 400, wasm: 600 }
+    const report = await run({ devices, units: 40, nodes: 20 })
+    deepEqual(report.violations, [])
+    equal(report.units.accepted, 40)
+    const none = { ...devices, wasm: 500 }
+    equal(ScenarioShape.safeParse({ ...scenario(), devices: none }).success, false)
+  })
+
+  it("lose no unit while clocks are off, drift and are set, the control node's as well", async () => {
+    const clocks = {
+      off_ms: 3_600_000,
+      drift_ppm: 500,
+      jumps: [
+        { at_ms: 8_000, by_ms: 1_800_000 },
+        { at_ms: 12_000, by_ms: -7_200_000 },
+        { at_ms: 15_000, by_ms: -60_000, who: 'gateway' },
+        { at_ms: 18_000, by_ms: 45_000, who: 'gateway' }
+      ]
+    }
+    const report = await run({ ...SPREAD, clocks, crashes: [{ at_ms: 16_000 }] })
+    deepEqual(report.violations, [])
+    equal(report.units.accepted, 60)
+  })
+
+  it('come and go as published fits say, and are all back at the end', async () => {
+    const churn = { speed: 500, until_ms: 60_000 }
+    const report = await run({ ...SPREAD, churn })
+    deepEqual(report.violations, [])
+    equal(report.units.accepted, 60)
+    ok(report.units.executions > 60)
+  })
+
+  it('are there and away as long as the fits say', () => {
+    const hours = (ms: readonly number[], share: number) =>
+      (ms[Math.floor(share * ms.length)] ?? 0) / 3_600_000
+    // medians: 2.964 ln(2)^(1 / 0.393), and e^-0.586
+    ok(Math.abs(hours(AVAILABLE_MS, 0.5) / 1.167 - 1) < 0.02, `${hours(AVAILABLE_MS, 0.5)}`)
+    ok(Math.abs(hours(AWAY_MS, 0.5) / 0.5566 - 1) < 0.02, `${hours(AWAY_MS, 0.5)}`)
   })
 })
 
