@@ -23,6 +23,7 @@ export { compareCase, type Mean, type SabotageRow, seedsUpTo } from './trust/com
 export { type EarningsRow, earningsOf, PATIENCES } from './trust/earnings.ts'
 export { POLICY_NAMES, policyNamed } from './trust/policies.ts'
 export { type SweepPoint, sweep, withFrontier } from './trust/sweep.ts'
+export { readWorkflow } from './workload/wf-format.ts'
 export type { RunReport } from './world/report.ts'
 export { runScenario } from './world/run.ts'
 export type { RunPorts } from './world/run-ports.ts'

@@ -1,5 +1,5 @@
 /** Flags that several verbs share, and their reading. Nothing here touches a disk. */
-import { InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 
 export const dataOption = () =>
   new Option('--data <folder>', 'where keys, ledger, models and blobs are kept')
@@ -38,4 +38,12 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     }
     return value
   }
+}
+
+export const SWEEP_DESCRIPTION = 'measure one thing with many settings'
+
+/** The command that holds others, made where it is not there yet. */
+export function groupOf(parent: Command, name: string, description: string): Command {
+  const known = parent.commands.find((one) => one.name() === name)
+  return known ?? parent.command(name).description(description)
 }

@@ -2,10 +2,16 @@
 import { type Command, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { jsonOption, wholeNumber } from './options.ts'
+import { groupOf, jsonOption, SWEEP_DESCRIPTION, wholeNumber } from './options.ts'
 
 const NODES_MAX = 200_000
 const UNITS_MAX = 100_000
+const FASTER_MAX = 1_000_000
+
+const seedOption = () =>
+  new Option('--seed <number>', 'what chance begins with')
+    .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .default(1)
 
 export function addRunCommands(
   sim: Command,
@@ -26,9 +32,14 @@ export function addRunCommands(
         wholeNumber(1, UNITS_MAX)
       )
     )
+    .addOption(seedOption())
+    .option(
+      '--workflow <file>',
+      "a WfCommons trace (WfFormat 1.5, JSON or gzipped): its tasks are the scenario's units"
+    )
     .addOption(
-      new Option('--seed <number>', 'what chance begins with')
-        .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
+      new Option('--faster <times>', 'let each task of the workflow run so many times as fast')
+        .argParser(wholeNumber(1, FASTER_MAX))
         .default(1)
     )
     .option('--real', 'on the real network stack: slower, for up to some hundred nodes', false)
@@ -38,6 +49,31 @@ export function addRunCommands(
     .action(async (scenario, options) => {
       const { simRun } = await import('./commands/sim-run.ts')
       settle(await simRun(scenario, options, context))
+    })
+  groupOf(sim, 'sweep', SWEEP_DESCRIPTION)
+    .command('nodes')
+    .argument('<scenario>', 'one of `kora sim list`, or a YAML file')
+    .description(
+      'the scenario with meshes of several sizes: what grows with the mesh, and what not'
+    )
+    .addOption(
+      new Option('--nodes <count>', 'a size; repeat for more')
+        .argParser((text: string, before: readonly number[]) => [
+          ...before,
+          wholeNumber(1, NODES_MAX)(text)
+        ])
+        .default([], '10, 100, 1000, 10000')
+    )
+    .addOption(
+      new Option('--units-per-node <count>', 'the work grows with the mesh')
+        .argParser(wholeNumber(1, 1_000))
+        .default(4)
+    )
+    .addOption(seedOption())
+    .addOption(jsonOption())
+    .action(async (scenario, options) => {
+      const { sweepNodes } = await import('./commands/sim-sweep.ts')
+      settle(await sweepNodes(scenario, options, context))
     })
   sim
     .command('report')

@@ -4,7 +4,7 @@
 import { type Command, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { collect, jsonOption, wholeNumber } from './options.ts'
+import { collect, groupOf, jsonOption, SWEEP_DESCRIPTION, wholeNumber } from './options.ts'
 
 type Settle = (outcome: Exit) => void
 
@@ -69,7 +69,7 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
       const { compareEarnings } = await import('./commands/sim-compare.ts')
       settle(await compareEarnings(options, context))
     })
-  groupOf(sim, 'sweep', 'measure one policy with many settings')
+  groupOf(sim, 'sweep', SWEEP_DESCRIPTION)
     .command('sabotage')
     .description('the frontier of our policy: cost against wrong results')
     .addOption(seedsOption())
@@ -80,9 +80,4 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
       const { sweepSabotage } = await import('./commands/sim-compare.ts')
       settle(await sweepSabotage(options, context))
     })
-}
-
-function groupOf(sim: Command, name: string, description: string): Command {
-  const known = sim.commands.find((one) => one.name() === name)
-  return known ?? sim.command(name).description(description)
 }

@@ -3,7 +3,7 @@
  * crowd and a stream of its own the moment, so that more units or faults change neither.
  */
 import { z } from 'zod'
-import type { Chance } from '../kernel/chance.ts'
+import { Chance } from '../kernel/chance.ts'
 
 const DAY_MS = 86_400_000
 const CROWDS_MAX = 20
@@ -30,6 +30,19 @@ export const ArrivalKeys = z
   )
   .default([AT_ONCE])
 export type ArrivalKeys = z.infer<typeof ArrivalKeys>
+
+/** All within two seconds. */
+export const ARRIVALS_DEFAULT: ArrivalKeys = [AT_ONCE]
+
+/** From a stream of its own: half of the meshes get a second crowd, within that time. */
+export function drawArrivals(seed: number, withinMs: number): ArrivalKeys {
+  const chance = new Chance(seed, 'arrivals')
+  const late = chance.below(1_000)
+  if (chance.below(2) === 0 || late === 0) return ARRIVALS_DEFAULT
+  const atMs = chance.below(withinMs >> 1)
+  const crowd = { at_ms: atMs, over_ms: chance.below(withinMs >> 1), share_per_mille: late }
+  return [{ ...AT_ONCE, share_per_mille: 1_000 - late }, crowd]
+}
 
 /** Microseconds from the beginning until that node comes; `chance` is the node's own. */
 export function arrivalUs(

@@ -24,6 +24,7 @@ export const MODEL = named('the simulated model')
 const DOCUMENT = named('the simulated graph')
 /** No run of the model is cut off before this. */
 const RUN_MS_MAX = 60_000
+const DAY_MS = 86_400_000
 const UNIT_MICRO_MAX = 1_000
 
 export const rightAnswer = (unit: UnitId): Cid => named(`right ${unit}`)
@@ -45,7 +46,19 @@ export const sessionSpec = (units: number): SessionSpec => ({
   maxRetriesTotal: units * 20
 })
 
-export function unitOf(index: number, { quorum_per_mille: share }: Scenario): PackedUnit {
+export interface UnitParts {
+  /** Of units that were made before. */
+  readonly dependencies?: readonly UnitId[]
+  /** What a run takes, where the unit says so and not the node. */
+  readonly runMs?: number
+}
+
+export function unitOf(
+  index: number,
+  { quorum_per_mille: share }: Pick<Scenario, 'quorum_per_mille'>,
+  { dependencies = [], runMs = 0 }: UnitParts = {}
+): PackedUnit {
+  const runMsMax = Math.min(DAY_MS, Math.max(RUN_MS_MAX, 2 * runMs))
   // spread evenly, so that a sample of any size has its share
   const isQuorum = Math.floor(((index + 1) * share) / 1_000) > Math.floor((index * share) / 1_000)
   return packUnit({
@@ -56,7 +69,7 @@ export function unitOf(index: number, { quorum_per_mille: share }: Scenario): Pa
     task_id: 'run',
     index,
     kind: 'small_model',
-    dependencies: [],
+    dependencies: [...dependencies],
     model: { cid: MODEL, handler: null },
     inputs: [],
     output_schema: true,
@@ -68,9 +81,9 @@ export function unitOf(index: number, { quorum_per_mille: share }: Scenario): Pa
       accelerators: [],
       latency_ms: 0
     },
-    budget: { max_tokens: 1, max_time_ms: RUN_MS_MAX, max_cost_micro: UNIT_MICRO_MAX },
+    budget: { max_tokens: 1, max_time_ms: runMsMax, max_cost_micro: UNIT_MICRO_MAX },
     retries: { max_attempts: 5, backoff_ms: 500 },
-    timeouts: { dispatch_ms: 30_000, run_ms: RUN_MS_MAX },
+    timeouts: { dispatch_ms: 30_000, run_ms: runMsMax },
     idempotent: true,
     critical: false,
     verification: isQuorum

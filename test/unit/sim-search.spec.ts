@@ -39,6 +39,7 @@ describe('a swarm', () => {
     'clocks that are set': ({ clocks }) => clocks.jumps.length > 0,
     quorums: ({ quorum_per_mille }) => quorum_per_mille > 0,
     'measured round trips': ({ latency }) => latency === 'wondernetwork',
+    'nodes that come late': ({ arrivals }) => arrivals.length > 1,
     'work that comes over time': ({ arrive_over_ms }) => arrive_over_ms > 0
   }
   for (const [name, has] of Object.entries(classes)) {

@@ -34,11 +34,12 @@ export function simReport(
   return 'ok'
 }
 
-function bytesOf(file: string): Uint8Array {
+/** Throws `input.unreadable`, which names the file as the user did. */
+export function bytesOf(path: string | URL, name = String(path)): Uint8Array {
   try {
-    return readFileSync(file)
+    return readFileSync(path)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new MeshError('input.unreadable', { file, reason }, { cause })
+    throw new MeshError('input.unreadable', { file: name, reason }, { cause })
   }
 }

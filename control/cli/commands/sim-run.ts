@@ -3,14 +3,16 @@
  * time. Progress goes to standard error, the report to standard output; Ctrl-C ends the run and gives
  * the report so far. A broken rule is its own exit code: the work did not succeed.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Exit, MeshError } from '#contracts'
+import type { Exit } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
 import {
+  type RunPorts,
   type RunReport,
   readScenario,
+  readWorkflow,
   runPage,
   runScenario,
   type Scenario,
@@ -19,7 +21,7 @@ import {
   shippedMatrix
 } from '#sim'
 import { runOnRealStack } from './sim-real.ts'
-import { writeReport } from './sim-report.ts'
+import { bytesOf, writeReport } from './sim-report.ts'
 
 export interface SimRunFlags {
   readonly nodes?: number
@@ -28,6 +30,9 @@ export interface SimRunFlags {
   readonly real: boolean
   readonly json: boolean
   readonly report?: string
+  /** A file with the trace of a workflow. */
+  readonly workflow?: string
+  readonly faster: number
 }
 
 /** Progress is for people. */
@@ -40,36 +45,20 @@ export async function simRun(
   flags: SimRunFlags,
   context: CommandContext
 ): Promise<Exit> {
-  const { io, signal } = context
-  const scenario = resized(scenarioNamed(name), flags)
+  const { io } = context
+  const workflow = flags.workflow === undefined ? null : readWorkflow(bytesOf(flags.workflow))
+  const tasks = workflow === null ? {} : { units: workflow.tasks.length }
+  const scenario = resized(scenarioNamed(name), { ...flags, ...tasks })
   if (flags.real) return runOnRealStack({ ...flags, name, scenario }, context)
-  const startMs = performance.now()
-  let toldMs = startMs
   const report = await runScenario(
     {
       name: basename(name, '.yaml'),
       scenario,
       seed: flags.seed,
+      ...(workflow === null ? {} : { workflow: { workflow, faster: flags.faster } }),
       withSeries: flags.report !== undefined
     },
-    {
-      matrixOf: shippedMatrix,
-      wallMs: () => performance.now(),
-      rssMb: () => process.memoryUsage().rss / BYTES_PER_MB,
-      goesOn: async ({ events, virtual_ms, ended, units }) => {
-        // Ctrl-C is heard between two slices
-        await turn()
-        const nowMs = performance.now()
-        if (io.live && nowMs - toldMs >= PROGRESS_EVERY_MS) {
-          toldMs = nowMs
-          const perSecond = Math.round((events / (nowMs - startMs)) * 1_000)
-          io.err(
-            `${seconds(virtual_ms)} virtual, ${ended} of ${units} units, ${events} events, ${perSecond}/s`
-          )
-        }
-        return !signal.aborted
-      }
-    }
+    runPorts(context)
   )
   if (flags.report !== undefined) {
     const page = runPage(report, shippedGeography())
@@ -78,6 +67,30 @@ export async function simRun(
   if (flags.json) io.out(JSON.stringify(report))
   else for (const line of wordsOf(report)) io.out(line)
   return report.violations.length === 0 && !report.is_partial ? 'ok' : 'failed'
+}
+
+/** A run on this machine: it tells how far it is, and ends where it is told to stop. */
+export function runPorts({ io, signal }: CommandContext): RunPorts {
+  const startMs = performance.now()
+  let toldMs = startMs
+  return {
+    matrixOf: shippedMatrix,
+    wallMs: () => performance.now(),
+    rssMb: () => process.memoryUsage().rss / BYTES_PER_MB,
+    goesOn: async ({ events, virtual_ms, ended, units }) => {
+      // Ctrl-C is heard between two slices
+      await turn()
+      const nowMs = performance.now()
+      if (io.live && nowMs - toldMs >= PROGRESS_EVERY_MS) {
+        toldMs = nowMs
+        const perSecond = Math.round((events / (nowMs - startMs)) * 1_000)
+        io.err(
+          `${seconds(virtual_ms)} virtual, ${ended} of ${units} units, ${events} events, ${perSecond}/s`
+        )
+      }
+      return !signal.aborted
+    }
+  }
 }
 
 export function simList({ json }: { readonly json: boolean }, { io }: CommandContext): Exit {
@@ -98,16 +111,10 @@ export function simList({ json }: { readonly json: boolean }, { io }: CommandCon
 }
 
 /** One that ships, by its name; else a file. */
-function scenarioNamed(name: string): Scenario {
+export function scenarioNamed(name: string): Scenario {
   const isName = /^[a-z][a-z0-9-]*$/.test(name)
   const path = isName ? new URL(`${name}.yaml`, scenarioFolder()) : name
-  try {
-    return readScenario(readFileSync(path))
-  } catch (cause) {
-    if (cause instanceof MeshError) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new MeshError('input.unreadable', { file: name, reason }, { cause })
-  }
+  return readScenario(bytesOf(path, name))
 }
 
 function resized(scenario: Scenario, { nodes, units }: SimRunFlags): Scenario {
@@ -133,6 +140,7 @@ function wordsOf(report: RunReport): readonly string[] {
       'gossip',
       `p50 ${gossip.delivery_p50_ms} ms, p99 ${gossip.delivery_p99_ms} ms, ${gossip.duplicates} copies more`
     ],
+    ...workflowWords(report),
     ['virtual time', seconds(report.virtual_ms)],
     ['wall time', `${seconds(report.wall_ms)}, ${report.events} events, ${report.rss_mb} MB`],
     ['trace', report.trace_hash],
@@ -144,4 +152,14 @@ function wordsOf(report: RunReport): readonly string[] {
   })
   const partial = report.is_partial ? ['stopped before its end'] : []
   return [...table(['', report.scenario], rows), ...broken, ...partial]
+}
+
+function workflowWords({ workflow }: RunReport): readonly (readonly string[])[] {
+  if (workflow === undefined) return []
+  const { name, tasks, makespan_ms: makespan, least_ms: least, greedy_most_ms: most } = workflow
+  const took = makespan === null ? 'not all have ended' : seconds(makespan)
+  return [
+    ['workflow', `${name}, ${tasks} tasks`],
+    ['makespan', `${took}; at least ${seconds(least)}, without idling at most ${seconds(most)}`]
+  ]
 }

@@ -1,0 +1,49 @@
+/** `kora sim` as a researcher types it: a run with its page, the page again, and meshes of several sizes. */
+import { equal, match, ok } from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { scenarioFolder } from '#sim'
+import { Commands } from '../support/kora-process.ts'
+import { Started } from '../support/mesh-hosts.ts'
+
+const Sizes = z.object({
+  sizes: z.array(z.object({ nodes: z.number(), bids_per_unit: z.number(), violations: z.number() }))
+})
+const trace = new URL('fork-join.workflow.json', scenarioFolder()).pathname
+
+describe('kora sim', function () {
+  this.timeout(120_000)
+  const started = new Started()
+  const commands = new Commands(started)
+  afterEach(() => started.endAll())
+
+  it('writes a page of a run, and the same page again from its figures', async () => {
+    const folder = await started.folder()
+    const [page, again] = [join(folder, 'run.html'), join(folder, 'again.html')]
+    const words = ['steady', '--nodes', '12', '--workflow', trace, '--faster', '20']
+    const { code, out } = await commands.ended('sim', 'run', ...words, '--report', page)
+    equal(code, 0, out)
+    match(out, /makespan +[\d.]+ s; at least 1\.3 s/)
+    equal((await commands.ended('sim', 'report', join(folder, 'run.json'), '--out', again)).code, 0)
+    equal(readFileSync(again, 'utf8'), readFileSync(page, 'utf8'))
+    ok(readFileSync(page, 'utf8').includes('class="map"'))
+  })
+
+  it('says what is wrong with a file that is no report, and writes nothing', async () => {
+    const folder = await started.folder()
+    const file = join(folder, 'other.json')
+    writeFileSync(file, '{"scenario": 1}')
+    const { code, err } = await commands.ended('sim', 'report', file)
+    equal(code, 3)
+    match(err, /report\.invalid/)
+    match(err, /\/scenario/)
+  })
+
+  it('runs a scenario with meshes of several sizes', async () => {
+    const words = ['sim', 'sweep', 'nodes', 'steady', '--nodes', '5', '--nodes', '20']
+    const { sizes } = Sizes.parse(await commands.json(...words))
+    equal(sizes.map(({ nodes }) => nodes).join(), '5,20')
+    ok(sizes.every(({ violations }) => violations === 0))
+  })
+})
