@@ -32,5 +32,10 @@ export type {
   TrustView
 } from './gateway/gateway-io.ts'
 export { GatewayMachine } from './gateway/gateway-machine.ts'
-export type { Explanation, GatewaySnapshot, UnitExplanation } from './gateway/views.ts'
+export type {
+  Explanation,
+  GatewaySizes,
+  GatewaySnapshot,
+  UnitExplanation
+} from './gateway/views.ts'
 export { steadyTime } from './steady-time.ts'

@@ -6,8 +6,10 @@
 export type Broken = (rule: string, detail: string) => void
 
 export interface BookPorts {
-  /** By a right clock, as it stands in leases and entries. */
+  /** By the gateway's clock, as it stands in leases and entries; it may be set. */
   readonly wallMs: () => number
+  /** By a right clock. */
+  readonly nowMs: () => number
   readonly broken: Broken
   /** What a write takes: so much later than it was decided a record may be seen. */
   readonly ledgerMs: number

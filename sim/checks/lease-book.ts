@@ -28,6 +28,8 @@ export interface BookedLease {
   readonly maxMicro: number
   readonly reservedMs: number
   endsMs: number
+  /** By a right clock: its node counts from the receipt, whatever the gateway's clock does. */
+  readonly runsUntilMs: number
   /** First word of each kind from its own node. */
   commitment: string | null
   attestation: Attestation | null
@@ -228,6 +230,7 @@ export class LeaseBook {
       maxMicro: item.max_micro,
       reservedMs: this.#ports.wallMs(),
       endsMs: item.expires_at_ms,
+      runsUntilMs: this.#ports.nowMs() + item.expires_at_ms - this.#ports.wallMs(),
       commitment: null,
       attestation: null,
       disownedMs: Number.POSITIVE_INFINITY,

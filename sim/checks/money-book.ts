@@ -13,11 +13,13 @@ import {
   type UnitId
 } from '#contracts'
 import { escrowAccount, type LedgerFold, nodeAccount } from '#ledger'
-import type { GatewayInput } from '#mesh-node/core'
+import type { GatewayInput, GatewaySnapshot } from '#mesh-node/core'
 import type { BookPorts } from './book.ts'
 import type { LeaseBook } from './lease-book.ts'
 
 const US_PER_S = 1_000_000n
+
+type GatewayMoney = Pick<GatewaySnapshot['sessions'][number], 'reserved_micro' | 'posted_micro'>
 
 export class MoneyBook {
   readonly #ports: BookPorts
@@ -75,6 +77,15 @@ export class MoneyBook {
       const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
       this.#ports.broken('same_sums', `${own}; the fold ${reservedMicro}, ${postedMicro}`)
     }
+  }
+
+  /** The gateway has come to the same sums. */
+  booked({ reserved_micro: reserved, posted_micro: posted }: GatewayMoney): void {
+    // where nodes are checked, pay of those who are convicted comes back
+    if (this.#ports.checksNodes) return
+    if (reserved === this.#reservedMicro && posted === this.#postedMicro) return
+    const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
+    this.#ports.broken('same_sums', `${own}; the gateway ${reserved}, ${posted}`)
   }
 
   /** At the end: every node has what it earned. */

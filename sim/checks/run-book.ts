@@ -4,7 +4,7 @@
  */
 import type { LeaseId, PeerId } from '#contracts'
 import type { BookPorts } from './book.ts'
-import type { LeaseBook } from './lease-book.ts'
+import type { BookedLease, LeaseBook } from './lease-book.ts'
 
 interface NodeRuns {
   readonly running: Set<LeaseId>
@@ -36,7 +36,7 @@ export class RunBook {
   }
 
   started(node: PeerId, lease: LeaseId, slots: number): void {
-    const { broken, wallMs } = this.#ports
+    const { broken } = this.#ports
     if (this.#executed.has(lease)) broken('one_execution', lease)
     this.#executed.add(lease)
     const { running } = this.#node(node)
@@ -44,19 +44,19 @@ export class RunBook {
     if (running.size > slots) broken('within_slots', `${node} runs ${running.size}`)
     const booked = this.#leases.find(lease)
     if (booked === undefined) broken('write_ahead', `${lease} runs unrecorded`)
-    else if (wallMs() > booked.endsMs + ON_THE_WAY_MS_MAX && !this.#isLenient()) {
-      broken('run_in_time', lease)
-    }
+    else this.#inTime(booked)
   }
 
   /** Some machine's clock was set. */
   clockSet(): void {
-    this.#lenientUntilMs = this.#ports.wallMs() + LENIENT_MS
+    this.#lenientUntilMs = this.#ports.nowMs() + LENIENT_MS
   }
 
   /** It has ended or was killed. */
   ended(node: PeerId, lease: LeaseId): void {
     this.#node(node).running.delete(lease)
+    const booked = this.#leases.find(lease)
+    if (booked !== undefined) this.#inTime(booked)
   }
 
   /** The process is gone, and its runs with it. */
@@ -72,7 +72,7 @@ export class RunBook {
 
   dials(node: PeerId): void {
     const runs = this.#node(node)
-    const pauseMs = this.#ports.wallMs() - runs.missedMs
+    const pauseMs = this.#ports.nowMs() - runs.missedMs
     const isEarly = pauseMs < PAUSE_MS_MIN && !this.#isLenient()
     if (runs.misses >= MISSES_MANY && !runs.hasHeard && isEarly) {
       this.#ports.broken('dial_pause', `${node} dials after ${pauseMs} ms`)
@@ -83,11 +83,15 @@ export class RunBook {
   dialled(node: PeerId, isLinked: boolean): void {
     const runs = this.#node(node)
     runs.misses = isLinked ? 0 : runs.misses + 1
-    runs.missedMs = this.#ports.wallMs()
+    runs.missedMs = this.#ports.nowMs()
+  }
+
+  #inTime({ id, runsUntilMs }: BookedLease): void {
+    if (this.#ports.nowMs() > runsUntilMs + ON_THE_WAY_MS_MAX) this.#ports.broken('run_in_time', id)
   }
 
   #isLenient(): boolean {
-    return this.#ports.wallMs() < this.#lenientUntilMs
+    return this.#ports.nowMs() < this.#lenientUntilMs
   }
 
   #node(id: PeerId): NodeRuns {

@@ -59,6 +59,8 @@ async function run({ mutant, from, seeds }: Trial): Promise<TrialResult> {
         return { rule: 'work_without_end', detail: `${EVENTS_MAX} events`, seed, seeds: done }
       }
     } catch (error) {
+      // a patch that is no program is no bug of the product
+      if (error instanceof ReferenceError || error instanceof SyntaxError) throw error
       const detail = error instanceof Error ? error.message : String(error)
       return { rule: 'error', detail, seed, seeds: done }
     }

@@ -129,7 +129,7 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     bug: 'a result counts although its lease has ended',
     file: at('results'),
     anchor: "  if (lease.phase !== 'ended') return lease\n",
-    replacement: '  if (result === null || lease.told === null) return lease\n'
+    replacement: "  if (lease.phase !== 'ended' || said?.result != null) return lease\n"
   },
   {
     name: 'foreign-result-accepted',
@@ -226,8 +226,8 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'starved-at-once',
     bug: 'units are given up before anybody can come for them',
-    file: at('housekeeping'),
-    anchor: '  if (starvedMs < waiting.sample.timeouts.dispatch_ms) return\n',
+    file: at('starvation'),
+    anchor: '    if (starvedMs < waiting.sample.timeouts.dispatch_ms) return\n',
     replacement: ''
   },
   {
@@ -258,5 +258,42 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     file: at('nodes'),
     anchor: '  node.connected = false\n  node.claims.clear()\n',
     replacement: '  node.connected = false\n'
+  },
+  {
+    name: 'owners-run-out-unseen',
+    bug: 'a unit that lacks owners waits for ever',
+    file: at('starvation'),
+    anchor:
+      '    if (world.nowMs - sinceMs >= unit.packed.unit.timeouts.dispatch_ms) late.push(unit)\n',
+    replacement: ''
+  },
+  {
+    name: 'paid-and-told-nothing',
+    bug: 'a node that was paid before a restart is told that its result was redundant',
+    file: at('results'),
+    anchor: '    if (before?.node === node) {',
+    replacement: '    if (before?.node === null) {'
+  },
+  {
+    name: 'leases-never-forgotten',
+    bug: 'a session that is closed leaves its leases behind',
+    file: at('sessions'),
+    anchor: '    for (const { id } of leases) world.leases.delete(id)\n',
+    replacement: ''
+  },
+  {
+    name: 'claims-without-bound',
+    bug: 'a node may have any number of claims',
+    file: at('claims'),
+    anchor: 'if (known === undefined && node.claims.size >= NODE_CLAIMS_MAX) {',
+    replacement: 'if (known === undefined && node.claims.size < 0) {'
+  },
+  {
+    name: 'silence-kills-units',
+    bug: 'two owners whose leases ran out count as two who say that a unit is hopeless',
+    file: at('housekeeping'),
+    anchor: "  const tell = node.connected ? 'expired' : null\n",
+    replacement:
+      "  const tell = node.connected ? 'expired' : null\n  if (node.connected) unit.hopeless.push(lease.owner)\n"
   }
 ]

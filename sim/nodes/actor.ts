@@ -19,7 +19,7 @@ import {
 } from '#contracts'
 import type { AgentOffer, Verdicts } from '#mesh-node/core'
 import { digestOfText } from '../kernel/rolling-trace.ts'
-import { MODEL, wrongAnswer } from '../world/work.ts'
+import { MODEL, rightAnswer, wrongAnswer } from '../world/work.ts'
 import type { Role } from './role-names.ts'
 import { answerOf, effortPerMille } from './roles.ts'
 import type { Rumours } from './rumours.ts'
@@ -79,6 +79,7 @@ export class Actor {
 
   constructor(ports: ActorPorts) {
     this.#ports = ports
+    if (ports.role === 'thief') ports.rumours?.tap((...run) => this.#steal(...run))
   }
 
   granted(offers: readonly AgentOffer[]): void {
@@ -95,6 +96,7 @@ export class Actor {
     const asked = { unit, node: id(), answered: this.#answered, cheatPerMille, isChecked }
     const outputCid = answerOf(role, asked)
     this.#answered += 1
+    if (role === 'thief' && offer !== undefined) this.#forge(offer)
     if (outputCid !== null) return this.#answerOf(outputCid, unit)
     if (offer === undefined) return null
     if (role === 'late') this.#answerLate(offer)
@@ -144,30 +146,44 @@ export class Actor {
 
   /** The right answer, when nobody waits for it any more. */
   #answerLate(offer: AgentOffer): void {
-    const { later, deliver, id, nowMs, serviceMs, backend } = this.#ports
-    const { lease, unit, attempt } = offer
-    const startedMs = nowMs()
-    const asked = { unit, node: id(), answered: 0, cheatPerMille: 0, isChecked: false }
-    const outputCid = answerOf('honest', asked)
-    if (outputCid === null) return
-    later((offer.ttlMs + LATE_MS) * 1_000, () => {
-      const attestation: Attestation = {
-        v: 1,
-        work_unit_id: unit.id,
-        attempt,
-        lease_id: lease,
-        node: id(),
-        model_cid: unit.unit.model.cid,
-        input_cids: unitBlobs(unit.unit),
-        output_cid: outputCid,
-        backend,
-        usage: usageOf(serviceMs(unit)),
-        started_ms: startedMs,
-        finished_ms: nowMs()
-      }
-      const commit = commitmentOf(outputCid, id())
-      deliver([offer.commit ? { ...attestation, commit } : attestation])
-    })
+    const { later, deliver } = this.#ports
+    later((offer.ttlMs + LATE_MS) * 1_000, () => deliver([this.#rightWord(offer)]))
+  }
+
+  /** Says at once that it did what another has just begun, in its own name. */
+  #steal(lease: LeaseId, unit: PackedUnit, by: PeerId): void {
+    if (by === this.#ports.id()) return
+    this.#ports.deliver([this.#rightWord({ lease, unit, attempt: 1, commit: false })])
+  }
+
+  /** Says of its own lease, before the run has begun, that it was an attempt that never was. */
+  #forge(offer: AgentOffer): void {
+    this.#ports.deliver([{ ...this.#rightWord(offer), attempt: offer.attempt + 1 }])
+  }
+
+  #rightWord({
+    lease,
+    unit,
+    attempt,
+    commit
+  }: Pick<AgentOffer, 'lease' | 'unit' | 'attempt' | 'commit'>): Attestation {
+    const { id, nowMs, serviceMs, backend } = this.#ports
+    const outputCid = rightAnswer(unit.id)
+    const attestation: Attestation = {
+      v: 1,
+      work_unit_id: unit.id,
+      attempt,
+      lease_id: lease,
+      node: id(),
+      model_cid: unit.unit.model.cid,
+      input_cids: unitBlobs(unit.unit),
+      output_cid: outputCid,
+      backend,
+      usage: usageOf(serviceMs(unit)),
+      started_ms: nowMs(),
+      finished_ms: nowMs()
+    }
+    return commit ? { ...attestation, commit: commitmentOf(outputCid, id()) } : attestation
   }
 
   /** Says what the other said, as soon as it is heard: the commitment first, then the result. */

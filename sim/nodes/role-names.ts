@@ -16,7 +16,8 @@ export const ROLE_OF_KEY = {
   replayers: 'replayer',
   sybils: 'sybil',
   inflators: 'inflator',
-  flooders: 'flooder'
+  flooders: 'flooder',
+  thieves: 'thief'
 } as const
 export type ActorKey = keyof typeof ROLE_OF_KEY
 export type Role = 'honest' | (typeof ROLE_OF_KEY)[ActorKey]
@@ -36,5 +37,6 @@ export const ACTOR_KEYS: readonly ActorKey[] = [
   'replayers',
   'sybils',
   'inflators',
-  'flooders'
+  'flooders',
+  'thieves'
 ]

@@ -58,6 +58,7 @@ export function answerOf(role: Role, asked: Asked): Cid | null {
     case 'replayer':
     case 'inflator':
     case 'flooder':
+    case 'thief':
       return rightAnswer(unit.id)
   }
 }

@@ -2,7 +2,7 @@
  * What nodes say to the gateway, as a copier hears it who has tapped every line: the commitment and the
  * result of each run, at the moment at which they are sent. Nobody has so good an ear in the product.
  */
-import type { Attestation, Cid, LeaseId, PeerId, UnitId } from '#contracts'
+import type { Attestation, Cid, LeaseId, PackedUnit, PeerId, UnitId } from '#contracts'
 
 export interface Listener {
   readonly node: PeerId
@@ -13,10 +13,17 @@ export interface Listener {
 export class Rumours {
   readonly #units = new Map<LeaseId, UnitId>()
   readonly #listeners = new Map<UnitId, Listener[]>()
+  readonly #thieves: ((lease: LeaseId, unit: PackedUnit, by: PeerId) => void)[] = []
 
   /** A run of the unit has begun under that lease. */
-  began(lease: LeaseId, unit: UnitId): void {
-    this.#units.set(lease, unit)
+  began(lease: LeaseId, unit: PackedUnit, by: PeerId): void {
+    this.#units.set(lease, unit.id)
+    for (const heard of this.#thieves) heard(lease, unit, by)
+  }
+
+  /** Tells of every run that begins. */
+  tap(heard: (lease: LeaseId, unit: PackedUnit, by: PeerId) => void): void {
+    this.#thieves.push(heard)
   }
 
   listen(unit: UnitId, listener: Listener): void {

@@ -23,6 +23,7 @@ const NODES_MAX = 24
 const UNITS_MAX = 60
 /** A write of the ledger on a disk that does much else. */
 const LEDGER_MS_MAX = 500
+const BUDGET_ENOUGH = 20_000
 /** Faults of one kind in one run. */
 const REPEATS_MAX = 3
 
@@ -62,6 +63,7 @@ export function drawScenario(seed: number): Scenario {
     ...drawNetwork(seed),
     crashes: isIn(chance) ? repeated(chance, crash) : [],
     ...drawTrust(seed),
+    budget_per_mille: drawBudget(seed),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: hasActors && hasQuorum ? SLOW_UNTIL_MS : UNTIL_MS
   })
@@ -74,6 +76,12 @@ function drawTrust(seed: number) {
     trust: isIn(chance) ? 'probation' : 'credibility',
     cheat_per_mille: isIn(chance) ? between(chance, 1, 1_000) : 1_000
   }
+}
+
+/** A quarter of the runs may not be able to pay for all that they ask for. */
+function drawBudget(seed: number): number {
+  const chance = new Chance(seed, 'swarm budget')
+  return chance.happens(250_000) ? between(chance, 100, 3_000) : BUDGET_ENOUGH
 }
 
 function service(chance: Chance): { readonly min: number; readonly max: number } {

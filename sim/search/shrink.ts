@@ -64,6 +64,7 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
     if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
   }
   if (scenario.arrivals.length > 1) yield { ...scenario, arrivals: ARRIVALS_DEFAULT }
+  if (scenario.budget_per_mille < 20_000) yield { ...scenario, budget_per_mille: 20_000 }
   for (const key of ['units', 'nodes'] as const) {
     const count = scenario[key]
     if (count > 3) yield { ...scenario, [key]: Math.ceil(count / 2) }

@@ -12,11 +12,12 @@ import {
   type UnitOutcome
 } from '#contracts'
 import type { LedgerFold } from '#ledger'
-import type { GatewayEffect, GatewayInput } from '#mesh-node/core'
-import type { BookPorts } from '../checks/book.ts'
+import type { GatewayEffect, GatewayInput, GatewaySizes, GatewaySnapshot } from '#mesh-node/core'
+import type { BookPorts, Broken } from '../checks/book.ts'
 import { LeaseBook } from '../checks/lease-book.ts'
 import { MoneyBook } from '../checks/money-book.ts'
 import { RunBook } from '../checks/run-book.ts'
+import { checkBounds, checkForgotten } from '../checks/size-rules.ts'
 import { UnitBook } from '../checks/unit-book.ts'
 import type { Violation } from './report.ts'
 import { EPOCH_MS } from './virtual-time.ts'
@@ -64,6 +65,7 @@ export class Checks {
     this.#nowMs = nowMs
     const ports: BookPorts = {
       wallMs: gatewayMs,
+      nowMs,
       broken: (rule, detail) => this.#broken(rule, detail),
       ledgerMs,
       checksNodes
@@ -181,6 +183,24 @@ export class Checks {
     let open = 0
     for (const hold of this.#holds.values()) if (hold === 'reserved') open += 1
     if (open > 0) this.#broken('nothing_held', `${open} attempts still hold credit`)
+  }
+
+  /** What the gateway keeps is within its limits, and its sums are those of the books. */
+  looked(snapshot: GatewaySnapshot, sizes: GatewaySizes): void {
+    const broken: Broken = (rule, detail) => this.#broken(rule, detail)
+    checkBounds(sizes, broken)
+    for (const session of snapshot.sessions) this.#money.booked(session)
+  }
+
+  /** The only session is over. */
+  closed(sizes: GatewaySizes): void {
+    checkForgotten(sizes, (rule, detail) => this.#broken(rule, detail))
+  }
+
+  /** Nodes that could reach the gateway for long are linked to it. */
+  apart(nodes: readonly PeerId[]): void {
+    const [first] = nodes
+    if (first !== undefined) this.#broken('everybody_back', `${nodes.length} are not: ${first}`)
   }
 
   /** At the end, of the whole state. */

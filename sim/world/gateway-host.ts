@@ -132,6 +132,14 @@ export class GatewayHost {
     this.#submit(indices)
   }
 
+  /** Shows the checkers what the machine keeps; before the end and after it. */
+  look({ isOver }: { readonly isOver: boolean }): void {
+    if (this.#machine === null || this.#writing !== null) return
+    const { checks } = this.#ports
+    if (isOver) checks.closed(this.#machine.sizes())
+    else checks.looked(this.#machine.snapshot(), this.#machine.sizes())
+  }
+
   /** The session's last word: what is still being looked at is let go. */
   close(): void {
     const stateHash = '00'.repeat(32)
@@ -198,7 +206,8 @@ export class GatewayHost {
     const cost = { baseUs: modelBaseUs(this.#scenario), usPerKib: 0 }
     this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost })
     const availableMicro = this.sequencer.availableMicro()
-    const spec = sessionSpec(this.#scenario.units)
+    const { units, budget_per_mille: budget } = this.#scenario
+    const spec = sessionSpec(units, budget)
     this.#feed({ type: 'open', spec, history, availableMicro })
     this.#refreshTrust()
   }

@@ -28,7 +28,8 @@ export const ActorKeys = z
     replayers: perMille.default(0),
     sybils: perMille.default(0),
     inflators: perMille.default(0),
-    flooders: perMille.default(0)
+    flooders: perMille.default(0),
+    thieves: perMille.default(0)
   })
   .refine((actors) => ACTOR_KEYS.reduce((sum, key) => sum + actors[key], 0) <= 1_000, {
     message: 'more actors than nodes'

@@ -18,6 +18,10 @@ import { type PacedWorkflow, plainWork, workflowWork } from './workload.ts'
 const SLICE = 20_000
 /** After the last unit has ended: what is still under way settles, and credit is given back. */
 const SETTLE_MS = 120_000
+/** Then whoever can reach the control node has so long, to the end, to do it: pauses are half as long. */
+const HEALED_MS = 25_000
+/** The last words, on a slow disk too. */
+const CLOSE_MS = 5_000
 
 export async function runScenario(options: RunOptions, ports: RunPorts): Promise<RunReport> {
   return options.scenario.units === 0 ? runGossipOnly(options, ports) : runMesh(options, ports)
@@ -34,6 +38,7 @@ async function runMesh(
   let untilUs = scenario.until_ms * 1_000
   let isPartial = false
   let endedMs: number | null = null
+  let isMarked = false
   for (let turn = 1; time.step(untilUs); turn++) {
     if (mesh.reading !== null) await mesh.reading
     if (endedMs === null && checks.ended === scenario.units) {
@@ -41,6 +46,10 @@ async function runMesh(
       // where nodes are checked, units that have ended may be under way once more
       if (scenario.trust === 'probation') mesh.close()
       untilUs = Math.min(untilUs, time.nowUs + SETTLE_MS * 1_000)
+    }
+    if (endedMs !== null && !isMarked && time.nowMs - endedMs > HEALED_MS) {
+      isMarked = true
+      mesh.markReachable()
     }
     if (turn % SLICE !== 0) continue
     const progress = {
@@ -56,6 +65,11 @@ async function runMesh(
   }
   if (!isPartial) {
     checks.finished(scenario.units)
+    mesh.close()
+    for (const endUs = time.nowUs + CLOSE_MS * 1_000; time.step(endUs); ) {
+      if (mesh.reading !== null) await mesh.reading
+    }
+    if (isMarked) mesh.lookAtEnd()
     checks.settled(mesh.sequencer.fold)
   }
   return reportOf(mesh, {

@@ -21,6 +21,8 @@ const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
 const SIM_NODES_MAX = 200_000
 const HOUR_MS = 3_600_000
+/** Enough for every attempt and every replica that a unit may have. */
+const BUDGET_PER_MILLE = 20_000
 
 const perMille = z.int().min(0).max(1_000)
 const ms = z
@@ -87,6 +89,8 @@ const Shape = z.strictObject({
   churn: ChurnKeys.nullable().default(null),
   /** The control node's process is gone at a moment, and starts again from its disk. */
   crashes: CrashKeys.default([]),
+  /** The session's budget is that of so many units in a thousand, each at its dearest. */
+  budget_per_mille: z.int().min(1).max(BUDGET_PER_MILLE).default(BUDGET_PER_MILLE),
   /** What a write of the ledger takes. */
   ledger_ms: z.int().min(0).max(60_000).default(0),
   /** By then every unit must have ended. */

@@ -56,6 +56,7 @@ export class SimulatedMesh {
   readonly #executions: Uint32Array
   readonly #gateway: GatewayHost
   readonly #byId = new Map<PeerId, SimulatedNode>()
+  #reachable: readonly SimulatedNode[] = []
 
   constructor(scenario: Scenario, { seed, matrixOf, workload, signer }: MeshParts) {
     this.#scenario = scenario
@@ -107,7 +108,24 @@ export class SimulatedMesh {
 
   /** All units have ended: as KORA does then. */
   close(): void {
+    this.#gateway.look({ isOver: false })
     this.#gateway.close()
+  }
+
+  /** After the session's end: nothing is left of it, and whoever could be linked for long is. */
+  lookAtEnd(): void {
+    this.#gateway.look({ isOver: true })
+    const apart = this.#reachable.filter((node) => !node.isLinked && this.#isReachable(node))
+    this.checks.apart(apart.map(({ id }) => id))
+  }
+
+  /** Those who reach the gateway now. */
+  markReachable(): void {
+    this.#reachable = this.nodes.filter((node) => !node.isLinked && this.#isReachable(node))
+  }
+
+  #isReachable({ number, isUp }: SimulatedNode): boolean {
+    return isUp && !this.#links.isApart(number, this.nodes.length)
   }
 
   /** Set while the control node reads its disk: the next event waits for it. */
@@ -190,7 +208,7 @@ export class SimulatedMesh {
         rename()
         this.#named(node, 'renamed')
       },
-      rumours: this.#scenario.actors.copiers > 0 ? new Rumours() : null,
+      rumours: hasEars(this.#scenario) ? new Rumours() : null,
       time: this.time,
       gateway: this.#gateway.sequencer.gateway,
       dial: (node) => {
@@ -265,3 +283,5 @@ export class SimulatedMesh {
 
 const announcementBytes = ({ units }: AnnouncementMessage): number =>
   units.reduce((sum, unit) => sum + unit.length, ANNOUNCEMENT_BYTES)
+
+const hasEars = ({ actors }: Scenario): boolean => actors.copiers > 0 || actors.thieves > 0

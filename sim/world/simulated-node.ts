@@ -276,7 +276,7 @@ export class SimulatedNode {
 
   #execute(lease: LeaseId, unit: PackedUnit): void {
     this.#ports.executed(this, lease, unit)
-    this.#ports.rumours?.began(lease, unit.id)
+    this.#ports.rumours?.began(lease, unit, this.id)
     this.#running.add(lease)
     const answer = this.#actor === null ? this.#honest(unit) : this.#actor.begin(lease, unit)
     if (answer !== null) this.#answer(lease, answer)

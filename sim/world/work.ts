@@ -30,21 +30,27 @@ const UNIT_MICRO_MAX = 1_000
 export const rightAnswer = (unit: UnitId): Cid => named(`right ${unit}`)
 export const wrongAnswer = (unit: UnitId): Cid => named(`wrong ${unit}`)
 
-export const sessionSpec = (units: number): SessionSpec => ({
-  session: SESSION,
-  tenant: TENANT,
-  graphId: 'simulated',
-  graphCid: DOCUMENT,
-  inputsCid: DOCUMENT,
-  requestId: 'simulated',
-  budgets: {
-    max_tokens: 1_000_000_000,
-    max_latency_ms: 1_000 * 86_400_000,
-    max_cost_micro: units * 10 * UNIT_MICRO_MAX,
-    max_model_calls: units * 20
-  },
-  maxRetriesTotal: units * 20
-})
+/** Nobody comes to the end of it. */
+const PER_MILLE_ALL = 20_000
+
+export function sessionSpec(units: number, budgetPerMille = PER_MILLE_ALL): SessionSpec {
+  const paid = Math.max(1, Math.floor((units * budgetPerMille) / 1_000))
+  return {
+    session: SESSION,
+    tenant: TENANT,
+    graphId: 'simulated',
+    graphCid: DOCUMENT,
+    inputsCid: DOCUMENT,
+    requestId: 'simulated',
+    budgets: {
+      max_tokens: 1_000_000_000,
+      max_latency_ms: 1_000 * 86_400_000,
+      max_cost_micro: paid * UNIT_MICRO_MAX,
+      max_model_calls: paid
+    },
+    maxRetriesTotal: units * 20
+  }
+}
 
 export interface UnitParts {
   /** Of units that were made before. */

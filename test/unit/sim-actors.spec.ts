@@ -45,7 +45,7 @@ async function run(key: ActorKey): Promise<Run> {
 }
 
 /** Nothing wrong is accepted, and the actor's work is refused. */
-const REFUSED = ['liars', 'whitewashers', 'copiers', 'sybils'] as const
+const REFUSED = ['liars', 'whitewashers', 'copiers', 'sybils', 'thieves'] as const
 /** They are paid where two of them meet on one unit, and refused where they meet an honest node. */
 const COLLUDE = ['colluders', 'sleepers', 'lazy', 'swappers'] as const
 /** They say nothing in time, and are paid nothing. */

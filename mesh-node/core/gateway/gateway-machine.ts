@@ -18,8 +18,10 @@ import { tellDependants } from './unit-end.ts'
 import { onJudged, settleRest } from './verification.ts'
 import {
   explainUnit,
+  type GatewaySizes,
   type GatewaySnapshot,
   nodesReady,
+  sizesOf,
   snapshotOf,
   type UnitExplanation
 } from './views.ts'
@@ -75,6 +77,10 @@ export class GatewayMachine {
 
   snapshot(): GatewaySnapshot {
     return snapshotOf(this.#world)
+  }
+
+  sizes(): GatewaySizes {
+    return sizesOf(this.#world)
   }
 
   #take(input: GatewayInput): void {

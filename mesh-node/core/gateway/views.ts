@@ -97,6 +97,36 @@ export function snapshotOf(world: World): GatewaySnapshot {
   }
 }
 
+/** How much the machine keeps, of all that others can make it keep. */
+export interface GatewaySizes {
+  readonly sessions: number
+  readonly tenants: number
+  readonly nodes: number
+  /** Of the node that has most. */
+  readonly claims: number
+  readonly leases: number
+  readonly recalled: number
+  readonly classes: number
+  readonly batches: number
+  readonly parked: number
+}
+
+export function sizesOf(world: World): GatewaySizes {
+  let claims = 0
+  for (const node of world.nodes.values()) claims = Math.max(claims, node.claims.size)
+  return {
+    sessions: world.sessions.size,
+    tenants: world.tenants.size,
+    nodes: world.nodes.size,
+    claims,
+    leases: world.leases.size,
+    recalled: world.recalled.size,
+    classes: world.classes.size,
+    batches: world.batches.size,
+    parked: world.parked.size
+  }
+}
+
 /** Nodes that are connected and may work. */
 export function nodesReady(world: World): number {
   let ready = 0
