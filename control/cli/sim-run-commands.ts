@@ -13,11 +13,31 @@ const seedOption = () =>
     .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .default(1)
 
-export function addRunCommands(
-  sim: Command,
-  context: CommandContext,
-  settle: (outcome: Exit) => void
-): void {
+type Settle = (outcome: Exit) => void
+
+export function addRunCommands(sim: Command, context: CommandContext, settle: Settle): void {
+  addRun(sim, context, settle)
+  addSweep(sim, context, settle)
+  sim
+    .command('report')
+    .argument('<file>', 'the JSON that `kora sim run --report` wrote, or that `--json` printed')
+    .description('make the page of a run again from its figures')
+    .option('--out <file>', 'where the page goes; beside the figures by default')
+    .action(async (file, options) => {
+      const { simReport } = await import('./commands/sim-report.ts')
+      settle(simReport(file, options, context))
+    })
+  sim
+    .command('list')
+    .description('the scenarios that ship, and what each claims')
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { simList } = await import('./commands/sim-run.ts')
+      settle(simList(options, context))
+    })
+}
+
+function addRun(sim: Command, context: CommandContext, settle: Settle): void {
   sim
     .command('run')
     .argument('<scenario>', 'one of `kora sim list`, or a YAML file')
@@ -50,6 +70,9 @@ export function addRunCommands(
       const { simRun } = await import('./commands/sim-run.ts')
       settle(await simRun(scenario, options, context))
     })
+}
+
+function addSweep(sim: Command, context: CommandContext, settle: Settle): void {
   groupOf(sim, 'sweep', SWEEP_DESCRIPTION)
     .command('nodes')
     .argument('<scenario>', 'one of `kora sim list`, or a YAML file')
@@ -74,22 +97,5 @@ export function addRunCommands(
     .action(async (scenario, options) => {
       const { sweepNodes } = await import('./commands/sim-sweep.ts')
       settle(await sweepNodes(scenario, options, context))
-    })
-  sim
-    .command('report')
-    .argument('<file>', 'the JSON that `kora sim run --report` wrote, or that `--json` printed')
-    .description('make the page of a run again from its figures')
-    .option('--out <file>', 'where the page goes; beside the figures by default')
-    .action(async (file, options) => {
-      const { simReport } = await import('./commands/sim-report.ts')
-      settle(simReport(file, options, context))
-    })
-  sim
-    .command('list')
-    .description('the scenarios that ship, and what each claims')
-    .addOption(jsonOption())
-    .action(async (options) => {
-      const { simList } = await import('./commands/sim-run.ts')
-      settle(simList(options, context))
     })
 }
