@@ -65,6 +65,28 @@ describe('the agent towards its gateways', () => {
     }
   })
 
+  it('dials a gateway whose leases it holds within the time for which that waits after a restart', () => {
+    const longest = (bench: AgentBench): number => {
+      let pauseMs = 0
+      for (let round = 0; round < 7; round++) {
+        const effects = bench.step({ type: 'unlinked', gateway: GATEWAY })
+        const [timer] = effectsOf(effects, 'timer')
+        pauseMs = (timer?.atMs ?? 0) - bench.nowMs
+        bench.tick(pauseMs)
+      }
+      return pauseMs
+    }
+    const idle = AgentBench.online()
+    const holding = AgentBench.online()
+    holding.step({
+      type: 'grant',
+      gateway: GATEWAY,
+      offers: [offerOf(unitOf(1), { ttlMs: 900_000 })]
+    })
+    ok(longest(idle) >= 30_000)
+    ok(longest(holding) <= 10_000)
+  })
+
   it('dials at once when the network sees the gateway', () => {
     const bench = AgentBench.online()
     bench.step({ type: 'unlinked', gateway: GATEWAY })

@@ -291,6 +291,24 @@ describe('gateway: after a restart', () => {
     deepEqual(asked, [second.offer.lease_id])
   })
 
+  it('asks for no more than its quorum takes where three leases of before are lost', () => {
+    const before = new GatewayMesh()
+    before.open()
+    const manners = ['honest', 'lie', 'silent'] as const
+    for (const [number, manner] of manners.entries()) before.addNode(number, { manner })
+    const unit = unitOf('q', { verification: { mode: 'quorum', replicas: 2 } })
+    before.submit(unit)
+    before.run(5_000)
+    equal(historyOf(before).units.get(unit.id)?.outstanding.length, 3, 'two disagree')
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    for (const number of manners.keys()) mesh.addNode(number, { manner: 'silent' })
+    mesh.run(1_000)
+    equal(mesh.items('units.voided').length, 3)
+    equal(mesh.items('units.reserved').length, 2)
+  })
+
   it('counts the failures of before against the attempts that a unit may make', () => {
     const before = new GatewayMesh()
     before.open()

@@ -7,6 +7,12 @@ import { AGENT_GATEWAYS_MAX, type Cid, type LeaseId, type PeerId, sha256 } from 
 /** First and longest pause between two dials. */
 const REDIAL_MIN_MS = 500
 const REDIAL_MAX_MS = 30_000
+/**
+ * The longest while leases of that gateway are held. One that starts again waits 15 s for them
+ * (RECOVERY_GRACE_MS), and what is finished here must not be run again for a pause: with the jitter and
+ * a dial that takes five seconds this is within it.
+ */
+const REDIAL_HOLDING_MAX_MS = 8_000
 /** Up to a fifth more, so that nodes which lost one gateway together do not return together. */
 const REDIAL_JITTER = 0.2
 /** A gateway that was only announced, and cannot be reached this often, is forgotten. */
@@ -115,7 +121,8 @@ export class GatewayBook {
 
   #pauseMs(entry: GatewayEntry): number {
     const doublings = Math.min(entry.failures - 1, 16)
-    const pauseMs = Math.min(REDIAL_MAX_MS, REDIAL_MIN_MS * 2 ** doublings)
+    const longestMs = entry.held > 0 ? REDIAL_HOLDING_MAX_MS : REDIAL_MAX_MS
+    const pauseMs = Math.min(longestMs, REDIAL_MIN_MS * 2 ** doublings)
     return Math.round(pauseMs * (1 + REDIAL_JITTER * this.#share(entry)))
   }
 

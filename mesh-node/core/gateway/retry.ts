@@ -27,6 +27,7 @@ import {
 import {
   isLive,
   type LeaseRecord,
+  replicasOf,
   type TenantRecord,
   type UnitFailure,
   type UnitRecord
@@ -104,11 +105,24 @@ export function attemptLost(world: World, lease: LeaseRecord, how: 'lost' | 'rel
     attemptFailed(world, lease, { class: 'execution', code: 'unit.lost', detail }, null)
     return
   }
+  if (hasEnough(unit)) {
+    world.unsettled.push(unit)
+    return
+  }
   const pauses = Math.max(0, unit.releases - 1)
   const { backoff_ms } = unit.packed.unit.retries
   const delayMs =
     pauses === 0 ? 0 : backoffMs(unit.packed.id, unit.attempt, Math.max(backoff_ms, 100), pauses)
   again(world, unit, delayMs, how)
+}
+
+/**
+ * Of leases held over a restart there may be more than the quorum takes: results that had disagreed are
+ * forgotten, and the one that was to settle it. Those that are left are enough to begin with.
+ */
+function hasEnough(unit: UnitRecord): boolean {
+  if (unit.packed.unit.verification.mode !== 'quorum' || unit.groups.length > 0) return false
+  return unit.leases.filter(isLive).length + unit.wanted >= replicasOf(unit)
 }
 
 function retry(world: World, unit: UnitRecord, failure: UnitFailure): void {
