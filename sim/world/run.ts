@@ -33,7 +33,13 @@ async function runMesh(
 ): Promise<RunReport> {
   const startMs = ports.wallMs()
   const workload = workflow === undefined ? plainWork(scenario) : workflowWork(workflow, scenario)
-  const mesh = new SimulatedMesh(scenario, { seed, matrixOf: ports.matrixOf, workload, signer })
+  const mesh = new SimulatedMesh(scenario, {
+    seed,
+    matrixOf: ports.matrixOf,
+    workload,
+    signer,
+    withSeries
+  })
   const { time, checks } = mesh
   let untilUs = scenario.until_ms * 1_000
   let isPartial = false

@@ -38,11 +38,7 @@ export interface MeshParts {
 export class SimulatedMesh {
   readonly time = new VirtualTime()
   readonly checks: Checks
-  readonly chronicle = new Chronicle(
-    () => this.time.nowMs,
-    () => this.#look()
-  )
-  readonly roles = new RoleBook()
+  readonly chronicle: Chronicle
   readonly gossip: GossipMesh
   readonly nodes: readonly SimulatedNode[]
   executions = 0
@@ -58,10 +54,11 @@ export class SimulatedMesh {
   readonly #byId = new Map<PeerId, SimulatedNode>()
   #reachable: readonly SimulatedNode[] = []
 
-  constructor(scenario: Scenario, { seed, matrixOf, workload, signer }: MeshParts) {
+  constructor(scenario: Scenario, { seed, matrixOf, workload, signer, withSeries }: MeshParts) {
     this.#scenario = scenario
     this.#seed = seed
     this.#workload = workload
+    this.chronicle = new Chronicle(() => this.time.nowMs, withSeries ? () => this.#look() : null)
     const { time } = this
     this.checks = new Checks({
       checksNodes: scenario.trust === 'probation',
