@@ -1,9 +1,9 @@
 /**
  * What each host thinks of each peer, as gossipsub v1.1 counts it with the product's settings: who was
- * first with messages (P2), invalid ones (P4), peers that share an address (P6), and misbehaviour (P7).
- * Time in the mesh and its delivery rate (P1, P3) weigh nothing in the product, and have no counters
- * here: announcements come in bursts, so that no rate can be asked of anybody. Counters decay when
- * they are looked at; a score that was worked out stands for a beat, as in the library.
+ * first with messages (P2), invalid ones (P4), and misbehaviour (P7). Time in the mesh, its delivery
+ * rate and shared addresses (P1, P3, P6) weigh nothing in the product, and have no counters here.
+ * Counters decay when they are looked at; a score that was worked out stands for a beat, as in the
+ * library.
  */
 import type { GossipSettings } from '#contracts'
 
@@ -17,7 +17,6 @@ export class PeerScores {
   #invalid = new Float64Array(CAPACITY_FIRST)
   #behaviour = new Float64Array(CAPACITY_FIRST)
   #decayedUs = new Float64Array(CAPACITY_FIRST)
-  #colocated = new Int32Array(CAPACITY_FIRST)
   #score = new Float64Array(CAPACITY_FIRST)
   #staleUs = new Float64Array(CAPACITY_FIRST)
 
@@ -41,13 +40,8 @@ export class PeerScores {
     this.#decay(end, nowUs)
     const [first, invalid] = [this.#first[end] ?? 0, this.#invalid[end] ?? 0]
     const behaviour = this.#behaviour[end] ?? 0
-    const surplus = Math.max(0, (this.#colocated[end] ?? 0) - set.colocationPeersMax)
     const topic = first * set.firstWeight + invalid * invalid * set.invalidWeight
-    return (
-      Math.min(topic, set.topicScoreMax) +
-      behaviour * behaviour * set.behaviourWeight +
-      surplus * surplus * set.colocationWeight
-    )
+    return Math.min(topic, set.topicScoreMax) + behaviour * behaviour * set.behaviourWeight
   }
 
   /** It was the first to bring a message. */
@@ -61,12 +55,6 @@ export class PeerScores {
 
   misbehaved(end: number, nowUs: number): void {
     this.#count(this.#reach(end, nowUs).#behaviour, end, Number.POSITIVE_INFINITY)
-  }
-
-  /** How many peers, it among them, that host sees on its address. */
-  sharesAddress(end: number, peers: number): void {
-    this.#reach(end, 0)
-    this.#colocated[end] = peers
   }
 
   #count(counters: Float64Array, end: number, max: number): void {
@@ -100,17 +88,17 @@ export class PeerScores {
   }
 
   #grow(): void {
-    const wider = <T extends Float64Array | Int32Array>(old: T, fresh: T): T => {
+    const wider = (old: Float64Array): Float64Array<ArrayBuffer> => {
+      const fresh = new Float64Array(capacity)
       fresh.set(old)
       return fresh
     }
     const capacity = this.#first.length * 2
-    this.#first = wider(this.#first, new Float64Array(capacity))
-    this.#invalid = wider(this.#invalid, new Float64Array(capacity))
-    this.#behaviour = wider(this.#behaviour, new Float64Array(capacity))
-    this.#decayedUs = wider(this.#decayedUs, new Float64Array(capacity))
-    this.#colocated = wider(this.#colocated, new Int32Array(capacity))
-    this.#score = wider(this.#score, new Float64Array(capacity))
-    this.#staleUs = wider(this.#staleUs, new Float64Array(capacity))
+    this.#first = wider(this.#first)
+    this.#invalid = wider(this.#invalid)
+    this.#behaviour = wider(this.#behaviour)
+    this.#decayedUs = wider(this.#decayedUs)
+    this.#score = wider(this.#score)
+    this.#staleUs = wider(this.#staleUs)
   }
 }

@@ -7,9 +7,10 @@ import { Chance } from '../kernel/chance.ts'
 import { shippedMatrix } from '../network/shipped-matrices.ts'
 import { Places } from '../world/places.ts'
 import { Scenario } from '../world/scenario.ts'
-import { DEFAULT_REAL_OPTIONS, type RealCut, type RealOptions } from './options.ts'
+import { DEFAULT_REAL_OPTIONS, type RealCut, type RealLinks, type RealOptions } from './options.ts'
 
 const US_PER_MS = 1_000
+const BYTES_PER_KBIT = 125
 const DIALS = 3
 
 /** Throws `sim.setting_invalid` where the scenario asks for more than the real fidelity does. */
@@ -24,7 +25,7 @@ export function realOptionsOf(scenario: Scenario, seed: number): RealOptions {
     nodes,
     seed,
     dials: Math.min(DIALS, nodes - 1),
-    links: { ...DEFAULT_REAL_OPTIONS.links, latencyMatrixMs: latenciesMs(scenario, nodes, seed) },
+    links: { ...linksOf(scenario), latencyMatrixMs: latenciesMs(scenario, nodes, seed) },
     cuts: cutsOf(scenario, nodes, seed),
     work: {
       units: scenario.units,
@@ -43,6 +44,7 @@ const CARRIED_OUT: ReadonlySet<string> = new Set([
   'service_ms',
   'latency',
   'partitions',
+  'network',
   'until_ms'
 ])
 
@@ -52,8 +54,28 @@ function refuseOthers(scenario: Scenario): void {
   for (const [setting, value] of Object.entries(scenario)) {
     const given = JSON.stringify(value)
     if (CARRIED_OUT.has(setting) || given === JSON.stringify(defaults.get(setting))) continue
-    const reason = 'the real fidelity does not do this: run the scenario without --real'
-    throw new MeshError('sim.setting_invalid', { setting, given, reason })
+    refuse(setting, given)
+  }
+  if (scenario.network.nat_per_mille > 0) {
+    refuse('network.nat_per_mille', String(scenario.network.nat_per_mille))
+  }
+}
+
+function refuse(setting: string, given: string): never {
+  const reason = 'the real fidelity does not do this: run the scenario without --real'
+  throw new MeshError('sim.setting_invalid', { setting, given, reason })
+}
+
+/** Where a scenario bounds nothing, lines are those of the options. */
+function linksOf({ network }: Scenario): RealLinks {
+  const { links } = DEFAULT_REAL_OPTIONS
+  const bytesPerSecond = (kbps: number | null): number | null =>
+    kbps === null ? null : kbps * BYTES_PER_KBIT
+  return {
+    ...links,
+    lossPerMillion: network.loss_per_mille * 1_000,
+    upBytesPerSecond: bytesPerSecond(network.up_kbps) ?? links.upBytesPerSecond,
+    downBytesPerSecond: bytesPerSecond(network.down_kbps) ?? links.downBytesPerSecond
   }
 }
 
@@ -73,12 +95,22 @@ function latenciesMs(scenario: Scenario, nodes: number, seed: number): readonly 
 /** The control node is never among those that are cut off. */
 function cutsOf({ partitions }: Scenario, nodes: number, seed: number): readonly RealCut[] {
   const chance = new Chance(seed, 'cuts')
-  return partitions.map(({ from_ms, until_ms, share_per_mille }) => {
-    const off = new Set<number>()
-    const count = Math.min(nodes - 1, Math.round(((nodes - 1) * share_per_mille) / 1_000))
-    while (off.size < count) off.add(1 + chance.below(nodes - 1))
-    const rest = Array.from({ length: nodes }, (_, node) => node).filter((node) => !off.has(node))
+  const drawn = (perMille: number, from: ReadonlySet<number>): ReadonlySet<number> => {
+    const some = new Set<number>()
+    const count = Math.round(((nodes - 1) * perMille) / 1_000)
+    while (some.size < Math.min(count, nodes - 1 - from.size)) {
+      const node = 1 + chance.below(nodes - 1)
+      if (!from.has(node)) some.add(node)
+    }
+    return some
+  }
+  return partitions.map(({ kind, from_ms, until_ms, share_per_mille, ...keys }) => {
+    const off = drawn(share_per_mille, new Set())
+    const bridges = kind === 'bridge' ? drawn(keys.bridge_per_mille, off) : new Set<number>()
+    const all = Array.from({ length: nodes }, (_, node) => node)
+    const rest = all.filter((node) => !off.has(node) && !bridges.has(node))
     const span = { fromMs: from_ms, untilMs: until_ms }
-    return { ...span, from: [...off], to: rest, isOneWay: false, flapMs: null }
+    const flapMs = kind === 'flapping' ? keys.flap_ms : null
+    return { ...span, from: [...off], to: rest, isOneWay: kind === 'one_way', flapMs }
   })
 }

@@ -124,27 +124,18 @@ function resized(scenario: Scenario, { nodes, units }: SimRunFlags): Scenario {
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
 function wordsOf(report: RunReport): readonly string[] {
-  const { units, gossip, violations } = report
+  const { violations } = report
   const rows: readonly (readonly (string | number)[])[] = [
     ['claim', report.claim],
     ['seed', report.seed],
     ['nodes', report.nodes],
-    ['units', `${units.accepted} accepted of ${units.submitted}, ${units.failed} failed`],
-    ['wrong accepted', units.wrong_accepted],
-    [
-      'executions',
-      `${units.executions}, ${(units.executions / units.submitted).toFixed(3)} a unit`
-    ],
-    ['bids a unit', report.bids_per_unit.toFixed(3)],
-    [
-      'gossip',
-      `p50 ${gossip.delivery_p50_ms} ms, p99 ${gossip.delivery_p99_ms} ms, ${gossip.duplicates} copies more`
-    ],
+    ...(report.units.submitted === 0 ? [] : unitWords(report)),
+    ...gossipWords(report),
     ...workflowWords(report),
     ['virtual time', seconds(report.virtual_ms)],
     ['wall time', `${seconds(report.wall_ms)}, ${report.events} events, ${report.rss_mb} MB`],
     ['trace', report.trace_hash],
-    ['ledger', report.ledger_digest],
+    ...(report.ledger_digest === '' ? [] : [['ledger', report.ledger_digest]]),
     ['violations', violations.length]
   ]
   const broken = violations.slice(0, VIOLATIONS_SHOWN).map(({ rule, at_ms, detail }) => {
@@ -152,6 +143,26 @@ function wordsOf(report: RunReport): readonly string[] {
   })
   const partial = report.is_partial ? ['stopped before its end'] : []
   return [...table(['', report.scenario], rows), ...broken, ...partial]
+}
+
+function unitWords({ units, bids_per_unit: bids }: RunReport): readonly (readonly string[])[] {
+  const { accepted, submitted, failed, wrong_accepted: wrong, executions } = units
+  return [
+    ['units', `${accepted} accepted of ${submitted}, ${failed} failed`],
+    ['wrong accepted', String(wrong)],
+    ['executions', `${executions}, ${(executions / submitted).toFixed(3)} a unit`],
+    ['bids a unit', bids.toFixed(3)]
+  ]
+}
+
+function gossipWords({ gossip }: RunReport): readonly (readonly string[])[] {
+  const { published, delivery_p50_ms: p50, delivery_p99_ms: p99, duplicates, missed } = gossip
+  const spread = `p50 ${p50} ms, p99 ${p99} ms, ${duplicates} copies more`
+  if (missed === undefined) return [['gossip', spread]]
+  return [
+    ['gossip', `${published} messages, ${spread}`],
+    ['not there in time', String(missed)]
+  ]
 }
 
 function workflowWords({ workflow }: RunReport): readonly (readonly string[])[] {
