@@ -156,7 +156,9 @@ export class LeaseBook {
     for (const { lease_id: id, verdict } of frame.body.verdicts) {
       // of a session that has ended, the control node knows no leases any more
       if (this.#isClosed) return
-      const state = this.#leases.get(id)?.state
+      const lease = this.#leases.get(id)
+      // whoever speaks of another's lease is told nothing of it
+      const state = lease?.node === node ? lease.state : undefined
       if ((verdict === 'accepted') !== (state === 'accepted')) {
         this.#ports.broken('told_as_booked', `${id} is ${state ?? 'unknown'}, told ${verdict}`)
       }

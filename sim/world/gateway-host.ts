@@ -89,6 +89,7 @@ export class GatewayHost {
   #waiting: Input[] = []
   #writing: Writing | null = null
   #life = 0
+  #isClosed = false
   #wake = 0
   /** Of nodes that are there, as the machine was told; null: none yet. */
   readonly #standings = new Map<PeerId, NodeStanding | null>()
@@ -136,12 +137,13 @@ export class GatewayHost {
   look({ isOver }: { readonly isOver: boolean }): void {
     if (this.#machine === null || this.#writing !== null) return
     const { checks } = this.#ports
-    if (isOver) checks.closed(this.#machine.sizes())
-    else checks.looked(this.#machine.snapshot(), this.#machine.sizes())
+    if (isOver && this.#isClosed) checks.closed(this.#machine.sizes())
+    if (!isOver) checks.looked(this.#machine.snapshot(), this.#machine.sizes())
   }
 
   /** The session's last word: what is still being looked at is let go. */
   close(): void {
+    this.#isClosed = this.#machine !== null
     const stateHash = '00'.repeat(32)
     this.#feed({ type: 'close', session: SESSION, stopReason: 'success', stateHash })
   }
@@ -203,6 +205,7 @@ export class GatewayHost {
   }
 
   #open(history: SessionHistory | null): void {
+    this.#isClosed = false
     const cost = { baseUs: modelBaseUs(this.#scenario), usPerKib: 0 }
     this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost })
     const availableMicro = this.sequencer.availableMicro()

@@ -55,7 +55,7 @@ async function runMesh(
     }
     if (endedMs !== null && !isMarked && time.nowMs - endedMs > HEALED_MS) {
       isMarked = true
-      mesh.markReachable()
+      mesh.markApart()
     }
     if (turn % SLICE !== 0) continue
     const progress = {

@@ -52,7 +52,7 @@ export class SimulatedMesh {
   readonly #executions: Uint32Array
   readonly #gateway: GatewayHost
   readonly #byId = new Map<PeerId, SimulatedNode>()
-  #reachable: readonly SimulatedNode[] = []
+  #apart: readonly { readonly node: SimulatedNode; readonly link: number }[] = []
 
   constructor(scenario: Scenario, { seed, matrixOf, workload, signer, withSeries }: MeshParts) {
     this.#scenario = scenario
@@ -112,17 +112,19 @@ export class SimulatedMesh {
   /** After the session's end: nothing is left of it, and whoever could be linked for long is. */
   lookAtEnd(): void {
     this.#gateway.look({ isOver: true })
-    const apart = this.#reachable.filter((node) => !node.isLinked && this.#isReachable(node))
-    this.checks.apart(apart.map(({ id }) => id))
+    // a link that came and went again is one that was there
+    const apart = this.#apart.filter(({ node, link }) => this.#isApart(node) && node.link === link)
+    this.checks.apart(apart.map(({ node }) => node.id))
   }
 
-  /** Those who reach the gateway now. */
-  markReachable(): void {
-    this.#reachable = this.nodes.filter((node) => !node.isLinked && this.#isReachable(node))
+  /** Those who could reach the gateway now, and have no link to it. */
+  markApart(): void {
+    const apart = this.nodes.filter((node) => this.#isApart(node))
+    this.#apart = apart.map((node) => ({ node, link: node.link }))
   }
 
-  #isReachable({ number, isUp }: SimulatedNode): boolean {
-    return isUp && !this.#links.isApart(number, this.nodes.length)
+  #isApart({ number, isUp, isLinked }: SimulatedNode): boolean {
+    return isUp && !isLinked && !this.#links.isApart(number, this.nodes.length)
   }
 
   /** Set while the control node reads its disk: the next event waits for it. */
