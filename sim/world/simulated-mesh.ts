@@ -39,6 +39,7 @@ export class SimulatedMesh {
   readonly time = new VirtualTime()
   readonly checks: Checks
   readonly chronicle: Chronicle
+  readonly roles = new RoleBook()
   readonly gossip: GossipMesh
   readonly nodes: readonly SimulatedNode[]
   executions = 0
