@@ -14,32 +14,39 @@ import type { AgentEffect, BuiltInItem } from './agent-contract.ts'
 type Commitment = { readonly lease_id: LeaseId; readonly commitment: Uint8Array }
 type Failure = FailureMessage['failures'][number]
 
+type Releases = Map<string, { gateway: PeerId; reason: string; leases: LeaseId[] }>
+
 export class Outbox {
   readonly effects: AgentEffect[] = []
-  readonly #commits = new Map<PeerId, Commitment[]>()
-  readonly #results = new Map<PeerId, Attestation[]>()
-  readonly #failures = new Map<PeerId, Failure[]>()
-  readonly #releases = new Map<string, { gateway: PeerId; reason: string; leases: LeaseId[] }>()
-  readonly #builtIn: BuiltInItem[] = []
-  readonly #forgotten: LeaseId[] = []
+  // most steps say nothing of these, and there are many steps
+  #commits: Map<PeerId, Commitment[]> | null = null
+  #results: Map<PeerId, Attestation[]> | null = null
+  #failures: Map<PeerId, Failure[]> | null = null
+  #releases: Releases | null = null
+  #builtIn: BuiltInItem[] | null = null
+  #forgotten: LeaseId[] | null = null
 
   push(effect: AgentEffect): void {
     this.effects.push(effect)
   }
 
   commit(gateway: PeerId, commitment: Commitment): void {
+    this.#commits ??= new Map()
     listOf(this.#commits, gateway).push(commitment)
   }
 
   result(gateway: PeerId, attestation: Attestation): void {
+    this.#results ??= new Map()
     listOf(this.#results, gateway).push(attestation)
   }
 
   failure(gateway: PeerId, failure: Failure): void {
+    this.#failures ??= new Map()
     listOf(this.#failures, gateway).push(failure)
   }
 
   release(gateway: PeerId, lease: LeaseId, reason: string): void {
+    this.#releases ??= new Map()
     const key = `${gateway} ${reason}`
     const held = this.#releases.get(key)
     if (held === undefined) this.#releases.set(key, { gateway, reason, leases: [lease] })
@@ -47,40 +54,42 @@ export class Outbox {
   }
 
   runBuiltIn(item: BuiltInItem): void {
+    this.#builtIn ??= []
     this.#builtIn.push(item)
   }
 
   forget(lease: LeaseId): void {
+    this.#forgotten ??= []
     this.#forgotten.push(lease)
   }
 
   /** All effects of the step, in order. */
   seal(): readonly AgentEffect[] {
-    for (const [gateway, items] of this.#commits) {
+    for (const [gateway, items] of this.#commits ?? []) {
       for (const commitments of chunks(items)) {
         const frame = { kind: 'commit', body: { v: 1, commitments } } as const
         this.effects.push({ type: 'send', gateway, frame })
       }
     }
-    for (const [gateway, items] of this.#results) {
+    for (const [gateway, items] of this.#results ?? []) {
       for (const attestations of chunks(items)) {
         this.effects.push({ type: 'attest', gateway, attestations })
       }
     }
-    for (const [gateway, items] of this.#failures) {
+    for (const [gateway, items] of this.#failures ?? []) {
       for (const failures of chunks(items)) {
         const frame = { kind: 'failure', body: { v: 1, failures } } as const
         this.effects.push({ type: 'send', gateway, frame })
       }
     }
-    for (const { gateway, reason, leases } of this.#releases.values()) {
+    for (const { gateway, reason, leases } of this.#releases?.values() ?? []) {
       for (const part of chunks(leases)) {
         const frame = { kind: 'release', body: { v: 1, leases: part, reason } } as const
         this.effects.push({ type: 'send', gateway, frame })
       }
     }
-    if (this.#forgotten.length > 0) this.effects.push({ type: 'forget', leases: this.#forgotten })
-    if (this.#builtIn.length > 0) this.effects.push({ type: 'run-built-in', items: this.#builtIn })
+    if (this.#forgotten !== null) this.effects.push({ type: 'forget', leases: this.#forgotten })
+    if (this.#builtIn !== null) this.effects.push({ type: 'run-built-in', items: this.#builtIn })
     return this.effects
   }
 }
