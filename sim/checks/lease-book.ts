@@ -248,10 +248,7 @@ export class LeaseBook {
     const live = others.filter(({ state }) => state !== 'voided')
     const { checksNodes } = this.#ports
     const isQuorum = mode === 'quorum'
-    // of those held over a restart nobody knows whether their nodes still have them: more are asked
-    const open = isQuorum
-      ? live.filter(({ attestation, isRestored }) => attestation === null && !isRestored)
-      : live
+    const open = isQuorum ? live.filter((one) => one.attestation === null) : live
     const isShared = checksNodes && mode === 'schema'
     if (open.length >= (isQuorum ? replicas : 1) && !isShared)
       broken('one_holder', `${unit} ${attempt}`)
