@@ -2,7 +2,7 @@
 import { Chance } from '../kernel/chance.ts'
 import { planChurn } from '../nodes/churn.ts'
 import type { Checks } from './checks.ts'
-import type { GatewayHost } from './gateway-host.ts'
+import { type GatewayHost, OPERATOR_MS } from './gateway-host.ts'
 import type { Links } from './links.ts'
 import { planCut } from './network-parts.ts'
 import type { Scenario } from './scenario.ts'
@@ -26,6 +26,20 @@ export function planFaults(scenario: Scenario, ports: FaultPorts): void {
   }
   for (const fault of scenario.crashes) crash(fault, ports)
   for (const [index, jump] of scenario.clocks.jumps.entries()) setClocks(jump, index, ports)
+}
+
+/** When the last fault is over, and everybody who will come has come. */
+export function lastFaultMs(scenario: Scenario): number {
+  const { vanish, partitions, crashes, churn, clocks, arrivals } = scenario
+  return Math.max(
+    0,
+    ...vanish.map((one) => one.at_ms + (one.back_after_ms ?? 0)),
+    ...partitions.map((one) => one.until_ms),
+    ...crashes.map((one) => one.at_ms + one.down_ms + OPERATOR_MS),
+    ...clocks.jumps.map((one) => one.at_ms),
+    ...arrivals.map((one) => one.at_ms + one.over_ms),
+    churn?.until_ms ?? 0
+  )
 }
 
 function vanish(fault: Scenario['vanish'][number], index: number, ports: FaultPorts): void {

@@ -37,7 +37,7 @@ const modelBaseUs = ({ service_ms: { min, max }, devices }: Scenario): number =>
   1_000 * (devices === null ? Math.max(1, (min + max) >> 1) : medianMs(devices))
 
 /** An operator who is told that the store is damaged puts the copy of a replica in its place. */
-const OPERATOR_MS = 60_000
+export const OPERATOR_MS = 60_000
 /** As the product's driver asks the fold what it thinks of the nodes. */
 const TRUST_REFRESH_MS = 5_000
 

@@ -5,6 +5,7 @@
 
 import { criticalPathUs, makespanBounds } from '../workload/workflow.ts'
 import type { RunSeries } from './chronicle.ts'
+import { lastFaultMs } from './faults.ts'
 import type { RunReport, WorkflowReport } from './report.ts'
 import { runGossipOnly } from './run-gossip.ts'
 import type { RunOptions, RunPorts } from './run-ports.ts'
@@ -45,6 +46,7 @@ async function runMesh(
   let isPartial = false
   let endedMs: number | null = null
   let isMarked = false
+  const healedMs = lastFaultMs(scenario)
   for (let turn = 1; time.step(untilUs); turn++) {
     if (mesh.reading !== null) await mesh.reading
     if (endedMs === null && checks.ended === scenario.units) {
@@ -53,7 +55,8 @@ async function runMesh(
       if (scenario.trust === 'probation') mesh.close()
       untilUs = Math.min(untilUs, time.nowUs + SETTLE_MS * 1_000)
     }
-    if (endedMs !== null && !isMarked && time.nowMs - endedMs > HEALED_MS) {
+    const isHealed = endedMs !== null && endedMs >= healedMs && time.nowMs - endedMs > HEALED_MS
+    if (isHealed && !isMarked) {
       isMarked = true
       mesh.markApart()
     }
