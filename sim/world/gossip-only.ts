@@ -7,7 +7,7 @@ import { Cuts } from '../network/cuts.ts'
 import type { GossipFaults } from '../network/gossip-state.ts'
 import { Checks } from './checks.ts'
 import { GossipMesh } from './gossip-mesh.ts'
-import type { MessagesKeys, SybilKeys } from './network-keys.ts'
+import type { AttackKeys, MessagesKeys } from './network-keys.ts'
 import { pathsOf, placesOf, planCut, relaysOf } from './network-parts.ts'
 import type { MatrixOf } from './places.ts'
 import type { Scenario } from './scenario.ts'
@@ -36,7 +36,7 @@ export class GossipOnly {
     this.#seed = seed
     this.#publishers = this.#chance('publishers')
     const { time } = this
-    const hosts = scenario.nodes + (scenario.sybils?.count ?? 0)
+    const hosts = scenario.nodes + (scenario.attack?.sybils ?? 0)
     this.gossip = new GossipMesh({
       time,
       seed,
@@ -56,17 +56,17 @@ export class GossipOnly {
   }
 
   #begin(): void {
-    const { nodes, messages, sybils, partitions } = this.#scenario
+    const { nodes, messages, attack, partitions } = this.#scenario
     for (let node = 0; node < nodes; node++) {
       const us = this.#chance('arrival', node).below(ARRIVAL_SPREAD_US)
       this.time.after(us, node, KIND.link, 0, () => this.gossip.join(node))
     }
-    if (sybils !== null) this.#planSybils(sybils)
+    if (attack !== null) this.#planAttack(attack)
     for (const [index, partition] of partitions.entries()) {
       planCut(partition, index, {
         time: this.time,
         seed: this.#seed,
-        hosts: nodes + (sybils?.count ?? 0),
+        hosts: nodes + (attack?.sybils ?? 0),
         nodes,
         begin: (cut) => this.#cuts.begin(cut),
         end: (cut) => this.#cuts.end(cut)
@@ -103,25 +103,25 @@ export class GossipOnly {
     })
   }
 
-  #planSybils({ count, attack, at_ms: atMs, dials }: SybilKeys): void {
+  #planAttack({ kind, sybils, at_ms: atMs, dials }: AttackKeys): void {
     const { nodes } = this.#scenario
     const { state } = this.gossip.router
     const target = this.#chance('target').below(nodes)
     const turn = (host: number): void => {
       state.isHostile[host] = 1
     }
-    for (let host = nodes; host < nodes + count; host++) {
+    for (let host = nodes; host < nodes + sybils; host++) {
       state.isCounted[host] = 0
       const chance = this.#chance('sybil', host)
-      const isEarly = attack === 'cold_boot' || attack === 'covert_flash'
+      const isEarly = kind === 'cold_boot' || kind === 'covert_flash'
       const us = (isEarly ? 0 : atMs * 1_000) + chance.below(ARRIVAL_SPREAD_US)
       this.time.after(us, host, KIND.link, 0, () => {
-        if (attack !== 'covert_flash') turn(host)
+        if (kind !== 'covert_flash') turn(host)
         this.gossip.join(host, 0)
-        if (attack === 'eclipse') this.gossip.router.dial(host, target)
+        if (kind === 'eclipse') this.gossip.router.dial(host, target)
         else for (let dial = 0; dial < dials; dial++) this.#dialNode(host, chance)
       })
-      if (attack !== 'covert_flash') continue
+      if (kind !== 'covert_flash') continue
       this.time.after(atMs * 1_000, host, KIND.fault, 0, () => turn(host))
     }
   }

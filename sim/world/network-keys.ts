@@ -79,13 +79,13 @@ export type MessagesKeys = z.infer<typeof MessagesKeys>
 /**
  * Hosts beside the nodes that drop what they should hand on. `network`: they connect with everybody.
  * `eclipse`: with one node. `cold_boot`: they come together with the nodes, who take them for such.
- * `covert_flash`: as `network`, but they behave until `at_ms`, and then stop all at once.
+ * `covert_flash`: they come so too and behave until `at_ms`, and then stop all at once.
  */
-export const SybilKeys = z.strictObject({
-  count: z.int().min(1).max(100_000),
-  attack: z.enum(['network', 'eclipse', 'cold_boot', 'covert_flash']),
+export const AttackKeys = z.strictObject({
+  kind: z.enum(['network', 'eclipse', 'cold_boot', 'covert_flash']),
+  sybils: z.int().min(1).max(100_000),
   at_ms: ms.default(0),
-  /** Nodes that each of them dials. */
+  /** Nodes that each of them dials; `eclipse`: one. */
   dials: z.int().min(1).max(10_000).default(100)
 })
-export type SybilKeys = z.infer<typeof SybilKeys>
+export type AttackKeys = z.infer<typeof AttackKeys>

@@ -8,14 +8,14 @@ import { z } from 'zod'
 import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
 import { ArrivalKeys } from '../nodes/arrivals.ts'
 import {
+  AttackKeys,
   GossipKeys,
   MessagesKeys,
   NETWORK_DEFAULT,
   NetworkKeys,
-  PartitionKeys,
-  SybilKeys
+  PartitionKeys
 } from './network-keys.ts'
-import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from './node-keys.ts'
+import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from '../nodes/keys.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
@@ -84,7 +84,7 @@ const Shape = z.strictObject({
   /** Gossip for its own sake: with `units: 0` there is no control node and no work. */
   messages: MessagesKeys.nullable().default(null),
   /** Hosts that are there to spoil the gossip; they need `messages` and `units: 0`. */
-  sybils: SybilKeys.nullable().default(null),
+  attack: AttackKeys.nullable().default(null),
   /** Nodes come and go, again and again. */
   churn: ChurnKeys.nullable().default(null),
   /** The control node's process is gone at a moment, and starts again from its disk. */
@@ -105,7 +105,7 @@ const OF_GOSSIP: readonly string[] = [
   'network',
   'gossip',
   'messages',
-  'sybils',
+  'attack',
   'partitions',
   'until_ms'
 ]
@@ -113,10 +113,10 @@ const OF_GOSSIP: readonly string[] = [
 export const Scenario = Shape.superRefine((scenario, context) => {
   const refuse = (path: string, message: string): void =>
     context.addIssue({ code: 'custom', path: [path], message })
-  const { claim, nodes, units, messages, sybils } = scenario
+  const { claim, nodes, units, messages, attack } = scenario
   if (units > 0) {
     if (messages !== null) refuse('messages', 'gossip for its own sake goes with `units: 0`')
-    if (sybils !== null) refuse('sybils', 'gossip for its own sake goes with `units: 0`')
+    if (attack !== null) refuse('attack', 'gossip for its own sake goes with `units: 0`')
     return
   }
   if (messages === null) refuse('units', 'there are neither units nor messages')

@@ -28,8 +28,8 @@ function faultOf(text: string): readonly [string, number | undefined] {
 
 describe('a scenario of gossip alone', () => {
   it('has messages, no units, and the network of any other', () => {
-    const { units, messages, network, sybils } = read(ALONE)
-    deepEqual([units, messages?.per_second, sybils], [0, 1, null])
+    const { units, messages, network, attack } = read(ALONE)
+    deepEqual([units, messages?.per_second, attack], [0, 1, null])
     deepEqual(network, NETWORK_DEFAULT)
   })
 
@@ -45,11 +45,11 @@ describe('a scenario of gossip alone', () => {
     ],
     [
       'sybils where there is work',
-      'claim: c\nnodes: 9\nunits: 1\nsybils: {count: 5, attack: network}\n',
-      '/sybils',
+      'claim: c\nnodes: 9\nunits: 1\nattack: {sybils: 5, kind: network}\n',
+      '/attack',
       4
     ],
-    ['an attack that nobody knows', `${ALONE}sybils: {count: 1, attack: x}\n`, '/sybils/attack', 5],
+    ['an attack that nobody knows', `${ALONE}attack: {sybils: 1, kind: x}\n`, '/attack/kind', 5],
     ['degrees the wrong way round', `${ALONE}gossip: {d: 3}\n`, '/gossip', 5],
     ['half of all packets and more', `${ALONE}network: {loss_per_mille: 501}\n`, '/network', 5],
     ['a line that carries nothing', `${ALONE}network: {up_kbps: 0}\n`, '/network/up_kbps', 5],

@@ -159,15 +159,15 @@ describe('the paths under gossip', () => {
 
 describe('sybils', () => {
   it('who drop what they should hand on slow gossip down, and are found out where they stop it', () => {
-    const attacked = (sybils: object) => ran({ changes: { sybils: { dials: 40, ...sybils } } })
-    const few = attacked({ count: 10, attack: 'network', at_ms: 4_000 })
+    const attacked = (attack: object) => ran({ changes: { attack: { dials: 40, ...attack } } })
+    const few = attacked({ kind: 'network', sybils: 10, at_ms: 4_000 })
     equal(few.missed, 0)
-    const all = attacked({ count: 400, attack: 'cold_boot' })
+    const all = attacked({ kind: 'cold_boot', sybils: 400 })
     ok(all.gossip.report().delivery_p50_ms > 2 * few.gossip.report().delivery_p50_ms)
   })
 
   it('behave until their moment comes', () => {
-    const sybils = { count: 100, attack: 'covert_flash', at_ms: 30_000, dials: 40 }
-    equal(ran({ changes: { sybils } }).missed, 0)
+    const attack = { kind: 'covert_flash', sybils: 100, at_ms: 30_000, dials: 40 }
+    equal(ran({ changes: { attack } }).missed, 0)
   })
 })
