@@ -32,6 +32,8 @@ export class MoneyBook {
   #modelBaseUs = 0
   #reservedMicro = 0
   #postedMicro = 0
+  /** What came back from escrow, as of the last record: the tenant may spend it again. */
+  #returnedMicro = 0
 
   constructor(ports: BookPorts, leases: LeaseBook) {
     this.#ports = ports
@@ -73,6 +75,7 @@ export class MoneyBook {
     if (summary === null) return
     const { reservedMicro, returnedMicro } = summary
     const postedMicro = summary.postedMicro + returnedMicro
+    this.#returnedMicro = returnedMicro
     if (reservedMicro !== this.#reservedMicro || postedMicro !== this.#postedMicro) {
       const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
       this.#ports.broken('same_sums', `${own}; the fold ${reservedMicro}, ${postedMicro}`)
@@ -121,7 +124,7 @@ export class MoneyBook {
   #withinBudget(): void {
     if (this.#spec === null) return
     const { max_cost_micro: maxMicro, max_model_calls: maxCalls } = this.#spec.budgets
-    const micro = this.#reservedMicro + this.#postedMicro
+    const micro = this.#reservedMicro + this.#postedMicro - this.#returnedMicro
     if (micro > maxMicro) this.#ports.broken('within_budget', `${micro} of ${maxMicro}`)
     if (this.#called.size > maxCalls) {
       this.#ports.broken('within_budget', `${this.#called.size} of ${maxCalls} calls`)
