@@ -19,7 +19,7 @@ import {
 } from '#contracts'
 import type { AgentOffer, Verdicts } from '#mesh-node/core'
 import { digestOfText } from '../kernel/rolling-trace.ts'
-import { MODEL, rightAnswer, wrongAnswer } from '../world/work.ts'
+import { MODEL, rightAnswer, wrongAnswer } from './answers.ts'
 import type { Role } from './role-names.ts'
 import { answerOf, effortPerMille } from './roles.ts'
 import type { Rumours } from './rumours.ts'

@@ -4,9 +4,11 @@
  */
 import { assert } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
-import type { Scenario } from '../world/scenario.ts'
-import { KIND, type VirtualTime } from '../world/virtual-time.ts'
 import { AVAILABLE_MS, AWAY_MS } from './churn-combos.data.ts'
+import type { Churn } from './keys.ts'
+
+const GOES = 1
+const COMES = 2
 
 interface Machine {
   readonly number: number
@@ -15,13 +17,13 @@ interface Machine {
 }
 
 export interface ChurnPorts<Node extends Machine> {
-  readonly time: VirtualTime
+  readonly nowUs: () => number
+  /** Lets it happen to the machine of that number; `what` tells one kind of event from another. */
+  readonly after: (us: number, number: number, what: number, act: () => void) => void
   readonly nodes: readonly Node[]
   readonly stop: (node: Node) => void
   readonly seed: number
 }
-
-type Churn = NonNullable<Scenario['churn']>
 
 /** All begin as they come to the mesh; whoever is away at the end of it is back then. */
 export function planChurn<Node extends Machine>(churn: Churn, ports: ChurnPorts<Node>): void {
@@ -33,10 +35,9 @@ export function planChurn<Node extends Machine>(churn: Churn, ports: ChurnPorts<
 type Drawn<Node extends Machine> = ChurnPorts<Node> & { readonly chance: Chance }
 
 function goLater<Node extends Machine>(node: Node, churn: Churn, ports: Drawn<Node>): void {
-  const { time } = ports
   const us = drawnUs(AVAILABLE_MS, churn, ports)
-  if (time.nowUs + us >= churn.until_ms * 1_000) return
-  time.after(us, node.number, KIND.fault, 1, () => {
+  if (ports.nowUs() + us >= churn.until_ms * 1_000) return
+  ports.after(us, node.number, GOES, () => {
     // another fault may have been faster
     if (node.isUp) ports.stop(node)
     comeLater(node, churn, ports)
@@ -44,10 +45,9 @@ function goLater<Node extends Machine>(node: Node, churn: Churn, ports: Drawn<No
 }
 
 function comeLater<Node extends Machine>(node: Node, churn: Churn, ports: Drawn<Node>): void {
-  const { time } = ports
-  const leftUs = churn.until_ms * 1_000 - time.nowUs
+  const leftUs = churn.until_ms * 1_000 - ports.nowUs()
   const us = Math.min(drawnUs(AWAY_MS, churn, ports), leftUs)
-  time.after(us, node.number, KIND.fault, 2, () => {
+  ports.after(us, node.number, COMES, () => {
     if (!node.isUp) node.restart()
     goLater(node, churn, ports)
   })

@@ -3,9 +3,16 @@
  * its process is given of it never goes back, as in the product; timers run at the clock's own pace.
  */
 import { steadyTime } from '#mesh-node/core'
-import type { VirtualTime } from '../world/virtual-time.ts'
 
 const MILLION = 1_000_000
+
+/** The time that no clock is off from. */
+export interface RightTime {
+  /** Of the run. */
+  readonly nowMs: number
+  /** Since 1970. */
+  readonly wallMs: number
+}
 
 export interface ClockTraits {
   readonly offMs: number
@@ -14,12 +21,12 @@ export interface ClockTraits {
 }
 
 export class SimulatedClock {
-  readonly #time: VirtualTime
+  readonly #time: RightTime
   readonly #traits: ClockTraits
   #jumpedMs = 0
   #steadyMs: () => number
 
-  constructor(traits: ClockTraits, time: VirtualTime) {
+  constructor(traits: ClockTraits, time: RightTime) {
     this.#time = time
     this.#traits = traits
     this.#steadyMs = steadyTime(() => this.#shownMs())

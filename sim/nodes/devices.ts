@@ -4,10 +4,9 @@
  */
 import { assert, type Backend } from '#contracts'
 import type { Chance } from '../kernel/chance.ts'
-import type { Scenario } from '../world/scenario.ts'
+import type { Devices } from './keys.ts'
 import { SERVICE_US } from './service-times.data.ts'
 
-type Devices = NonNullable<Scenario['devices']>
 export type DeviceClass = 'native' | 'wasm' | 'webgpu'
 
 /** ASSUMED: a donor's adapter does a run in a third of the time of one core. None was at hand. */

@@ -2,9 +2,9 @@
  * Who in the mesh is honest, and what the others say a unit gave. Every role is one of the node's driver:
  * its machine is everybody's. How each of them goes about it is in `actor.ts`.
  */
-import { type Cid, cidOfBytes, type PackedUnit, type PeerId } from '#contracts'
+import type { Cid, PackedUnit, PeerId } from '#contracts'
 import { digestOfText } from '../kernel/rolling-trace.ts'
-import { rightAnswer, wrongAnswer } from '../world/work.ts'
+import { named, rightAnswer, wrongAnswer } from './answers.ts'
 import type { Role } from './role-names.ts'
 
 /** Units that a sleeper does well before it lies. */
@@ -12,8 +12,6 @@ const SLEEPS_FOR_UNITS = 10
 /** One unit in so many is beyond the cheaper model. */
 const CHEAP_FAILS_ONE_IN = 8
 
-const utf8 = new TextEncoder()
-const named = (text: string): Cid => cidOfBytes(utf8.encode(text))
 /** What the lazy answer to everything, without a look at it. */
 const NOTHING = named('nothing')
 

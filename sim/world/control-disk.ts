@@ -14,7 +14,7 @@ import {
 } from '#contracts'
 import { Ledger, type LevelPort, LogStore, type PreparedEntry } from '#ledger'
 import type { Chance } from '../kernel/chance.ts'
-import { MemoryLevel } from '../real/memory-level.ts'
+import { MemoryLevel } from '../kernel/memory-level.ts'
 
 /** `tears`: half of the last write; `flips`: one bit; `rolls_back`: a state that was, once. */
 export type Damage = 'tears' | 'flips' | 'rolls_back'

@@ -22,7 +22,14 @@ export function planFaults(scenario: Scenario, ports: FaultPorts): void {
   for (const [index, fault] of scenario.vanish.entries()) vanish(fault, index, ports)
   for (const [index, fault] of scenario.partitions.entries()) part(fault, index, ports)
   if (scenario.churn !== null) {
-    planChurn(scenario.churn, { ...ports, stop: (node) => ports.links.stop(node) })
+    const { time, links, nodes, seed } = ports
+    planChurn(scenario.churn, {
+      nodes,
+      seed,
+      nowUs: () => time.nowUs,
+      after: (us, number, what, act) => time.after(us, number, KIND.fault, what, act),
+      stop: (node) => links.stop(node)
+    })
   }
   for (const fault of scenario.crashes) crash(fault, ports)
   for (const [index, jump] of scenario.clocks.jumps.entries()) setClocks(jump, index, ports)

@@ -20,6 +20,7 @@ import {
   type NodeStanding
 } from '#mesh-node/core'
 import { Chance } from '../kernel/chance.ts'
+import { MODEL } from '../nodes/answers.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
 import { medianMs } from '../nodes/devices.ts'
 import { gatewayClock } from './actors.ts'
@@ -29,7 +30,7 @@ import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
 import type { SealedResults, SignerKind } from './signing.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { judge, MODEL, SESSION, sessionSpec } from './work.ts'
+import { judge, SESSION, sessionSpec } from './work.ts'
 import type { Workload } from './workload.ts'
 
 /** A run on the reference machine, as the ledger prices it: that of the node in the middle. */

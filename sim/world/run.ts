@@ -3,6 +3,7 @@
  * time and memory of the machine that runs it follows from scenario and seed.
  */
 
+import { rightAnswer } from '../nodes/answers.ts'
 import { criticalPathUs, makespanBounds } from '../workload/workflow.ts'
 import type { RunSeries } from './chronicle.ts'
 import { lastFaultMs } from './faults.ts'
@@ -12,7 +13,6 @@ import type { RunOptions, RunPorts } from './run-ports.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedMesh } from './simulated-mesh.ts'
 import { NODE_SLOTS } from './simulated-node.ts'
-import { rightAnswer } from './work.ts'
 import { type PacedWorkflow, plainWork, workflowWork } from './workload.ts'
 
 /** Events between two looks at whether to stop. */

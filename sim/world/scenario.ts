@@ -7,6 +7,7 @@ import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
 import { ArrivalKeys } from '../nodes/arrivals.ts'
+import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from '../nodes/keys.ts'
 import {
   AttackKeys,
   GossipKeys,
@@ -15,7 +16,6 @@ import {
   NetworkKeys,
   PartitionKeys
 } from './network-keys.ts'
-import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from '../nodes/keys.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */

@@ -19,12 +19,12 @@ import {
 import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
 import { digestOfText } from '../kernel/rolling-trace.ts'
 import { Actor, type Answer } from '../nodes/actor.ts'
+import { MODEL, rightAnswer } from '../nodes/answers.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
 import { BACKENDS } from '../nodes/devices.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { MODEL, rightAnswer } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {

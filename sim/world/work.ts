@@ -1,10 +1,8 @@
 /**
- * What the simulated mesh is asked to do: units of one model, each with an answer that everybody here
- * can tell from a wrong one. Wrong answers are all alike, the worst that colluders can do.
+ * What the simulated mesh is asked to do: units of one model. What these give is in `nodes/answers.ts`.
  */
 import {
   type Cid,
-  cidOfBytes,
   type PackedUnit,
   packUnit,
   parseSessionId,
@@ -13,22 +11,16 @@ import {
   type UnitId
 } from '#contracts'
 import type { JudgedUnit, JudgeRequest } from '#mesh-node/core'
+import { MODEL, named } from '../nodes/answers.ts'
 import type { Scenario } from './scenario.ts'
 import { TENANT } from './sequencer.ts'
 
-const utf8 = new TextEncoder()
-const named = (text: string): Cid => cidOfBytes(utf8.encode(text))
-
 export const SESSION: SessionId = parseSessionId(`s${'51'.repeat(16)}`)
-export const MODEL = named('the simulated model')
 const DOCUMENT = named('the simulated graph')
 /** No run of the model is cut off before this. */
 const RUN_MS_MAX = 60_000
 const DAY_MS = 86_400_000
 const UNIT_MICRO_MAX = 1_000
-
-export const rightAnswer = (unit: UnitId): Cid => named(`right ${unit}`)
-export const wrongAnswer = (unit: UnitId): Cid => named(`wrong ${unit}`)
 
 /** Nobody comes to the end of it. */
 const PER_MILLE_ALL = 20_000

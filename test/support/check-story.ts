@@ -19,10 +19,11 @@ import {
   type UnitOutcome
 } from '#contracts'
 import type { GatewayInput } from '#mesh-node/core'
+import { rightAnswer } from '../../sim/nodes/answers.ts'
 import { Checks } from '../../sim/world/checks.ts'
 import { Scenario } from '../../sim/world/scenario.ts'
 import { EPOCH_MS } from '../../sim/world/virtual-time.ts'
-import { rightAnswer, SESSION, unitOf } from '../../sim/world/work.ts'
+import { SESSION, unitOf } from '../../sim/world/work.ts'
 
 export const LEASE_MS = 90_000
 const scenarioWith = (quorum: number): Scenario =>

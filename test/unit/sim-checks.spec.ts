@@ -2,10 +2,11 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { leaseIdOf } from '#contracts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
+import { rightAnswer, wrongAnswer } from '../../sim/nodes/answers.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { type Scenario, Scenario as ScenarioShape } from '../../sim/world/scenario.ts'
 import { Sequencer, TENANT } from '../../sim/world/sequencer.ts'
-import { rightAnswer, SESSION, sessionSpec, wrongAnswer } from '../../sim/world/work.ts'
+import { SESSION, sessionSpec } from '../../sim/world/work.ts'
 import { CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from '../support/check-story.ts'
 
 const PORTS = {

@@ -1,6 +1,6 @@
 /** The part of a scenario that is about nodes: actors, clocks, comings and goings, the control node's disk. */
 import { z } from 'zod'
-import { ACTOR_KEYS } from '../nodes/role-names.ts'
+import { ACTOR_KEYS } from './role-names.ts'
 
 const DAY_MS = 86_400_000
 /** A tenth: no clock that anybody would call one is worse. */
@@ -79,6 +79,7 @@ export const ChurnKeys = z.strictObject({
   speed: z.int().min(1).max(100_000).default(1),
   until_ms: ms.default(DAY_MS)
 })
+export type Churn = z.infer<typeof ChurnKeys>
 
 /** Kinds of machines, in thousandths of the nodes, and the real model whose runs they do. */
 export const DeviceKeys = z
@@ -97,3 +98,4 @@ export const DeviceKeys = z
   .refine(({ native, wasm, webgpu }) => native + wasm + webgpu === 1_000, {
     message: 'native, wasm and webgpu come to 1000'
   })
+export type Devices = z.infer<typeof DeviceKeys>
