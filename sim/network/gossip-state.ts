@@ -30,7 +30,7 @@ export interface GossipFaults {
   readonly hasNoHeartbeat: boolean
 }
 
-export const NO_GOSSIP_FAULTS: GossipFaults = { answersNoWants: false, hasNoHeartbeat: false }
+const NO_GOSSIP_FAULTS: GossipFaults = { answersNoWants: false, hasNoHeartbeat: false }
 
 /** From a host's start to its first beat, as the library has it. */
 const FIRST_BEAT_US = 100_000

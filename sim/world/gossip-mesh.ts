@@ -100,7 +100,7 @@ export class GossipMesh {
 }
 
 /** The product's, but for what a scenario sets otherwise. */
-export function settingsOf(keys: GossipKeys): GossipSettings {
+function settingsOf(keys: GossipKeys): GossipSettings {
   const set = GOSSIP_SETTINGS
   return {
     ...set,
