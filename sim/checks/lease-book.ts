@@ -232,7 +232,7 @@ export class LeaseBook {
       maxMicro: item.max_micro,
       reservedMs: this.#ports.wallMs(),
       endsMs: item.expires_at_ms,
-      runsUntilMs: this.#ports.nowMs() + item.expires_at_ms - this.#ports.wallMs(),
+      runsUntilMs: this.#ports.nowMs() + this.#ttlMs(item),
       commitment: null,
       attestation: null,
       disownedMs: Number.POSITIVE_INFINITY,
@@ -262,6 +262,13 @@ export class LeaseBook {
     this.#leases.set(id, lease)
     this.#byUnit.set(unit, [...others, lease])
     node.working.add(lease)
+  }
+
+  /** What the unit asks for: while a record is written, the clock that says when it ends may be set. */
+  #ttlMs({ unit, expires_at_ms: endsMs }: Reserved): number {
+    const timeouts = this.#units.get(unit)?.unit.timeouts
+    if (timeouts === undefined) return endsMs - this.#ports.wallMs()
+    return timeouts.dispatch_ms + timeouts.run_ms
   }
 
   #paid(id: LeaseId, isCanonical: boolean): void {
