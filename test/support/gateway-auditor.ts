@@ -82,6 +82,8 @@ export class Auditor {
   #record(content: EntryContent): void {
     if (content.kind === 'units.reserved') {
       for (const item of content.body.items) this.#reserved(item)
+    } else if (content.kind === 'units.withdrawn') {
+      for (const { unit, stands } of content.body.items) if (!stands) this.#canonical.delete(unit)
     } else if (content.kind === 'units.voided') {
       for (const { lease } of content.body.items) this.#settled(lease, 0)
     } else if (content.kind === 'units.accepted') {

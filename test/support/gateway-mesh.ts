@@ -26,7 +26,8 @@ import {
   type GatewayInput,
   GatewayMachine,
   type JudgedUnit,
-  type JudgeRequest
+  type JudgeRequest,
+  type TrustView
 } from '#mesh-node/core'
 import { Auditor } from './gateway-auditor.ts'
 import { GATEWAY, MODEL, peer, SESSION, spec } from './mesh-units.ts'
@@ -47,6 +48,11 @@ export interface MeshOptions {
   readonly tenantLeasesMax?: number
   /** Bad stand-ins for a port, planted so that a checker can be seen to find them; nothing is audited. */
   readonly doubles?: PortDoubles
+  /** A ledger's fold that the gateway reads. */
+  readonly book?: TrustBook
+  readonly secret?: Uint8Array
+  /** Whether units that have succeeded may get another result. */
+  readonly mayCorrect?: boolean
 }
 
 export interface PortDoubles {
@@ -65,6 +71,13 @@ export interface ModelExecution {
   readonly lease: LeaseId
 }
 
+/** A ledger's fold that follows what the gateway records, and is read by it. */
+export interface TrustBook {
+  append(contents: readonly EntryContent[]): void
+  trustView(): TrustView
+}
+const SECRET = Uint8Array.of(1, 2, 3)
+
 type UnitEntryKind = Extract<EntryContent['kind'], `units.${string}`>
 type UnitItems<K extends UnitEntryKind> = EntryBody<K>['items']
 
@@ -76,16 +89,20 @@ export class GatewayMesh {
   readonly records: EntryContent[] = []
   readonly effects: GatewayEffect[] = []
   readonly refusals: string[] = []
+  readonly corrected: UnitOutcome[] = []
   readonly auditor = new Auditor()
   readonly executions: ModelExecution[] = []
   readonly #doubles: PortDoubles | null
+  readonly #book: TrustBook | null
   readonly #due: { atMs: number; sequence: number; act: () => readonly GatewayInput[] }[] = []
   readonly #submitted = new Set<UnitId>()
   #sequence = 0
   #timerAtMs = Number.POSITIVE_INFINITY
   nowMs = 1_000
 
-  constructor({ trusted = [], price = 10, tenantLeasesMax, doubles }: MeshOptions = {}) {
+  constructor(options: MeshOptions = {}) {
+    const { trusted = [], price = 10, tenantLeasesMax, doubles, book, mayCorrect } = options
+    this.#book = book ?? null
     this.#doubles = doubles ?? null
     this.auditor.trusted = new Set(trusted.map(peer))
     this.machine = new GatewayMachine({
@@ -93,7 +110,9 @@ export class GatewayMesh {
       log: parseLogId('ab'.repeat(32)),
       trusted: doubles?.trusted ?? this.auditor.trusted,
       price: ({ maxMicro }) => doubles?.price?.(maxMicro) ?? Math.min(price, maxMicro),
-      tenantLeasesMax: tenantLeasesMax ?? null
+      tenantLeasesMax: tenantLeasesMax ?? null,
+      ...(book === undefined ? {} : { trust: book.trustView(), secret: options.secret ?? SECRET }),
+      ...(mayCorrect === undefined ? {} : { mayCorrect: () => mayCorrect })
     })
   }
 
@@ -241,6 +260,7 @@ export class GatewayMesh {
     switch (effect.type) {
       case 'record':
         this.records.push(...effect.contents)
+        this.#book?.append(effect.contents)
         break
       case 'send': {
         const node = this.nodes.get(effect.node)
@@ -256,6 +276,10 @@ export class GatewayMesh {
         this.events.push(effect.event)
         break
       case 'outcome':
+        this.outcomes.set(effect.outcome.unitId, effect.outcome)
+        break
+      case 'corrected':
+        this.corrected.push(effect.outcome)
         this.outcomes.set(effect.outcome.unitId, effect.outcome)
         break
       case 'refuse':

@@ -34,6 +34,8 @@ export function dispatch(world: World): void {
     waiting.refresh(world.nodes, world.changes, world)
   }
   for (let level = 0; level < PRIORITIES.length; level++) dispatchLevel(world, level)
+  // what was found to be looked at again while nodes were chosen
+  dispatchRechecks(world)
 }
 
 /** Classes in turn, a quantum each, until none of them gets anything more. */

@@ -157,6 +157,8 @@ export interface Recheck {
   wanted: number
   /** Attempts that came to nothing. */
   lost: number
+  /** Nothing more can be done about it. */
+  isOver: boolean
 }
 
 /**

@@ -77,6 +77,8 @@ function lookAround(world: World): void {
     else starve(world, waiting)
     settleStuck(world, waiting)
   }
+  // whose word is taken, and who could be the other of two, changes with who is there
+  if (world.trust !== null && world.waitingUnits > 0) world.dispatchWanted = true
   for (const unit of hopelessRechecks(world, STUCK_LOOKS_MAX)) leaveRecheck(world, unit)
   if (world.mayPark) return
   for (const [lease, { node, result }] of world.parked.drain()) {

@@ -31,6 +31,10 @@ export function decideRecheck(world: World, unit: UnitRecord): void {
   if (recheck === null || canonical === null || recheck.wanted > 0 || unit.judging) return
   if (unit.leases.some((lease) => isOutstanding(lease) || lease.phase === 'judging')) return
   const fresh = unit.leases.filter(({ phase }) => phase === 'ok')
+  if (recheck.isOver) {
+    leave({ world, unit, fresh })
+    return
+  }
   if (fresh.length === 0) {
     tryAgain(world, unit, recheck)
     return

@@ -47,7 +47,7 @@ export function queueRecheck(world: World, id: UnitId, subject: NodeRecord): boo
   const unit = settledUnit(world, id)
   if (unit === null || world.trust === null) return false
   subject.checks += 1
-  start(world.trust, unit, { why: 'past', subject, wanted: 1, lost: 0 })
+  start(world.trust, unit, { why: 'past', subject, wanted: 1, lost: 0, isOver: false })
   return true
 }
 
@@ -58,7 +58,7 @@ export function reopen(world: World, session: SessionId, id: UnitId, node: strin
   // the fold gave its pay back with the conviction
   for (const lease of unit.leases) if (lease.isAccepted) giveBack(lease)
   world.event('workunit.reopened', { unit }, { node, reason: 'probation.convicted' })
-  start(world.trust, unit, { why: 'reopened', subject: null, wanted: 1, lost: 0 })
+  start(world.trust, unit, { why: 'reopened', subject: null, wanted: 1, lost: 0, isOver: false })
 }
 
 function start(trust: TrustChecks, unit: UnitRecord, recheck: Recheck): void {
@@ -90,9 +90,18 @@ export function dispatchRechecks(world: World): void {
     const unit = trust.rechecks.shift()
     if (unit === undefined || unit.recheck === null || unit.recheck.wanted === 0) continue
     if (unit.root.session.state !== 'running') endRecheck(world, unit)
-    else if (!place(world, trust, unit, unit.recheck)) trust.rechecks.push(unit)
+    else if (isPastMeans(trust, unit)) {
+      unit.recheck.isOver = true
+      unit.recheck.wanted = 0
+      world.unsettled.push(unit)
+    } else if (!place(world, trust, unit, unit.recheck)) trust.rechecks.push(unit)
   }
 }
+
+/** No money will be there for it: not even when what is under way has ended. */
+const isPastMeans = (trust: TrustChecks, unit: UnitRecord): boolean =>
+  affordable(unit, 1) === 'never' ||
+  !trust.hasRoom(unit.root.session, unit.packed.unit.budget.max_cost_micro)
 
 function place(world: World, trust: TrustChecks, unit: UnitRecord, recheck: Recheck): boolean {
   if (!isAffordable(world, unit)) return false

@@ -32,6 +32,7 @@ export class TrustNews {
       const facts = { seq, delta_milli: deltaMilli, score_milli: scoreMilli }
       world.event('trust.updated', {}, { node: id, reason: rule, ...facts })
     }
+    if (changes.length > 0) for (const waiting of world.classes.values()) waiting.proven = null
     const reopenings = this.#view.reopenings(this.#reopenings)
     this.#reopenings += reopenings.length
     for (const { session, unit, node, isOpen } of reopenings) {

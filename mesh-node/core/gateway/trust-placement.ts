@@ -87,7 +87,7 @@ function withoutProven(seeker: Seeker): Placing | null {
   const node = takeFrom(seeker, 'tested', () => true)
   if (node === null) return null
   if (isAffordable(seeker)) {
-    const pair = pairWith(seeker, node)
+    const pair = pairWith(seeker, node, 'anyone')
     if (pair !== null) return pair
     if (couldPair(seeker, node)) {
       waiting.put(node, world)
@@ -117,14 +117,20 @@ function another(seeker: Seeker): Placing | null {
   return null
 }
 
-function pairWith(seeker: Seeker, first: NodeRecord): Placing | null {
+/** `anyone`: also one that has checks enough under way, rather than that both wait. */
+function pairWith(
+  seeker: Seeker,
+  first: NodeRecord,
+  whom: 'anyone' | 'lacking' = 'lacking'
+): Placing | null {
   const owner = ownerOf(first)
   const second = (node: NodeRecord): boolean =>
     node !== first && ownerOf(node) !== owner && fits(seeker, node) && areAlike(seeker, first, node)
   const partner =
     drawn(seeker, second) ??
     takeFrom(seeker, 'candidates', second) ??
-    takeFrom(seeker, 'tested', second)
+    takeFrom(seeker, 'tested', second) ??
+    (whom === 'anyone' ? anyone(seeker, second) : null)
   if (partner === null) return null
   const nodes = seeker.draws.below(2) === 0 ? [first, partner] : [partner, first]
   return { nodes, isCheck: true }

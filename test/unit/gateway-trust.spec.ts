@@ -1,0 +1,227 @@
+/** The gateway in a mesh on probation: who is checked, what a difference means, what is done again. */
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { PackedUnit, UnitId } from '#contracts'
+import { KeyedDraw } from '../../mesh-node/core/gateway/keyed-draw.ts'
+import { Sequencer } from '../../sim/world/sequencer.ts'
+import { GatewayMesh, type MeshOptions } from '../support/gateway-mesh.ts'
+import { peer, unitOf } from '../support/mesh-units.ts'
+import { type Manner, type NodeOptions, rightAnswer } from '../support/model-node.ts'
+
+const KEY = new Uint8Array(32).fill(7)
+
+/** The product's fold, fed with what the gateway records. */
+const book = (trust = 'probation', keepsDisk = false): Sequencer =>
+  new Sequencer(KEY, { keepsDisk, trust })
+
+function meshOf(
+  nodes: readonly (Manner | NodeOptions)[],
+  options: MeshOptions = {}
+): GatewayMesh & { readonly book: Sequencer } {
+  const sequencer = book()
+  const mesh = new GatewayMesh({ book: sequencer, mayCorrect: true, ...options })
+  mesh.open()
+  nodes.forEach((manner, number) => {
+    mesh.addNode(number, typeof manner === 'string' ? { manner } : manner)
+  })
+  return Object.assign(mesh, { book: sequencer })
+}
+
+const named = (prefix: string, count: number): PackedUnit[] =>
+  Array.from({ length: count }, (_, index) => unitOf(`${prefix}${index}`))
+
+const leasesOf = (mesh: GatewayMesh, id: UnitId): number =>
+  mesh.items('units.reserved').filter(({ unit }) => unit === id).length
+
+/** One after the other, so that each finds what the last one taught. */
+function work(mesh: GatewayMesh, units: readonly PackedUnit[]): void {
+  for (const unit of units) {
+    mesh.submit(unit)
+    ok(mesh.drain(), unit.id)
+    mesh.run(2_000)
+  }
+}
+
+const eventsOf = (mesh: GatewayMesh, type: string) =>
+  mesh.events.filter((event) => event.type === type)
+
+describe('gateway on probation: who is checked', () => {
+  it('gives a unit to two owners as long as nobody is known, and compares them', () => {
+    const mesh = meshOf(['honest', 'honest', 'honest'])
+    const unit = unitOf('first')
+    mesh.submit(unit)
+    ok(mesh.drain())
+    equal(leasesOf(mesh, unit.id), 2)
+    equal(mesh.items('units.accepted').length, 2)
+    equal(mesh.outcomes.get(unit.id)?.verification, 'schema', 'the graph asked for no more')
+    mesh.audit()
+  })
+
+  it('takes the word of a node after ten confirmed results, and says so with its reason', () => {
+    const mesh = meshOf(['honest', 'honest'])
+    const units = named('u', 30)
+    work(mesh, units)
+    const last = units.slice(-10).map(({ id }) => leasesOf(mesh, id))
+    ok(last.filter((leases) => leases === 1).length >= 5, last.join())
+    const reasons = eventsOf(mesh, 'trust.updated').map(({ data }) => data['reason'])
+    ok(reasons.includes('probation.confirmed') && reasons.includes('probation.proven'))
+    mesh.audit()
+  })
+
+  it('asks for no check where the mesh has another policy', () => {
+    const mesh = meshOf(['honest', 'honest'], { book: book('credibility') })
+    const unit = unitOf('one')
+    mesh.submit(unit)
+    ok(mesh.drain())
+    equal(leasesOf(mesh, unit.id), 1)
+  })
+
+  it('lets a graph that asks for more have it, and adds nothing to it', () => {
+    const mesh = meshOf(['honest', 'honest', 'honest', 'honest'])
+    const strict = unitOf('strict', { verification: { mode: 'quorum', replicas: 3 } })
+    const loose = unitOf('loose', { verification: { mode: 'none' } })
+    mesh.submit(strict, loose)
+    ok(mesh.drain())
+    equal(leasesOf(mesh, strict.id), 3)
+    equal(leasesOf(mesh, loose.id), 1)
+    mesh.audit()
+  })
+
+  it('takes the word of the only owner there is, and does not wait for another', () => {
+    const mesh = meshOf(['honest', { descriptor: { owner: 'owner-0' } }])
+    const units = named('u', 3)
+    mesh.submit(...units)
+    ok(mesh.drain(5_000))
+    for (const { id } of units) equal(leasesOf(mesh, id), 1)
+    mesh.audit()
+  })
+
+  it('compares bytes within one class of backends alone', () => {
+    const other = { runtime: 'ort', version: '1', provider: 'wasm', device_class: 'x64' }
+    const mesh = meshOf(['honest', { descriptor: { backend: other } }])
+    const unit = unitOf('one')
+    mesh.submit(unit)
+    ok(mesh.drain(5_000))
+    equal(leasesOf(mesh, unit.id), 1)
+  })
+
+  it('leaves to units without a lease what the budget has for them', () => {
+    const mesh = new GatewayMesh({ book: book() })
+    const units = named('u', 5)
+    const micro = units.length * 100
+    const budgets = { max_tokens: 9, max_latency_ms: 9_999_999, max_model_calls: 9 }
+    mesh.open({ budgets: { ...budgets, max_cost_micro: micro } })
+    mesh.submit(...units)
+    for (const number of [0, 1, 2]) mesh.addNode(number)
+    ok(mesh.drain())
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.status, 'success')
+    mesh.audit()
+  })
+
+  it('draws by a secret: who lacks it cannot tell whose turn it is', () => {
+    const row = (secret: number): number[] => {
+      const draw = new KeyedDraw(Uint8Array.of(secret))
+      return Array.from({ length: 20 }, (_, index) => draw.of('place', `unit ${index}`).below(100))
+    }
+    deepEqual(row(1), row(1))
+    ok(row(1).filter((value, index) => value === row(2)[index]).length < 5)
+    const placed = (secret: number): string[] => {
+      const mesh = meshOf(
+        Array.from({ length: 8 }, () => 'honest' as const),
+        {
+          secret: Uint8Array.of(secret)
+        }
+      )
+      mesh.submit(...named('u', 4))
+      return mesh.items('units.reserved').map(({ unit, node }) => `${unit} ${node}`)
+    }
+    deepEqual(placed(1), placed(1))
+    ok(placed(1).join() !== placed(2).join())
+  })
+})
+
+describe('gateway on probation: differences', () => {
+  it('asks others, believes who agrees, and names the one who does not', () => {
+    const mesh = meshOf(['lie', 'honest', 'honest', 'honest'])
+    const units = named('u', 6)
+    mesh.submit(...units)
+    ok(mesh.drain())
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.outputCid, rightAnswer(id))
+    const faults = mesh.items('units.voided').map(({ fault }) => fault)
+    ok(faults.length > 0 && faults.every((fault) => fault === 'disagreed'))
+    mesh.audit()
+  })
+
+  it('blames nobody where nobody else can tell, and ends the unit all the same', () => {
+    const mesh = meshOf(['lie', 'honest'])
+    const unit = unitOf('one')
+    mesh.submit(unit)
+    ok(mesh.drain(10_000))
+    equal(mesh.outcomes.get(unit.id)?.status, 'success')
+    deepEqual(
+      mesh.items('units.voided').map(({ reason, fault }) => [reason, fault]),
+      [['redundant', 'none']]
+    )
+    mesh.audit()
+  })
+
+  it('takes the other result where one of two comes to nothing', () => {
+    const mesh = meshOf(['honest', 'fail', 'fail'])
+    const units = named('u', 3)
+    mesh.submit(...units)
+    ok(mesh.drain())
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.outputCid, rightAnswer(id))
+    mesh.audit()
+  })
+
+  it('waits for the other of two, and asks a third where it is gone', () => {
+    const mesh = meshOf([{ runMs: 20 }, { manner: 'silent' }, { runMs: 20 }])
+    const units = named('u', 3)
+    mesh.submit(...units)
+    mesh.run(500)
+    const gone = [...mesh.nodes.values()][1]
+    ok(gone !== undefined)
+    mesh.disconnect(gone)
+    ok(mesh.drain())
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.outputCid, rightAnswer(id))
+    mesh.audit()
+  })
+})
+
+describe('gateway on probation: what was accepted is done again', () => {
+  /** Node 1 reads its own standing, and lies while its word is taken. */
+  function reader(options: MeshOptions = {}) {
+    const isBelieved = (): boolean => mesh.book.fold.probation?.isProven(peer(1)) === true
+    const liar: NodeOptions = { manner: () => (isBelieved() ? 'lie' : 'honest') }
+    const mesh = meshOf(['honest', liar, 'honest', 'honest'], options)
+    const units = named('u', 200)
+    for (let start = 0; start < units.length; start += 5) {
+      mesh.submit(...units.slice(start, start + 5))
+      ok(mesh.drain())
+      mesh.run(2_000)
+    }
+    mesh.run(30_000)
+    return { mesh, units }
+  }
+
+  it('finds a node that lies while it is believed, and mends what it gave', () => {
+    const { mesh, units } = reader()
+    const reasons = eventsOf(mesh, 'trust.updated').map(({ data }) => data['reason'])
+    ok(reasons.includes('probation.convicted'), 'it is caught')
+    ok(mesh.corrected.length > 0, 'lies that were accepted are replaced')
+    const wrong = units.filter(({ id }) => mesh.outcomes.get(id)?.outputCid !== rightAnswer(id))
+    ok(wrong.length <= 1, `${wrong.length} of ${units.length} lies are left`)
+    ok(eventsOf(mesh, 'workunit.reopened').length > 0)
+    equal(eventsOf(mesh, 'workunit.corrected').length, mesh.corrected.length)
+    deepEqual(mesh.book.fold.rejections(), [], 'the ledger takes all of it')
+    mesh.audit()
+  })
+
+  it('leaves what was made use of, takes its pay back and says that it is in doubt', () => {
+    const { mesh } = reader({ mayCorrect: false })
+    equal(mesh.corrected.length, 0)
+    ok(eventsOf(mesh, 'workunit.doubted').length > 0)
+    ok(mesh.items('units.withdrawn').every(({ stands }) => stands))
+    deepEqual(mesh.book.fold.rejections(), [])
+    mesh.audit()
+  })
+})
