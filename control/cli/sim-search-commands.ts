@@ -14,6 +14,7 @@ type Settle = (outcome: Exit) => void
 const SEED_MAX = 0xffff_ffff
 const SEEDS_MAX = 1_000_000
 const SOAK_SEEDS_DEFAULT = 200
+const NODES_MAX = 100_000
 
 export function addSearchCommands(sim: Command, context: CommandContext, settle: Settle): void {
   sim
@@ -27,9 +28,18 @@ export function addSearchCommands(sim: Command, context: CommandContext, settle:
     .addOption(
       new Option('--from <seed>', 'the first').argParser(wholeNumber(0, SEED_MAX)).default(1)
     )
+    .addOption(
+      new Option(
+        '--nodes <count>',
+        'meshes of so many nodes, with every kind of fault, for 30 virtual seconds'
+      ).argParser(wholeNumber(1, NODES_MAX))
+    )
     .addOption(new Option('--twice', 'run each seed again and compare the traces').default(false))
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample: kora sim soak --seeds 1000 --twice')
+    .addHelpText(
+      'after',
+      '\nExample: kora sim soak --seeds 1000 --twice; with --nodes 1000 it takes hours, and --from goes on'
+    )
     .action(async (options) => {
       const { soakSeeds } = await import('./commands/sim-search.ts')
       settle(await soakSeeds(options, context))

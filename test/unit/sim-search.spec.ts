@@ -5,8 +5,10 @@ import { assert } from '#contracts'
 import { MARK_EVERY, RollingTrace } from '../../sim/kernel/rolling-trace.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { ActorKeys } from '../../sim/nodes/keys.ts'
+import { ACTOR_KEYS } from '../../sim/nodes/role-names.ts'
 import { partingOf } from '../../sim/search/bisect.ts'
 import { drawScenario } from '../../sim/search/draw.ts'
+import { drawLarge, LARGE_FOR_MS } from '../../sim/search/draw-large.ts'
 import { shrink } from '../../sim/search/shrink.ts'
 import { runSeed, soak } from '../../sim/search/soak.ts'
 import { PartitionKeys } from '../../sim/world/network-keys.ts'
@@ -69,6 +71,35 @@ describe('a soak', () => {
     deepEqual(report.findings, [])
     deepEqual(shown, [1, 2, 3])
     ok(report.events > 1_000 && report.executions > 0)
+  })
+
+  it('runs meshes with every kind of fault, cut off early, to one trace', async () => {
+    const { network, until_ms, ...drawn } = drawLarge(1, 25)
+    const { gossip, messages, sybils, devices, ...kinds } = drawn
+    deepEqual([gossip, messages, sybils, devices], [{}, null, null, null])
+    for (const [kind, fault] of Object.entries({ ...kinds, ...network })) {
+      ok(Array.isArray(fault) ? fault.length > 0 : fault !== 0 && fault !== null, kind)
+    }
+    ok(ACTOR_KEYS.every((key) => kinds.actors[key] > 0))
+    equal(until_ms, LARGE_FOR_MS)
+    const options = { from: 1, seeds: 1, isTwice: true, nodes: 25 }
+    const report = await soak(options, { ...PORTS, onSeed: () => {} })
+    deepEqual(report.findings, [])
+  })
+
+  it('finds two runs of a seed that differ', async () => {
+    let runs = 0
+    // a port that is not the same twice
+    const matrixOf = (name: string) => {
+      runs += 1
+      return runs % 2 === 0 ? shippedMatrix('seattle') : shippedMatrix(name)
+    }
+    const options = { from: 1, seeds: 1, isTwice: true, nodes: 10 }
+    const { findings } = await soak(options, { ...PORTS, matrixOf, onSeed: () => {} })
+    deepEqual(
+      findings.map(({ rule }) => rule),
+      ['repeatable']
+    )
   })
 
   it('finds units that do not end, and cuts the run down to what shows it', async () => {

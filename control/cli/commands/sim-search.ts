@@ -27,6 +27,7 @@ export interface SoakFlags extends JsonFlag {
   readonly seeds: number
   readonly from: number
   readonly twice: boolean
+  readonly nodes?: number
 }
 
 /** A report of a run with a mark for each thousand of 100 million events. */
@@ -37,11 +38,17 @@ const MIB = 1024 * 1024
 export async function soakSeeds(flags: SoakFlags, context: CommandContext): Promise<Exit> {
   const { io, signal } = context
   const report = await soak(
-    { from: flags.from, seeds: flags.seeds, isTwice: flags.twice },
+    {
+      from: flags.from,
+      seeds: flags.seeds,
+      isTwice: flags.twice,
+      nodes: flags.nodes ?? null
+    },
     {
       ...portsOf(signal),
       onSeed: (done, findings) => {
-        if (io.live && done % 10 === 0) io.err(`${done} of ${flags.seeds} seeds, ${findings} fail`)
+        const isShown = flags.nodes !== undefined || done % 10 === 0
+        if (io.live && isShown) io.err(`${done} of ${flags.seeds} seeds, ${findings} fail`)
       }
     }
   )
@@ -56,7 +63,7 @@ function soakLines(report: SoakReport): string[] {
     `${seeds} seeds, ${events} events, ${units} units in ${executions} executions, ${wallMs} ms`,
     ...findings.map(findingLine),
     ...(findings.length === 0 ? ['no seed fails'] : ['next: kora sim shrink <seed>']),
-    ...(report.is_partial ? ['stopped before its end'] : [])
+    ...(report.is_partial ? [`stopped; it goes on with --from ${report.from + seeds}`] : [])
   ]
 }
 

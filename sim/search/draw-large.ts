@@ -1,0 +1,79 @@
+/**
+ * Large meshes with every kind of fault at once, for one question: whether two runs of a seed leave the
+ * same trace. They are cut off in the middle of their troubles, so that a thousand of them can be run.
+ */
+import { Chance } from '../kernel/chance.ts'
+import { CUT_KINDS } from '../network/cuts.ts'
+import { ACTOR_KEYS } from '../nodes/role-names.ts'
+import { Scenario } from '../world/scenario.ts'
+
+/** All troubles begin within this, and most of them end. */
+export const LARGE_FOR_MS = 30_000
+const UNITS_MIN = 200
+const UNITS_MAX = 400
+/** Of each kind of actor up to so many in a thousand: together no more than half. */
+const ACTORS_MAX = 30
+const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
+const FAULTS = 2
+
+export function drawLarge(seed: number, nodes: number): Scenario {
+  const chance = new Chance(seed, 'large')
+  const between = (min: number, max: number): number => min + chance.below(max - min + 1)
+  const early = (): number => between(2_000, LARGE_FOR_MS - 5_000)
+  const some = <Fault>(draw: () => Fault): Fault[] => Array.from({ length: FAULTS }, draw)
+  return Scenario.parse({
+    claim: 'Two runs of a seed leave one trace and one ledger, whatever goes wrong in them.',
+    nodes,
+    units: between(UNITS_MIN, UNITS_MAX),
+    arrive_over_ms: between(5_000, LARGE_FOR_MS),
+    quorum_per_mille: between(100, 900),
+    service_ms: { min: between(10, 500), max: between(500, 8_000) },
+    latency: 'wondernetwork',
+    clocks: {
+      off_ms: between(1, 3_600_000),
+      drift_ppm: between(1, 1_000),
+      jumps: (['nodes', 'gateway'] as const).map((who) => ({
+        at_ms: early(),
+        by_ms: between(-600_000, 600_000),
+        who,
+        share_per_mille: between(50, 500)
+      }))
+    },
+    churn: { fit: 'combos', speed: between(50, 1_000), until_ms: LARGE_FOR_MS },
+    actors: Object.fromEntries(ACTOR_KEYS.map((key) => [key, between(1, ACTORS_MAX)])),
+    cheat_per_mille: between(100, 1_000),
+    trust: chance.happens(500_000) ? 'probation' : 'credibility',
+    vanish: some(() => ({
+      at_ms: early(),
+      share_per_mille: between(50, 500),
+      back_after_ms: between(1_000, 10_000)
+    })),
+    partitions: some(() => {
+      const fromMs = early()
+      return {
+        from_ms: fromMs,
+        until_ms: fromMs + between(1_000, 10_000),
+        share_per_mille: between(50, 500),
+        kind: CUT_KINDS[chance.below(CUT_KINDS.length)],
+        bridge_per_mille: chance.below(500),
+        flap_ms: between(200, 10_000)
+      }
+    }),
+    network: {
+      loss_per_mille: between(1, 50),
+      up_kbps: between(2_000, 100_000),
+      down_kbps: between(2_000, 100_000),
+      nat_per_mille: between(1, 900)
+    },
+    crashes: [
+      {
+        at_ms: early(),
+        down_ms: between(500, 3_000),
+        disk: DISKS[chance.below(DISKS.length)]
+      }
+    ],
+    budget_per_mille: between(500, 20_000),
+    ledger_ms: between(1, 200),
+    until_ms: LARGE_FOR_MS
+  })
+}
