@@ -192,6 +192,11 @@ export class Checks {
     for (const session of snapshot.sessions) this.#money.booked(session)
   }
 
+  /** What others found. */
+  found(rule: string, detail: string): void {
+    this.#broken(rule, detail)
+  }
+
   /** The only session is over. */
   closed(sizes: GatewaySizes): void {
     checkForgotten(sizes, (rule, detail) => this.#broken(rule, detail))

@@ -3,10 +3,12 @@
  * time and memory of the machine that runs it follows from scenario and seed.
  */
 
+import { Chance } from '../kernel/chance.ts'
 import { rightAnswer } from '../nodes/answers.ts'
 import { criticalPathUs, makespanBounds } from '../workload/workflow.ts'
 import type { RunSeries } from './chronicle.ts'
 import { lastFaultMs } from './faults.ts'
+import { proveLedger } from './ledger-proofs.ts'
 import type { RunReport, WorkflowReport } from './report.ts'
 import { runGossipOnly } from './run-gossip.ts'
 import type { RunOptions, RunPorts } from './run-ports.ts'
@@ -80,6 +82,10 @@ async function runMesh(
     }
     if (isMarked) mesh.lookAtEnd()
     checks.settled(mesh.sequencer.fold)
+    await proveLedger(mesh.sequencer, {
+      chance: new Chance(seed, 'proofs'),
+      broken: (rule, detail) => checks.found(rule, detail)
+    })
   }
   return reportOf(mesh, {
     name,

@@ -8,6 +8,7 @@ import {
   assert,
   DEFAULT_PRICES,
   type EntryContent,
+  type LedgerEntry,
   type LogId,
   logIdOf,
   NO_PREVIOUS,
@@ -40,6 +41,8 @@ const NO_REFUSED = new Map()
 export interface SequencerOptions {
   /** What was written is kept, to be read again; it takes memory for the whole log. */
   readonly keepsDisk: boolean
+  /** Every entry is kept as well, to be told to others at the end. */
+  readonly keepsLog?: boolean
   /** The trust policy that the genesis names; `credibility` where absent. */
   readonly trust?: string
   /** `hash` where absent. */
@@ -58,15 +61,24 @@ export class Sequencer {
   readonly gateway: PeerId
   readonly genesis: SignedGenesis
   readonly keys: Keys
+  /** All of the log, where it is kept. */
+  readonly entries: LedgerEntry[] = []
+  readonly incarnation: Uint8Array
   readonly #disk: ControlDisk
   readonly #keepsDisk: boolean
+  readonly #keepsLog: boolean
   #fold: LedgerFold
   #seq = 0
   #prev: Uint8Array = NO_PREVIOUS
 
   constructor(
     key: Uint8Array,
-    { keepsDisk, trust = 'credibility', signer: kind = 'hash' }: SequencerOptions = {
+    {
+      keepsDisk,
+      keepsLog = false,
+      trust = 'credibility',
+      signer: kind = 'hash'
+    }: SequencerOptions = {
       keepsDisk: false
     }
   ) {
@@ -92,6 +104,8 @@ export class Sequencer {
       signer
     )
     this.genesis = genesis
+    this.incarnation = key
+    this.#keepsLog = keepsLog
     this.#keepsDisk = keepsDisk
     this.#disk = new ControlDisk({ signer, verifier: this.keys, genesis, incarnation: key })
     this.#fold = new LedgerFold(genesis, this.log)
@@ -110,6 +124,7 @@ export class Sequencer {
       const prepared = prepareCheckedEntry(entry, NO_REFUSED)
       this.#fold.apply(prepared)
       if (this.#keepsDisk) batch.push(prepared)
+      if (this.#keepsLog) this.entries.push(entry)
       this.#seq += 1
       this.#prev = entry.hash
     }
