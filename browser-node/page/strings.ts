@@ -368,7 +368,17 @@ const reasons: Readonly<Record<string, string>> = {
   rejected: 'A unit was refused',
   released: 'A unit was handed back',
   cancelled: 'The work was cancelled by who asked for it',
-  redundant: 'Others had given enough results already'
+  redundant: 'Others had given enough results already',
+  confirmed: 'Another node confirmed a result',
+  proven: 'Enough results were confirmed: this node’s word is taken',
+  taken_alone: 'A result was taken on this node’s word: more must be confirmed',
+  due: 'More of its results are to be confirmed before its word is taken again',
+  refuted: 'Other nodes refuted a result: this node is tested before all others',
+  convicted: 'Several results were wrong: what was not final went back, and the proof begins anew',
+  cleared: 'Enough results were right since: the suspicion is over',
+  mood_calm: 'The mesh is calm again and asks for shorter proofs',
+  mood_hostile: 'Nodes were caught cheating: the mesh asks all for longer proofs',
+  mood_infiltrated: 'Old nodes were caught cheating: the mesh asks all for longer proofs'
 }
 
 export const reasonText = (reason: string): string => reasons[reason] ?? reason

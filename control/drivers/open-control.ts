@@ -6,10 +6,12 @@
 import { join } from 'node:path'
 import {
   type Cid,
+  type EventDraft,
   isTabAddress,
   MeshError,
   type PeerId,
   parseLogId,
+  parseSessionId,
   type SignedGenesis
 } from '#contracts'
 import {
@@ -33,6 +35,7 @@ import type { AllowedClient } from './allowed-client.ts'
 import { openAccess } from './client-access.ts'
 import { ControlLinks } from './control-links.ts'
 import { blobsFolder, ControlNode, type ControlParts } from './control-node.ts'
+import { EventLog } from './event-log.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
 import { startLocalNodes } from './local-nodes.ts'
 import {
@@ -147,7 +150,7 @@ async function assemble(
   const sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })
   opened.push(() => sync.close())
   const judge = new SessionJudge()
-  const signals = new SignalBoard()
+  const signals = new SignalBoard((event) => keepDoubt(event, { folder, fatal, say }))
   const on = { network, ledger, blobs, exchange, judge, signals }
   const gateway = gatewayOn(mesh, opening, on)
   opened.push(() => gateway.stop())
@@ -209,6 +212,23 @@ function gatewayOn(
       fatal
     }
   )
+}
+
+/** An output that was delivered and is in doubt since: the session's telemetry has it, and the operator. */
+function keepDoubt(
+  event: EventDraft,
+  { folder, fatal, say }: Pick<Opening, 'fatal' | 'say'> & { readonly folder: string }
+): void {
+  const { type, execution_session_id: session, work_unit_id: unit } = event
+  if (type !== 'workunit.doubted' || session === null) return
+  const log = new EventLog({
+    dataFolder: folder,
+    session: parseSessionId(session),
+    failed: fatal
+  })
+  log.append(event)
+  log.flush()
+  say(`in doubt: unit ${unit} of session ${session}, by ${event.data['node']}`)
 }
 
 const refusalLog = (say: (line: string) => void): RefusalLog =>

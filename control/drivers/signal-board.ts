@@ -1,8 +1,17 @@
-/** Which session hears which signals of the one gateway. Signals of sessions nobody listens to are dropped. */
-import type { FabricSignal, SessionId } from '#contracts'
+/**
+ * Which session hears which signals of the one gateway. Of sessions that nobody listens to any more,
+ * events are handed over as late ones; other signals are dropped.
+ */
+import type { EventDraft, FabricSignal, SessionId } from '#contracts'
 
 export class SignalBoard {
   readonly #listeners = new Map<string, (signal: FabricSignal) => void>()
+
+  readonly #onLate: (event: EventDraft) => void
+
+  constructor(onLate: (event: EventDraft) => void) {
+    this.#onLate = onLate
+  }
 
   hear(session: SessionId, listener: (signal: FabricSignal) => void): void {
     this.#listeners.set(session, listener)
@@ -14,7 +23,10 @@ export class SignalBoard {
 
   readonly post = (signal: FabricSignal): void => {
     const session = sessionOf(signal)
-    if (session !== null) this.#listeners.get(session)?.(signal)
+    if (session === null) return
+    const listener = this.#listeners.get(session)
+    if (listener !== undefined) listener(signal)
+    else if (signal.type === 'event') this.#onLate(signal.event)
   }
 }
 

@@ -22,6 +22,9 @@ const AGAIN_LOOKS_MAX = 64
 /** Candidates passed over for one unit because of its owners or nodes. */
 const PASSED_OVER_MAX = 256
 
+/** Enough that a number says little, few beside UNIT_ATTEMPTS_MAX. */
+const FIRST_ATTEMPTS = 32
+
 type Placement = 'placed' | 'ended' | 'blocked'
 
 export function dispatch(world: World): void {
@@ -108,6 +111,7 @@ function grantAll(
   { nodes, isCheck }: Placing
 ): void {
   const isFirst = !unit.leases.some(isLive)
+  if (waiting.tested !== null && unit.attempt === 0) unit.attempt = firstAttempt(world, unit)
   world.leave(unit)
   unit.wanted = 0
   unit.isChecked ||= isCheck
@@ -122,6 +126,11 @@ function grantAll(
     if (!claim.standing && claim.used >= claim.slots) node.claims.delete(claim.id)
   }
   maybeReveal(world, unit)
+}
+
+/** Attempts count from anywhere where nodes are checked: a number must not tell who is the second. */
+function firstAttempt({ trust }: World, { packed }: UnitRecord): number {
+  return trust?.draw.of('attempt', packed.id).below(FIRST_ATTEMPTS) ?? 0
 }
 
 /** As many nodes as the unit wants leases, of distinct owners; null where there are too few now. */
