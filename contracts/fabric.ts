@@ -68,6 +68,16 @@ export interface UnitOutcome {
 export type FabricSignal =
   | { readonly type: 'event'; readonly event: EventDraft }
   | { readonly type: 'outcome'; readonly outcome: UnitOutcome }
+  /**
+   * Another result stands for a unit that had succeeded. Whoever has made no use of the first says so
+   * by calling `take` at once, and hears of another outcome; otherwise the first stands.
+   */
+  | {
+      readonly type: 'reclaim'
+      readonly session: SessionId
+      readonly unit: UnitId
+      readonly take: () => void
+    }
   | {
       readonly type: 'session-refused'
       readonly session: SessionId

@@ -283,6 +283,17 @@ export class Conductor {
     this.#endPart(found.run, found.part, { status: 'cancelled', failure: null })
   }
 
+  /** Takes a unit back of whose value no use was made: another outcome follows. False: too late. */
+  reopen(unit: UnitId): boolean {
+    const found = this.#submitted.get(unit)
+    if (found === undefined || this.#stopped !== null || !found.run.reopen(found.part)) return false
+    this.#budget.spend(-(found.part.outcome?.costMicro ?? 0))
+    this.#counts.open++
+    this.#counts.done--
+    this.#counts.waited++
+    return true
+  }
+
   #outcome({ outcome, value }: Outcome): void {
     const found = this.#submitted.get(outcome.unitId)
     if (found === undefined || found.part.status !== 'open') return
@@ -294,7 +305,8 @@ export class Conductor {
     part.outcome = outcome
     part.outputCid = outcome.outputCid
     part.value = value
-    for (const record of stagesOfOutcome(run.task.id, part.index, outcome)) this.#record(record)
+    const stages = part.isAgain ? [] : stagesOfOutcome(run.task.id, part.index, outcome)
+    for (const record of stages) this.#record(record)
     const isSure = outcome.verification === 'schema' || outcome.verification === 'agreed'
     if (isGood && isSure && outcome.escalations.length === 0 && outcome.outputCid !== null)
       this.#effects.push({

@@ -11,6 +11,8 @@ export interface Part {
   readonly index: number
   readonly unit: UnitId
   status: UnitStatus | 'open'
+  /** It had succeeded, and another outcome takes the place of the first; its stages stay those. */
+  isAgain: boolean
   outputCid: Cid | null
   value: Value
   outcome: UnitOutcome | null
@@ -55,6 +57,15 @@ export class TaskRun {
     return this.parts.length === this.items.length && this.ended === this.items.length
   }
 
+  /** A part that had succeeded is open again, unless all of the task was made use of. */
+  reopen(part: Part): boolean {
+    if (part.status !== 'success' || this.isOver || this.isComplete) return false
+    part.status = 'open'
+    part.isAgain = true
+    this.ended--
+    return true
+  }
+
   /** The failure of the first part that failed, so that the order of failing does not show. */
   get firstFailure(): Failure | null {
     return this.failure ?? this.parts.find(({ failure }) => failure !== null)?.failure ?? null
@@ -71,6 +82,7 @@ export class TaskRun {
       index: this.parts.length,
       unit,
       status: 'open',
+      isAgain: false,
       outputCid: null,
       value: null,
       outcome: null,

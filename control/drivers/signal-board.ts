@@ -36,6 +36,7 @@ function sessionOf(signal: FabricSignal): string | null {
       return signal.event.execution_session_id
     case 'outcome':
       return signal.outcome.session
+    case 'reclaim':
     case 'session-refused':
       return signal.session
   }

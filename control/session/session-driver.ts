@@ -169,6 +169,10 @@ class SessionDriver {
         if (signal.outcome.session === this.#names.session)
           this.#supervise(this.#outcome(signal.outcome))
         break
+      case 'reclaim':
+        if (signal.session === this.#names.session && this.#conductor.reopen(signal.unit))
+          signal.take()
+        break
       case 'session-refused':
         if (signal.session === this.#names.session) this.#refused(signal.refusal)
         break

@@ -39,7 +39,7 @@ import { packAnnouncement } from './announcements.ts'
 import { InputQueue } from './input-queue.ts'
 import { OutputJudge } from './output-judge.ts'
 import type { GatewayPorts } from './ports.ts'
-import { checkSecret, sameStanding } from './standings.ts'
+import { checking, sameStanding } from './standings.ts'
 
 /** Units that one input hands to the machine: a step stays a few milliseconds long. */
 const SUBMIT_UNITS_MAX = 1_000
@@ -77,7 +77,7 @@ export class GatewayDriver implements Fabric {
     this.#machine = new GatewayMachine({
       ...options,
       gateway: ports.signer.peerId,
-      secret: checkSecret(options.mesh, ports.signer)
+      ...checking(options.mesh, ports)
     })
     this.#judge = new OutputJudge(ports)
     this.#links = new FrameLines({
@@ -320,7 +320,6 @@ export class GatewayDriver implements Fabric {
     switch (effect.type) {
       case 'record':
       case 'judge':
-      case 'corrected':
         return
       case 'send':
         if (effect.attach !== undefined) return this.#sendWith(effect, effect.attach)
@@ -333,6 +332,7 @@ export class GatewayDriver implements Fabric {
         this.#ports.onSignal({ type: 'event', event: effect.event })
         return
       case 'outcome':
+      case 'corrected':
         this.#ports.onSignal({ type: 'outcome', outcome: effect.outcome })
         return
       case 'refuse-session':

@@ -121,7 +121,8 @@ export class MeshSession {
     this.#fabric = control.fabric(id, (signal) => {
       if (signal.type === 'event') this.#events.append(signal.event)
       else if (signal.type === 'outcome') this.#heard(signal.outcome)
-      else throw new Error(`the session was refused: ${signal.refusal}`)
+      else if (signal.type === 'session-refused')
+        throw new Error(`the session was refused: ${signal.refusal}`)
     })
   }
 

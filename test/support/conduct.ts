@@ -84,6 +84,8 @@ export interface ConductOptions {
   readonly options?: Partial<ConductorOptions>
   /** Every outcome comes twice, as at-least-once delivery may do. */
   readonly isTwice?: boolean
+  /** Another value for a unit that had one, offered right after its outcome. */
+  readonly mend?: (unit: AskedUnit) => Value | undefined
   /** Stops the session before this input, by number. */
   readonly stopAt?: number
 }
@@ -134,6 +136,13 @@ export function conduct(graph: TaskGraph, options: ConductOptions = {}): Conduct
       effects.push(effect)
       if (effect.type === 'finish') conclusion = effect.result
       waiting.push(...replies(effect, { options, submitted, values }))
+    }
+    if (input.type === 'outcome') {
+      const asked = submitted.find(({ id }) => id === input.outcome.unitId)
+      const value = asked === undefined ? undefined : options.mend?.(asked)
+      if (value !== undefined && conductor.reopen(input.outcome.unitId)) {
+        waiting.push(outcomeOf(input.outcome, { value }, values))
+      }
     }
     const { budgetMicro, committedMicro } = conductor.progress()
     leftMicro.push(budgetMicro - committedMicro)
@@ -203,7 +212,9 @@ function outcomeOf(
   answer: Answer,
   values: Map<Cid, Value>
 ): ConductorInput {
-  const common = { ...ids, escalations: [], usage: null, costMicro: 7, executions: [] }
+  const { unitId, finalUnitId, session } = ids
+  const names = { unitId, finalUnitId, session }
+  const common = { ...names, escalations: [], usage: null, costMicro: 7, executions: [] }
   if ('failed' in answer) {
     const outcome: UnitOutcome = {
       ...common,

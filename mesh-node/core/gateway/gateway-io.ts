@@ -230,6 +230,9 @@ export interface GatewayOptions {
   readonly trust?: TrustView
   /** Random bytes that only this gateway has: who is checked follows from them. */
   readonly secret?: Uint8Array
-  /** Whether the caller can still take another result for a unit that succeeded; absent: never. */
+  /**
+   * Whether the caller takes another result for a unit that succeeded; where it does, it waits for one
+   * from then on. Absent: never.
+   */
   readonly mayCorrect?: (session: SessionId, unit: UnitId) => boolean
 }
