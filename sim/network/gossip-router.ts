@@ -13,7 +13,7 @@ import {
   GossipState,
   UNWANTED_BYTES
 } from './gossip-state.ts'
-import { backoffEndUs, beat } from './gossip-upkeep.ts'
+import { backoffEndUs, beat, drawn } from './gossip-upkeep.ts'
 
 /** Ways until a connection stands: TCP, then the keys, then the streams over it. */
 const DIAL_WAYS = 6
@@ -88,12 +88,21 @@ export class GossipRouter {
     book.receive(host, held, { window: state.window(host), nowUs: publishedUs })
     if (held.toldUs !== null) held.toldUs[host] = Number.POSITIVE_INFINITY
     state.wake(host)
-    const ends = (settings.floodPublish ? peers.ends : peers.mesh)[host] ?? []
-    for (const end of ends) {
+    const ends = settings.floodPublish ? peers.ends[host] : this.#neighbours(host)
+    for (const end of ends ?? []) {
       if (!peers.isSubscribed(end) || state.score(end) < settings.publishThreshold) continue
       state.send(end, FRAME.copy, message, null)
     }
     return message
+  }
+
+  /** The mesh, and some others where it has too few. */
+  #neighbours(host: number): readonly number[] {
+    const { peers, settings, ports } = this.state
+    const mesh = peers.mesh[host] ?? []
+    if (mesh.length >= settings.degree) return mesh
+    const others = (peers.ends[host] ?? []).filter((end) => !peers.isInMesh(end))
+    return [...mesh, ...drawn(others, settings.degree - mesh.length, ports.chance(host))]
   }
 
   /** For the trace: what a frame is about. */

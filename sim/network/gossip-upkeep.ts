@@ -182,7 +182,7 @@ function planNext(state: GossipState, host: number): void {
 }
 
 /** So many of them, by chance; the order of `from` is lost. */
-function drawn(from: number[], count: number, chance: Chance): readonly number[] {
+export function drawn(from: number[], count: number, chance: Chance): readonly number[] {
   const take = Math.min(count, from.length)
   for (let at = 0; at < take; at++) {
     const other = at + chance.below(from.length - at)
