@@ -76,6 +76,13 @@ export const lastingRefusal = (
 ): Refusal | null =>
   standingRefusal(node) ?? natureRefusal(unit, node, facts) ?? claimRefusal(unit, node)
 
+/** As `lastingRefusal`, of a node that may have yet to claim: to fetch and try the model. */
+export const natureOnly = (
+  unit: WorkUnit,
+  node: NodeRecord,
+  facts: EligibilityFacts
+): Refusal | null => standingRefusal(node) ?? natureRefusal(unit, node, facts)
+
 function standingRefusal(node: NodeRecord): Refusal | null {
   if (node.state !== 'active') return { rule: 'node_state', detail: node.state }
   return node.connected ? null : { rule: 'not_connected', detail: 'no link' }

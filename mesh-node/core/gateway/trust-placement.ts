@@ -4,7 +4,7 @@
  * the gateway. Grants nothing; where nobody is to be had now, the unit waits.
  */
 import { affordable } from './budget.ts'
-import { claimFor, lastingRefusal, refusalOf } from './eligibility.ts'
+import { claimFor, lastingRefusal, natureOnly, refusalOf } from './eligibility.ts'
 import { HOUSEKEEPING_MS } from './gateway-policy.ts'
 import { isLive, type NodeRecord, type UnitRecord } from './gateway-state.ts'
 import type { Draws } from './keyed-draw.ts'
@@ -17,6 +17,8 @@ import type { World } from './world.ts'
 const PARTNER_TRIES = 12
 /** Candidates passed over for one place, because of their owner or their backend. */
 const PASSED_OVER_MAX = 32
+/** A node that is here fetches and tries a small model well within this. */
+const LONE_WAIT_MS = 10_000
 /** Where there are more nodes than these, some are in a list. */
 const SCAN_MAX = 2_048
 
@@ -88,8 +90,11 @@ function withoutProven(seeker: Seeker): Placing | null {
   if (node === null) return null
   if (isAffordable(seeker)) {
     const pair = pairWith(seeker, node, 'anyone')
-    if (pair !== null) return pair
-    if (couldPair(seeker, node)) {
+    if (pair !== null) {
+      waiting.loneSinceMs = null
+      return pair
+    }
+    if (couldPair(seeker, node, lastingRefusal) || isWorthWaiting(seeker, node)) {
       waiting.put(node, world)
       return null
     }
@@ -238,12 +243,20 @@ function anyProven({ world, trust, waiting }: Seeker): boolean {
 }
 
 /** Whether some node that is busy now could be the other of a pair. */
-function couldPair(seeker: Seeker, first: NodeRecord): boolean {
+function couldPair(seeker: Seeker, first: NodeRecord, refusal: typeof lastingRefusal): boolean {
   const { world, waiting } = seeker
   for (const node of world.nodes.values()) {
     if (node === first || ownerOf(node) === ownerOf(first) || !node.connected) continue
     if (!areAlike(seeker, first, node) || seeker.unit.avoid.includes(node.id)) continue
-    if (lastingRefusal(waiting.sample, node, world) === null) return true
+    if (refusal(waiting.sample, node, world) === null) return true
   }
   return false
+}
+
+/** Another may be about to come: it is here, and has yet to claim. The first of a mesh is not believed for it. */
+function isWorthWaiting(seeker: Seeker, first: NodeRecord): boolean {
+  const { world, waiting } = seeker
+  if (!couldPair(seeker, first, natureOnly)) return false
+  waiting.loneSinceMs ??= world.nowMs
+  return world.nowMs - waiting.loneSinceMs < LONE_WAIT_MS
 }

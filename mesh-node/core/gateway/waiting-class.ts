@@ -64,6 +64,8 @@ export class WaitingClass {
   announcedAtMs: number | null = null
   /** Whether a node whose word is taken could ever run it, as of that moment. */
   proven: { readonly atMs: number; readonly any: boolean } | null = null
+  /** Since when only one owner could run it, while others may come to; null: not so. */
+  loneSinceMs: number | null = null
   /** Since when no node that is known could ever run it; null: one could, or nobody looked. */
   starvedSinceMs: number | null = null
   /** Since when there are too few owners for a unit. */
