@@ -124,13 +124,12 @@ export class Links {
     }
   }
 
-  /** What was held goes on its way. */
+  /** What was held goes on its way, or is held again where another cut is still there. */
   end(cut: Cut): void {
     this.#cuts.end(cut)
-    for (const [node, held] of this.#held) {
-      this.#held.delete(node)
-      for (const send of held) send()
-    }
+    const all = [...this.#held.values()]
+    this.#held.clear()
+    for (const held of all) for (const send of held) send()
   }
 
   /** Runs `act` when the frame arrives, if its link still stands then. */

@@ -114,6 +114,17 @@ describe('the machines of a mesh', () => {
     equal(report.units.accepted, 60)
   })
 
+  it('are cut off one way twice at a time, and what is held waits for the end of both', async () => {
+    const cut = { kind: 'one_way', share_per_mille: 800 }
+    const partitions = [
+      { ...cut, from_ms: 8_000, until_ms: 20_000 },
+      { ...cut, from_ms: 12_000, until_ms: 30_000 }
+    ]
+    const report = await run({ ...SPREAD, partitions })
+    deepEqual(report.violations, [])
+    equal(report.units.accepted, 60)
+  })
+
   it('come and go as published fits say, and are all back at the end', async () => {
     const churn = { speed: 500, until_ms: 60_000 }
     const report = await run({ ...SPREAD, churn })
