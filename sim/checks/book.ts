@@ -2,6 +2,7 @@
  * What the checkers' books have in common: when it is, and how a broken rule is told. Books are written
  * from what goes into the machines and what comes out of them, by arithmetic of their own.
  */
+import type { PeerId } from '#contracts'
 
 export type Broken = (rule: string, detail: string) => void
 
@@ -11,6 +12,9 @@ export interface BookPorts {
   /** By a right clock. */
   readonly nowMs: () => number
   readonly broken: Broken
+  /** Nothing keeps a word of a node that is linked from the gateway for long. */
+  readonly isQuiet: boolean
+  readonly isHonest: (node: PeerId) => boolean
   /** What a write takes: so much later than it was decided a record may be seen. */
   readonly ledgerMs: number
   /** The mesh has its nodes' results compared though a graph asks for one. */

@@ -28,6 +28,8 @@ export interface BookedLease {
   readonly maxMicro: number
   readonly reservedMs: number
   endsMs: number
+  /** By a right clock: its run came to its own end. */
+  finishedMs: number | null
   /** By a right clock: its node counts from the receipt, whatever the gateway's clock does. */
   readonly runsUntilMs: number
   /** First word of each kind from its own node. */
@@ -45,6 +47,8 @@ interface BookedNode {
   queueMax: number
   /** Since when its link is gone; infinity while it stands. */
   goneMs: number
+  /** By a right clock: its last hello. */
+  helloMs: number
   /** Leases that it has yet to answer. */
   readonly working: Set<BookedLease>
 }
@@ -55,6 +59,8 @@ const GONE_MS_MAX = 2_500
 const SLACK_MS = 2
 /** After the control node's clock was set: it looks at its leases again within half a second. */
 const LENIENT_MS = 5_000
+/** Over a quiet network a result is heard, and asked for, within this. */
+const HEARD_MS_MAX = 20_000
 /** So long the control node waits for nodes of before. */
 const RECOVERY_MS = 15_000
 
@@ -83,6 +89,12 @@ export class LeaseBook {
   }
   ownerOf(node: PeerId): string {
     return this.#nodes.get(node)?.owner ?? node
+  }
+  /** It had its result, and a link to tell it over, for long. */
+  wasThere({ finishedMs, node }: BookedLease): boolean {
+    const { isQuiet, isHonest, nowMs } = this.#ports
+    const sinceMs = Math.max(finishedMs ?? Number.POSITIVE_INFINITY, this.#node(node).helloMs)
+    return isQuiet && isHonest(node) && nowMs() - sinceMs > HEARD_MS_MAX
   }
   isGone(node: PeerId): boolean {
     return (this.#nodes.get(node)?.goneMs ?? 0) <= this.#ports.wallMs()
@@ -133,9 +145,13 @@ export class LeaseBook {
         this.#isClosed = true
         return
       case 'units.voided':
-        for (const { lease: id } of content.body.items) {
+        for (const { lease: id, fault } of content.body.items) {
           const lease = this.#leases.get(id)
-          if (lease !== undefined) this.#ended(lease, 'voided')
+          if (lease === undefined) continue
+          this.#ended(lease, 'voided')
+          const isBlamed = fault !== 'none' && fault !== 'disagreed'
+          if (isBlamed && this.#ports.isHonest(lease.node))
+            this.#ports.broken('honest_not_blamed', `${id}: ${fault}`)
         }
         return
       default:
@@ -189,6 +205,7 @@ export class LeaseBook {
       owner: id,
       queueMax: 0,
       goneMs: Number.NEGATIVE_INFINITY,
+      helloMs: Number.NEGATIVE_INFINITY,
       working: new Set<BookedLease>()
     }
     this.#nodes.set(id, node)
@@ -199,6 +216,7 @@ export class LeaseBook {
     if (body.node !== id) return
     const node = this.#node(id)
     node.goneMs = Number.POSITIVE_INFINITY
+    node.helloMs = this.#ports.nowMs()
     node.queueMax = body.descriptor.queue_max
     const holding = new Set<LeaseId>(body.holding)
     const nowMs = this.#ports.wallMs()
@@ -232,6 +250,7 @@ export class LeaseBook {
       maxMicro: item.max_micro,
       reservedMs: this.#ports.wallMs(),
       endsMs: item.expires_at_ms,
+      finishedMs: null,
       runsUntilMs: this.#ports.nowMs() + this.#ttlMs(item),
       commitment: null,
       attestation: null,

@@ -53,10 +53,9 @@ export async function checkReplica(author: Author, ports: ReplicaPorts): Promise
   })
   try {
     let from = 0
-    for (let part = 1; part <= PARTS; part++) {
+    for (let part = 1; part <= PARTS && from < entries.length; part++) {
       const left = entries.length - from
       const to = part === PARTS ? entries.length : from + 1 + ports.chance.below(left)
-      if (to === from) break
       await offerTampered(replica, { author, from, to }, ports)
       await replica.receive(headAt(author, to - 1), bytesOf(entries.slice(from, to)))
       from = to

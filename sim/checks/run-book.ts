@@ -20,6 +20,8 @@ const ON_THE_WAY_MS_MAX = 20_000
 /** After so many misses the pause is seconds long. */
 const MISSES_MANY = 5
 const PAUSE_MS_MIN = 4_000
+/** A run that is killed is gone within some milliseconds. */
+const STOP_MS_MAX = 1_000
 /** After a clock was set, what was timed by it may be early or late: the longest pause, and some more. */
 const LENIENT_MS = 40_000
 
@@ -27,6 +29,7 @@ export class RunBook {
   readonly #ports: BookPorts
   readonly #leases: LeaseBook
   readonly #executed = new Set<LeaseId>()
+  readonly #revokedMs = new Map<LeaseId, number>()
   readonly #nodes = new Map<PeerId, NodeRuns>()
   #lenientUntilMs = Number.NEGATIVE_INFINITY
 
@@ -53,15 +56,39 @@ export class RunBook {
   }
 
   /** It has ended or was killed. */
-  ended(node: PeerId, lease: LeaseId): void {
+  ended(node: PeerId, lease: LeaseId, how: 'finished' | 'killed'): void {
     this.#node(node).running.delete(lease)
+    this.#stops(lease)
     const booked = this.#leases.find(lease)
-    if (booked !== undefined) this.#inTime(booked)
+    if (booked === undefined) return
+    this.#inTime(booked)
+    if (how === 'finished') booked.finishedMs ??= this.#ports.nowMs()
+  }
+
+  /** The node hears that these leases are over. */
+  revoked(node: PeerId, leases: readonly LeaseId[]): void {
+    const { running } = this.#node(node)
+    for (const lease of leases) {
+      if (running.has(lease)) this.#revokedMs.set(lease, this.#ports.nowMs())
+    }
+  }
+
+  /** At the end: nothing runs that was to stop. */
+  finished(): void {
+    for (const { running } of this.#nodes.values()) for (const lease of running) this.#stops(lease)
+  }
+
+  #stops(lease: LeaseId): void {
+    const revokedMs = this.#revokedMs.get(lease)
+    if (revokedMs === undefined) return
+    const lateMs = this.#ports.nowMs() - revokedMs
+    if (lateMs > STOP_MS_MAX) this.#ports.broken('stops_when_told', `${lease}: after ${lateMs} ms`)
   }
 
   /** The process is gone, and its runs with it. */
   stopped(node: PeerId): void {
     const runs = this.#node(node)
+    for (const lease of runs.running) this.#revokedMs.delete(lease)
     runs.running.clear()
     runs.misses = 0
   }

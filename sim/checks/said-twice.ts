@@ -93,6 +93,10 @@ class Teller {
         this.#apply(blamed(entry), unproven(entry))
         this.#lie(entry, 'an attempt that is given back twice')
         return
+      case 'units.withdrawn':
+        this.#apply(entry)
+        for (const { unit } of entry.body.items) this.#canonical.delete(unit)
+        return
       default:
         this.#apply(entry)
     }

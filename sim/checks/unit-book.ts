@@ -16,7 +16,7 @@ import type { BookPorts } from './book.ts'
 import type { LeaseBook } from './lease-book.ts'
 
 interface BookedUnit {
-  readonly submittedMs: number
+  submittedMs: number
   isQueued: boolean
   hasEnded: boolean
   failures: number
@@ -43,7 +43,10 @@ export class UnitBook {
   }
 
   took(input: GatewayInput): void {
-    if (input.type === 'submit') for (const { unit } of input.units) this.#unit(unit.id)
+    if (input.type === 'submit') {
+      // a control node that began anew, perhaps by another clock, is told of all of them again
+      for (const { unit } of input.units) this.#unit(unit.id).submittedMs = this.#ports.wallMs()
+    }
     if (input.type !== 'failure') return
     for (const { lease_id: id, code } of input.body.failures) {
       const lease = this.#leases.find(id)
@@ -51,7 +54,11 @@ export class UnitBook {
     }
   }
 
-  event({ type, work_unit_id: id }: EventDraft): void {
+  event({ type, work_unit_id: id, data }: EventDraft): void {
+    const isSilent = type === 'node.unavailable' && data['reason'] === 'heartbeats_missed'
+    if (isSilent && this.#ports.isQuiet) {
+      this.#ports.broken('alive_is_heard', String(data['node']))
+    }
     if (id === null) return
     const unit = this.#units.get(id)
     if (unit === undefined) return
@@ -134,6 +141,7 @@ export class UnitBook {
       return
     }
     if (!['failed', 'timeout', 'rejected', 'expired'].includes(reason)) return
+    if (reason === 'expired' && this.#leases.wasThere(lease)) this.#ports.broken('result_heard', id)
     unit.failures += 1
     if (reason === 'expired') unit.expiries += 1
     const backoffMs = this.#leases.unit(lease.unit)?.unit.retries.backoff_ms ?? 0
@@ -160,6 +168,8 @@ export class UnitBook {
     const unit = this.#units.get(id)
     const packed = this.#leases.unit(id)?.unit
     if (unit === undefined || packed === undefined) return
+    // said again by a control node that began anew
+    if (error?.detail === 'before the restart') return
     const { timeouts, retries, verification } = packed
     if (error?.code === 'unit.no_node') {
       const waitedMs = this.#ports.wallMs() - unit.submittedMs

@@ -40,13 +40,6 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     replacement: '      if (held?.gateway === null) {\n        if (held.gateway'
   },
   {
-    name: 'queue-without-end',
-    bug: 'a node takes every lease that it is granted',
-    file: at('lease-desk'),
-    anchor: "    if (this.#leases.active >= options.descriptor.queue_max) return 'queue_full'\n",
-    replacement: ''
-  },
-  {
     name: 'result-not-told-again',
     bug: 'a result that was lost with its link is never told again',
     file: at('lease-desk'),

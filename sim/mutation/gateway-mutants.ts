@@ -175,13 +175,6 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
       "if (ok.length > 1) acceptGroup(world, unit, agreed.length > 0 ? agreed : [first], 'agreed')"
   },
   {
-    name: 'late-lie-paid',
-    bug: 'a late result is paid whatever it says',
-    file: at('verification'),
-    anchor: '} else if (home?.includes(canonical.attempt)) {',
-    replacement: '} else if (home !== undefined) {'
-  },
-  {
     name: 'losers-kept',
     bug: 'who disagrees with the majority keeps its reservation',
     file: at('acceptance'),
@@ -251,13 +244,6 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     anchor:
       'return Math.max(0, Math.min(claim.slots - claim.used, leasesMax(node) - node.working))',
     replacement: 'return claim.slots'
-  },
-  {
-    name: 'hello-not-asked-for',
-    bug: 'a bid after the link broke brings back the claims of before',
-    file: at('nodes'),
-    anchor: '  node.connected = false\n  node.claims.clear()\n',
-    replacement: '  node.connected = false\n'
   },
   {
     name: 'owners-run-out-unseen',

@@ -45,7 +45,7 @@ export function drawScenario(seed: number): Scenario {
     units: between(chance, 1, UNITS_MAX),
     arrive_over_ms: isIn(chance) ? between(chance, 0, FAULTS_UNTIL_MS) : 0,
     quorum_per_mille: hasQuorum ? between(chance, 0, 1_000) : 0,
-    service_ms: service(chance),
+    service_ms: drawService(seed),
     latency: isIn(chance) ? 'wondernetwork' : { rtt_ms: between(chance, 1, 2_000) },
     clocks: drawClocks(seed, FAULTS_UNTIL_MS),
     churn: drawChurn(seed, FAULTS_UNTIL_MS),
@@ -84,9 +84,12 @@ function drawBudget(seed: number): number {
   return chance.happens(250_000) ? between(chance, 100, 3_000) : BUDGET_ENOUGH
 }
 
-function service(chance: Chance): { readonly min: number; readonly max: number } {
-  const min = between(chance, 0, 2_000)
-  return { min, max: min + between(chance, 0, 20_000) }
+/** Half of the meshes have work that is short beside the way to it, so that nodes hold more at once. */
+function drawService(seed: number): { readonly min: number; readonly max: number } {
+  const chance = new Chance(seed, 'swarm service')
+  const isShort = isIn(chance)
+  const min = between(chance, 0, isShort ? 50 : 2_000)
+  return { min, max: min + between(chance, 0, isShort ? 300 : 20_000) }
 }
 
 const repeated = <Fault>(chance: Chance, draw: (chance: Chance) => Fault): readonly Fault[] =>

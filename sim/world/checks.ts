@@ -40,6 +40,9 @@ export interface ChecksOptions {
   readonly ledgerMs?: number
   /** The mesh has its nodes' results compared though a graph asks for one. */
   readonly checksNodes?: boolean
+  /** Nothing keeps a word of a node that is linked from the gateway for long. */
+  readonly isQuiet?: boolean
+  readonly isHonest?: (node: PeerId) => boolean
 }
 
 export class Checks {
@@ -60,12 +63,16 @@ export class Checks {
     nowMs,
     gatewayMs = () => EPOCH_MS + nowMs(),
     ledgerMs = 0,
-    checksNodes = false
+    checksNodes = false,
+    isQuiet = false,
+    isHonest = () => false
   }: ChecksOptions) {
     this.#nowMs = nowMs
     const ports: BookPorts = {
       wallMs: gatewayMs,
       nowMs,
+      isQuiet,
+      isHonest,
       broken: (rule, detail) => this.#broken(rule, detail),
       ledgerMs,
       checksNodes
@@ -210,6 +217,7 @@ export class Checks {
 
   /** At the end, of the whole state. */
   settled(fold: LedgerFold): void {
+    this.runs.finished()
     this.#sums(fold)
     this.#money.finished(fold)
   }

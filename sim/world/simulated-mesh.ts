@@ -65,7 +65,9 @@ export class SimulatedMesh {
       checksNodes: scenario.trust === 'probation',
       nowMs: () => time.nowMs,
       gatewayMs: () => this.#gateway.clock.nowMs,
-      ledgerMs: scenario.ledger_ms
+      ledgerMs: scenario.ledger_ms,
+      isQuiet: isQuiet(scenario),
+      isHonest: (id) => this.#byId.get(id)?.traits.role === 'honest'
     })
     const hub = scenario.nodes
     const hosts = hub + 1
@@ -233,7 +235,8 @@ export class SimulatedMesh {
         this.#executions[node.number] = (this.#executions[node.number] ?? 0) + 1
         this.checks.runs.started(node.id, lease, node.slots)
       },
-      runEnds: (node, lease) => this.checks.runs.ended(node.id, lease),
+      runEnds: (node, lease, how) => this.checks.runs.ended(node.id, lease, how),
+      revoked: (node, leases) => this.checks.runs.revoked(node.id, leases),
       stopped: (node) => this.checks.runs.stopped(node.id)
     }
     return Array.from({ length: this.#scenario.nodes }, (_, number) => {
@@ -285,3 +288,12 @@ const announcementBytes = ({ units }: AnnouncementMessage): number =>
   units.reduce((sum, unit) => sum + unit.length, ANNOUNCEMENT_BYTES)
 
 const hasEars = ({ actors }: Scenario): boolean => actors.copiers > 0 || actors.thieves > 0
+
+/** Whoever is linked is heard within seconds. */
+const isQuiet = ({ network, partitions, clocks, latency }: Scenario): boolean =>
+  network.loss_per_mille === 0 &&
+  network.up_kbps === null &&
+  network.down_kbps === null &&
+  partitions.length === 0 &&
+  clocks.jumps.length === 0 &&
+  (typeof latency === 'string' || latency.rtt_ms <= 1_000)

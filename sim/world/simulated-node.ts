@@ -42,7 +42,8 @@ export interface NodePorts {
   /** What the unit takes on any node; null: what the node takes by itself. */
   readonly serviceMs: (unit: UnitId) => number | null
   /** For the checkers: what became of a run, of the process, of a dial, and that work is announced. */
-  readonly runEnds: (node: SimulatedNode, lease: LeaseId) => void
+  readonly runEnds: (node: SimulatedNode, lease: LeaseId, how: 'finished' | 'killed') => void
+  readonly revoked: (node: SimulatedNode, leases: readonly LeaseId[]) => void
   readonly stopped: (node: SimulatedNode) => void
   readonly dialled: (node: SimulatedNode, isLinked: boolean) => void
   readonly heard: (node: SimulatedNode) => void
@@ -52,6 +53,7 @@ const MANIFEST_US = 100_000
 /** Fetching the files and running the golden vectors. */
 const CHECK_US = 3_000_000
 const KILL_US = 34_000
+const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
@@ -148,6 +150,7 @@ export class SimulatedNode {
         this.feed({ type: 'reveal', gateway, leases: frame.body.leases, nowMs })
         return
       case 'revoke':
+        this.#ports.revoked(this, frame.body.leases)
         this.feed({ type: 'revoke', gateway, body: frame.body, nowMs })
         return
       case 'ack':
@@ -164,6 +167,7 @@ export class SimulatedNode {
         }))
         this.#actor?.granted(offers)
         this.feed({ type: 'grant', gateway, offers, nowMs })
+        if (this.traits.role === 'replayer') this.#grantAgain(offers)
         return
       }
       default:
@@ -298,18 +302,26 @@ export class SimulatedNode {
     const startedMs = this.#nowMs
     this.#later(serviceMs * 1_000, () => {
       if (!this.#running.delete(lease)) return
-      this.#ports.runEnds(this, lease)
+      this.#ports.runEnds(this, lease, 'finished')
       const finishedMs = this.#nowMs
       const result = { lease, outputCid, usage, backend: this.#backend, startedMs, finishedMs }
       this.feed({ type: 'finished', results: [result], nowMs: finishedMs })
     })
   }
 
+  /** A replayer gives its own machine old grants again, while they stand and after their end. */
+  #grantAgain(offers: Extract<AgentInput, { type: 'grant' }>['offers']): void {
+    const { gateway } = this.#ports
+    for (const us of AGAIN_US) {
+      this.#later(us, () => this.feed({ type: 'grant', gateway, offers, nowMs: this.#nowMs }))
+    }
+  }
+
   #kill(lease: LeaseId): void {
     this.#running.delete(lease)
     const failure = { class: 'execution', code: 'executor.cancelled', detail: '' } as const
     this.#later(KILL_US, () => {
-      this.#ports.runEnds(this, lease)
+      this.#ports.runEnds(this, lease, 'killed')
       this.feed({ type: 'failed', lease, ...failure, nowMs: this.#nowMs })
     })
   }

@@ -38,7 +38,8 @@ export function sessionSpec(units: number, budgetPerMille = PER_MILLE_ALL): Sess
       max_tokens: 1_000_000_000,
       max_latency_ms: 1_000 * 86_400_000,
       max_cost_micro: paid * UNIT_MICRO_MAX,
-      max_model_calls: paid
+      // money runs out first where replicas and retries take it
+      max_model_calls: 2 * paid
     },
     maxRetriesTotal: units * 20
   }
