@@ -33,6 +33,8 @@ export interface MeshParts {
   readonly matrixOf: MatrixOf
   readonly workload: Workload
   readonly signer: SignerKind
+  /** Somebody will ask how it went over its time. */
+  readonly withSeries: boolean
 }
 
 export class SimulatedMesh {
