@@ -22,7 +22,7 @@ const run = (changes: object = {}, seed = 1) =>
 /** As it ships, with less work and fewer nodes. */
 function shipped(name: string): Scenario {
   const scenario = readScenario(readFileSync(new URL(`${name}.yaml`, scenarioFolder())))
-  return { ...scenario, nodes: 40, units: 400 }
+  return { ...scenario, nodes: 30, units: 200 }
 }
 
 /** Work that is under way for half a minute. */
@@ -74,7 +74,7 @@ describe('a control node that dies', () => {
     }
     const [first, second] = both
     deepEqual(first?.violations, [])
-    equal(first?.units.accepted, 400)
+    equal(first?.units.accepted, 200)
     equal(first?.trace_hash, second?.trace_hash)
     equal(first?.ledger_digest, second?.ledger_digest)
   })
