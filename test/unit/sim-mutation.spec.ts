@@ -36,13 +36,15 @@ describe('the mutation gate', function () {
     deepEqual([rule, seeds], [null, 3])
   })
 
-  for (const [name, rule] of [
+  for (const [name, ...rules] of [
     ['double-post', 'one_payment'],
-    ['one-micro-made', 'sum_zero'],
+    // where the control node dies in that seed, its ledger asserts it before it opens
+    ['one-micro-made', 'sum_zero', 'assertion'],
     ['outcome-twice', 'one_end']
-  ] as const) {
+  ]) {
     it(`finds ${name}`, async () => {
-      equal((await tryOut({ mutant: named(name), from: 1, seeds: 20 })).rule, rule)
+      const { rule } = await tryOut({ mutant: named(name ?? ''), from: 1, seeds: 20 })
+      ok(rules.includes(rule ?? ''), `${rule}`)
     })
   }
 })
