@@ -64,7 +64,12 @@ export function attestationOf(told: Told, output: Cid = rightAnswer(told.unit.id
 
 export class CheckStory {
   nowMs = 0
-  readonly checks = new Checks({ nowMs: () => this.nowMs })
+  /** A quiet mesh, in which all are honest. */
+  readonly checks = new Checks({
+    nowMs: () => this.nowMs,
+    isQuiet: true,
+    isHonest: () => true
+  })
 
   get rules(): readonly string[] {
     return [...new Set(this.checks.violations.map(({ rule }) => rule))]
@@ -166,13 +171,13 @@ export class CheckStory {
     return this.record({ kind: 'units.accepted', body: { session: SESSION, items: [item] } })
   }
 
-  void(told: Told, reason: VoidReason): this {
+  void(told: Told, reason: VoidReason, fault: 'none' | 'copied' = 'none'): this {
     const item = {
       unit: told.unit.id,
       attempt: told.attempt,
       lease: leaseOf(told),
       reason,
-      fault: 'none' as const,
+      fault,
       receipt: null
     }
     return this.record({ kind: 'units.voided', body: { session: SESSION, items: [item] } })
@@ -193,6 +198,16 @@ export class CheckStory {
 
   run(told: Told, slots = 1): this {
     this.checks.runs.started(told.node, leaseOf(told), slots)
+    return this
+  }
+
+  finish(told: Told): this {
+    this.checks.runs.ended(told.node, leaseOf(told), 'finished')
+    return this
+  }
+
+  revoke(told: Told): this {
+    this.checks.runs.revoked(told.node, [leaseOf(told)])
     return this
   }
 

@@ -1,8 +1,10 @@
 /** The checkers of the simulated mesh: each is shown the fault that it is there for, and sees it. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { leaseIdOf } from '#contracts'
+import { Chance } from '../../sim/kernel/chance.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { rightAnswer, wrongAnswer } from '../../sim/nodes/answers.ts'
+import { proveLedger } from '../../sim/world/ledger-proofs.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { type Scenario, Scenario as ScenarioShape } from '../../sim/world/scenario.ts'
 import { Sequencer, TENANT } from '../../sim/world/sequencer.ts'
@@ -26,6 +28,47 @@ const two = { unit: SINGLE, attempt: 2, node: B }
 const first = { unit: QUORUM, attempt: 1, node: A }
 const second = { unit: QUORUM, attempt: 2, node: B }
 const WRONG = wrongAnswer(QUORUM.id)
+
+const SIZES = {
+  sessions: 1,
+  tenants: 1,
+  nodes: 1,
+  claims: 1,
+  leases: 1,
+  recalled: 0,
+  classes: 1,
+  batches: 1,
+  parked: 0
+}
+const NO_UNITS = {
+  queued: 0,
+  ready: 0,
+  dispatched: 0,
+  running: 0,
+  success: 0,
+  failed: 0,
+  timeout: 0,
+  cancelled: 0
+}
+const snapshotWith = (reserved: number) =>
+  ({
+    admission: 'OPEN',
+    waiting: 0,
+    nodes: [],
+    sessions: [
+      {
+        session: SESSION,
+        tenant: TENANT,
+        state: 'running',
+        units: NO_UNITS,
+        reserved_micro: reserved,
+        posted_micro: 0,
+        max_cost_micro: 9,
+        tokens_used: 0,
+        model_calls: 0
+      }
+    ]
+  }) as const
 
 const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
 const quorum = () => new CheckStory().begin([QUORUM], ['a', 'b']).reserve(first, second)
@@ -212,6 +255,24 @@ const STORIES: readonly {
         .run(one)
   },
   {
+    sees: 'a result that was there and was not heard',
+    rule: 'result_heard',
+    well: () => single().reserve(one).run(one).after(LEASE_MS).void(one, 'expired'),
+    ill: () => single().reserve(one).run(one).finish(one).after(LEASE_MS).void(one, 'expired')
+  },
+  {
+    sees: 'an honest node that is blamed',
+    rule: 'honest_not_blamed',
+    well: () => single().reserve(one).result(one).void(one, 'rejected'),
+    ill: () => single().reserve(one).result(one).void(one, 'rejected', 'copied')
+  },
+  {
+    sees: 'a run that goes on after its lease was taken back',
+    rule: 'stops_when_told',
+    well: () => single().reserve(one).run(one).revoke(one).after(500).finish(one),
+    ill: () => single().reserve(one).run(one).revoke(one).after(2_000).finish(one)
+  },
+  {
     sees: 'more runs than slots',
     rule: 'within_slots',
     well: () => single().reserve(one).reserve(first).run(one, 2).run(first, 2),
@@ -258,6 +319,64 @@ describe('the checkers of a simulated mesh', () => {
     }
     equal(dials(5_000), 0)
     ok(dials(0) > 0)
+  })
+
+  it('see a node that is there and is taken for silent', () => {
+    const story = new CheckStory()
+    const data = { node: A, reason: 'heartbeats_missed' }
+    const event = { type: 'node.unavailable', time_ms: 0, data } as const
+    const nobody = { tenant_id: null, graph_id: null, execution_session_id: null }
+    const whole = { ...event, ...nobody, work_unit_id: null, attempt: null }
+    story.checks.performed({ type: 'event', event: whole })
+    deepEqual(story.rules, ['alive_is_heard'])
+  })
+
+  it('see a machine that keeps too much, or keeps it after the session', () => {
+    const few = { sessions: 0, tenants: 1, nodes: 1, claims: 1, leases: 0 }
+    const sizes = { ...few, recalled: 0, classes: 0, batches: 1, parked: 0 }
+    const story = new CheckStory()
+    const snapshot = { admission: 'OPEN', waiting: 0, sessions: [], nodes: [] } as const
+    story.checks.looked(snapshot, sizes)
+    story.checks.closed(sizes)
+    deepEqual(story.rules, [])
+    story.checks.looked(snapshot, { ...sizes, claims: 65 })
+    deepEqual(story.rules, ['bounded'])
+    story.checks.closed({ ...sizes, leases: 1 })
+    deepEqual(story.rules, ['bounded', 'nothing_kept'])
+    story.checks.apart([])
+    deepEqual(story.rules, ['bounded', 'nothing_kept'])
+    story.checks.apart([A])
+    deepEqual(story.rules, ['bounded', 'nothing_kept', 'everybody_back'])
+  })
+
+  it('see sums of the gateway that are not those of the books', () => {
+    const story = single().reserve(one)
+    story.checks.looked(snapshotWith(1_000), SIZES)
+    deepEqual(story.rules, [])
+    story.checks.looked(snapshotWith(999), SIZES)
+    deepEqual(story.rules, ['same_sums'])
+  })
+
+  it('see replicas that come to something else', async () => {
+    const sequencer = new Sequencer(new Uint8Array(32), { keepsDisk: false, keepsLog: true })
+    const body = { model: rightAnswer(SINGLE.id), name: 'm', base_us: 1, us_per_kib: 0 }
+    for (const base_us of [1, 2, 3]) {
+      sequencer.append([{ kind: 'model.registered', body: { ...body, base_us } }])
+    }
+    const rules = async (one: Sequencer): Promise<readonly string[]> => {
+      const found: string[] = []
+      const broken = (rule: string): number => found.push(rule)
+      await proveLedger(one, { chance: new Chance(1, 'test'), broken })
+      return found
+    }
+    deepEqual(await rules(sequencer), [])
+    const [first, second, , last] = sequencer.entries
+    ok(first !== undefined && second !== undefined && last !== undefined)
+    const other = new Sequencer(new Uint8Array(32), { keepsDisk: false, keepsLog: true })
+    other.append([{ kind: 'model.registered', body: { ...body, base_us: 9 } }])
+    // the log of one beside the state of another
+    other.entries.splice(0, other.entries.length, first, second)
+    deepEqual(await rules(other), ['replicas_converge'])
   })
 
   it('see a budget that is overdrawn', () => {
