@@ -115,9 +115,9 @@ describe('the machines of a mesh', () => {
   })
 
   it('are cut off one way twice at a time, and what is held waits for the end of both', async () => {
-    const cut = { kind: 'one_way', share_per_mille: 800 }
+    const cut = { kind: 'one_way', share_per_mille: 500 }
     const partitions = [
-      { ...cut, from_ms: 8_000, until_ms: 20_000 },
+      { ...cut, from_ms: 8_000, until_ms: 13_500 },
       { ...cut, from_ms: 12_000, until_ms: 30_000 }
     ]
     const report = await run({ ...SPREAD, partitions })
