@@ -150,7 +150,10 @@ async function assemble(
   const sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })
   opened.push(() => sync.close())
   const judge = new SessionJudge()
-  const signals = new SignalBoard((event) => keepDoubt(event, { folder, fatal, say }))
+  const signals = new SignalBoard((event) => {
+    keepDoubt(event, { folder, fatal, say })
+    sayTrust(event, say)
+  })
   const on = { network, ledger, blobs, exchange, judge, signals }
   const gateway = gatewayOn(mesh, opening, on)
   opened.push(() => gateway.stop())
@@ -212,6 +215,15 @@ function gatewayOn(
       fatal
     }
   )
+}
+
+/** What the operator should know of a node: that it was caught, suspected or cleared, or all of them are. */
+const TOLD_REASONS = /^probation\.(convicted|refuted|cleared|mood_\w+)$/
+
+function sayTrust({ type, data }: EventDraft, say: (line: string) => void): void {
+  const { node, reason } = data
+  if (type !== 'trust.updated' || typeof reason !== 'string' || !TOLD_REASONS.test(reason)) return
+  say(`trust of ${node}: ${reason}, score ${data['score_milli']} of 1000`)
 }
 
 /** An output that was delivered and is in doubt since: the session's telemetry has it, and the operator. */

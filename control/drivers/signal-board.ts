@@ -1,16 +1,16 @@
 /**
- * Which session hears which signals of the one gateway. Of sessions that nobody listens to any more,
- * events are handed over as late ones; other signals are dropped.
+ * Which session hears which signals of the one gateway. Events that no session hears, of the mesh or of
+ * sessions that have ended, are handed over as such; other signals are dropped.
  */
 import type { EventDraft, FabricSignal, SessionId } from '#contracts'
 
 export class SignalBoard {
   readonly #listeners = new Map<string, (signal: FabricSignal) => void>()
 
-  readonly #onLate: (event: EventDraft) => void
+  readonly #onUnheard: (event: EventDraft) => void
 
-  constructor(onLate: (event: EventDraft) => void) {
-    this.#onLate = onLate
+  constructor(onUnheard: (event: EventDraft) => void) {
+    this.#onUnheard = onUnheard
   }
 
   hear(session: SessionId, listener: (signal: FabricSignal) => void): void {
@@ -23,10 +23,9 @@ export class SignalBoard {
 
   readonly post = (signal: FabricSignal): void => {
     const session = sessionOf(signal)
-    if (session === null) return
-    const listener = this.#listeners.get(session)
+    const listener = session === null ? undefined : this.#listeners.get(session)
     if (listener !== undefined) listener(signal)
-    else if (signal.type === 'event') this.#onLate(signal.event)
+    else if (signal.type === 'event') this.#onUnheard(signal.event)
   }
 }
 
