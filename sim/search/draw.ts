@@ -20,6 +20,7 @@ const SLOW_UNTIL_MS = 43_200_000
 const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
 const NODES_MIN = 2
 const NODES_MAX = 24
+const NODES_FEW = 5
 const UNITS_MAX = 60
 /** A write of the ledger on a disk that does much else. */
 const LEDGER_MS_MAX = 500
@@ -37,7 +38,7 @@ const between = (chance: Chance, min: number, max: number): number =>
 export function drawScenario(seed: number): Scenario {
   const chance = new Chance(seed, 'swarm')
   const hasActors = isIn(chance)
-  const nodes = between(chance, NODES_MIN, NODES_MAX)
+  const nodes = drawNodes(seed, between(chance, NODES_MIN, NODES_MAX))
   const hasQuorum = isIn(chance)
   return Scenario.parse({
     claim: 'Whatever a swarm of faults does, each unit ends once and is paid at most once.',
@@ -67,6 +68,12 @@ export function drawScenario(seed: number): Scenario {
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: hasActors && hasQuorum ? SLOW_UNTIL_MS : UNTIL_MS
   })
+}
+
+/** A quarter of the meshes have hardly as many owners as must agree. */
+function drawNodes(seed: number, drawn: number): number {
+  const chance = new Chance(seed, 'swarm size')
+  return chance.happens(250_000) ? between(chance, NODES_MIN, NODES_FEW) : drawn
 }
 
 /** From a stream of its own. */

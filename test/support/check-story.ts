@@ -37,6 +37,9 @@ export function nodeOf(number: number): PeerId {
   return peerIdFromPublicKey(new Uint8Array(32).fill(number + 1))
 }
 
+/** The node that most stories are about. */
+export const A = nodeOf(0)
+
 interface Told {
   readonly unit: PackedUnit
   readonly attempt: number

@@ -1,0 +1,232 @@
+/** Stories that go well, and the same with one thing wrong in each: what a checker must see, and must not. */
+import { rightAnswer, wrongAnswer } from '../../sim/nodes/answers.ts'
+import { A, CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from './check-story.ts'
+
+const B = nodeOf(1)
+export const one = { unit: SINGLE, attempt: 1, node: A }
+const two = { unit: SINGLE, attempt: 2, node: B }
+export const first = { unit: QUORUM, attempt: 1, node: A }
+const second = { unit: QUORUM, attempt: 2, node: B }
+const WRONG = wrongAnswer(QUORUM.id)
+
+export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
+const quorum = () => new CheckStory().begin([QUORUM], ['a', 'b']).reserve(first, second)
+/** Both have committed and shown what they have. */
+const shown = (story: CheckStory) =>
+  story.commit(first).commit(second).reveal(first).reveal(second).result(first).result(second)
+
+/** A story that goes well, and the same with one thing wrong in it. */
+export const STORIES: readonly {
+  readonly sees: string
+  readonly rule: string
+  readonly well: () => CheckStory
+  readonly ill: () => CheckStory
+}[] = [
+  {
+    sees: 'a unit that ends twice',
+    rule: 'one_end',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => single().reserve(one).result(one).accept(one).end(SINGLE).end(SINGLE)
+  },
+  {
+    sees: 'a unit without its terminal event',
+    rule: 'one_terminal_event',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => new CheckStory().reserve(one).end(SINGLE, { status: 'failed' })
+  },
+  {
+    sees: 'a unit that is leased after its end',
+    rule: 'nothing_after_the_end',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => single().end(SINGLE, { status: 'cancelled' }).reserve(one)
+  },
+  {
+    sees: 'an attempt that is reserved twice',
+    rule: 'one_payment',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).reserve(one)
+  },
+  {
+    sees: 'an attempt that is paid unreserved',
+    rule: 'one_payment',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().accept(one)
+  },
+  {
+    sees: 'an attempt that is paid and given back',
+    rule: 'one_payment',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).result(one).accept(one).void(one, 'redundant')
+  },
+  {
+    sees: 'two holders of one place',
+    rule: 'one_holder',
+    well: () => single().reserve(one).void(one, 'released').reserve(two),
+    ill: () => single().reserve(one).reserve(two)
+  },
+  {
+    sees: 'one owner in both replicas',
+    rule: 'distinct_owners',
+    well: quorum,
+    ill: () => new CheckStory().begin([QUORUM], ['a', 'a']).reserve(first, second)
+  },
+  {
+    sees: 'a node that is granted more than it takes',
+    rule: 'node_not_overfilled',
+    well: () => single().hello(A, [], 1).reserve(one),
+    ill: () => single().hello(A, [], 1).reserve(one).reserve(first)
+  },
+  {
+    sees: 'a lease that outlives its time',
+    rule: 'lease_ends_in_time',
+    well: () => single().reserve(one).after(LEASE_MS).void(one, 'expired'),
+    ill: () =>
+      single()
+        .reserve(one)
+        .after(LEASE_MS + 1_000)
+        .void(one, 'expired')
+  },
+  {
+    sees: 'a lease that outlives the link of its node',
+    rule: 'lease_ends_in_time',
+    well: () => single().reserve(one).gone(A).after(2_500).void(one, 'expired'),
+    ill: () => single().reserve(one).gone(A).after(4_000).void(one, 'expired')
+  },
+  {
+    sees: 'a lease that its node has forgotten',
+    rule: 'lease_ends_in_time',
+    well: () => single().reserve(one).hello(A, []).void(one, 'expired'),
+    ill: () => single().reserve(one).hello(A, []).after(1_000).void(one, 'expired')
+  },
+  {
+    sees: 'pay for a result that came too late',
+    rule: 'paid_for_a_result',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).after(LEASE_MS).result(one).accept(one)
+  },
+  {
+    sees: 'pay for the result of another node',
+    rule: 'paid_for_a_result',
+    well: () => single().reserve(one).result(one).accept(one),
+    ill: () => single().reserve(one).result(one, rightAnswer(SINGLE.id), B).accept(one)
+  },
+  {
+    sees: 'a result that is not what was committed to',
+    rule: 'commitment_kept',
+    well: () => shown(quorum()).accept(first),
+    ill: () => shown(quorum().commit(first, WRONG)).accept(first)
+  },
+  {
+    sees: 'a result that is asked for before all have committed',
+    rule: 'revealed_together',
+    well: () => quorum().commit(first).commit(second).reveal(first),
+    ill: () => quorum().commit(first).reveal(first)
+  },
+  {
+    sees: 'pay for another output than that which stands',
+    rule: 'paid_for_agreeing',
+    well: () => shown(quorum()).accept(first).accept(second, false),
+    ill: () =>
+      quorum()
+        .commit(first)
+        .commit(second, WRONG)
+        .result(first)
+        .result(second, WRONG)
+        .accept(first)
+        .accept(second, false)
+  },
+  {
+    sees: 'a quorum of one',
+    rule: 'outcome_borne_out',
+    well: () => shown(quorum()).accept(first).accept(second, false).end(QUORUM),
+    ill: () => shown(quorum()).accept(first).end(QUORUM)
+  },
+  {
+    sees: 'an output that nobody was paid for',
+    rule: 'outcome_borne_out',
+    well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
+    ill: () => single().reserve(one).result(one).accept(one).end(SINGLE, { outputCid: WRONG })
+  },
+  {
+    sees: 'a node that is told another verdict than is booked',
+    rule: 'told_as_booked',
+    well: () => single().reserve(one).result(one).accept(one).ack(one, 'accepted'),
+    ill: () => single().reserve(one).result(one).accept(one).ack(one, 'redundant')
+  },
+  {
+    sees: 'a retry without its pause',
+    rule: 'backoff',
+    well: () => single().reserve(one).void(one, 'failed').after(500).reserve(two),
+    ill: () => single().reserve(one).void(one, 'failed').after(499).reserve(two)
+  },
+  {
+    sees: 'a unit that is tried too often',
+    rule: 'max_attempts',
+    well: () => failed(4).reserve({ ...one, attempt: 9 }),
+    ill: () => failed(5).reserve({ ...one, attempt: 9 })
+  },
+  {
+    sees: 'a unit that is given up too early',
+    rule: 'given_up_early',
+    well: () => failed(5).end(SINGLE, { status: 'failed', stopReason: 'retry_exhausted' }),
+    ill: () => failed(4).end(SINGLE, { status: 'failed', stopReason: 'retry_exhausted' })
+  },
+  {
+    sees: 'a lease that runs twice',
+    rule: 'one_execution',
+    well: () => single().reserve(one).run(one),
+    ill: () => single().reserve(one).run(one).run(one)
+  },
+  {
+    sees: 'a run that nobody recorded',
+    rule: 'write_ahead',
+    well: () => single().reserve(one).run(one),
+    ill: () => single().run(one)
+  },
+  {
+    sees: 'a run long after its lease',
+    rule: 'run_in_time',
+    well: () => single().reserve(one).after(LEASE_MS).run(one),
+    ill: () =>
+      single()
+        .reserve(one)
+        .after(2 * LEASE_MS)
+        .run(one)
+  },
+  {
+    sees: 'a result that was there and was not heard',
+    rule: 'result_heard',
+    well: () => single().reserve(one).run(one).after(LEASE_MS).void(one, 'expired'),
+    ill: () => single().reserve(one).run(one).finish(one).after(LEASE_MS).void(one, 'expired')
+  },
+  {
+    sees: 'an honest node that is blamed',
+    rule: 'honest_not_blamed',
+    well: () => single().reserve(one).result(one).void(one, 'rejected'),
+    ill: () => single().reserve(one).result(one).void(one, 'rejected', 'copied')
+  },
+  {
+    sees: 'a run that goes on after its lease was taken back',
+    rule: 'stops_when_told',
+    well: () => single().reserve(one).run(one).revoke(one).after(500).finish(one),
+    ill: () => single().reserve(one).run(one).revoke(one).after(2_000).finish(one)
+  },
+  {
+    sees: 'more runs than slots',
+    rule: 'within_slots',
+    well: () => single().reserve(one).reserve(first).run(one, 2).run(first, 2),
+    ill: () => single().reserve(one).reserve(first).run(one).run(first)
+  }
+]
+
+/** So many attempts in a row that failed, each after its pause. */
+function failed(times: number): CheckStory {
+  const story = single()
+  for (let attempt = 1; attempt <= times; attempt++) {
+    story
+      .after(30_000)
+      .reserve({ ...one, attempt })
+      .void({ ...one, attempt }, 'failed')
+  }
+  return story.after(30_000)
+}
