@@ -294,8 +294,6 @@ const hasEars = ({ actors }: Scenario): boolean => actors.copiers > 0 || actors.
 /** Whoever is linked is heard within seconds. */
 const isQuiet = ({ network, partitions, clocks, latency }: Scenario): boolean =>
   network.loss_per_mille === 0 &&
-  network.up_kbps === null &&
-  network.down_kbps === null &&
   partitions.length === 0 &&
   clocks.jumps.length === 0 &&
   (typeof latency === 'string' || latency.rtt_ms <= 1_000)
