@@ -21,7 +21,7 @@ import {
   type UnitId
 } from '#contracts'
 import { LedgerFold, prepareEntry, ReceiptChecker } from '#ledger'
-import type { Keys } from '../world/signing.ts'
+import type { Keys } from '../kernel/signing.ts'
 import type { Broken } from './book.ts'
 
 export interface Log {

@@ -1,7 +1,8 @@
 /** What a run is told and what it needs of the machine, whatever kind of run it is. */
+
+import type { SignerKind } from '../kernel/signing.ts'
 import type { MatrixOf } from './places.ts'
 import type { Scenario } from './scenario.ts'
-import type { SignerKind } from './signing.ts'
 import type { PacedWorkflow } from './workload.ts'
 
 export interface RunProgress {

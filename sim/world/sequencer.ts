@@ -30,8 +30,8 @@ import {
 } from '#ledger'
 import type { NodeStanding, PriceQuestion, TrustView } from '#mesh-node/core'
 import type { Chance } from '../kernel/chance.ts'
+import { Keys, type SealedResults, type SignerKind, sealResults } from '../kernel/signing.ts'
 import { ControlDisk, type Damage } from './control-disk.ts'
-import { Keys, type SealedResults, type SignerKind, sealResults } from './signing.ts'
 import { EPOCH_MS } from './virtual-time.ts'
 
 export const TENANT = 'local'

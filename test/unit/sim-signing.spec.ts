@@ -1,10 +1,10 @@
 /** Signers of the simulated mesh: real Ed25519 gives the run of the keyed hash, and neither is forged. */
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
+import { Keys, SIGNERS, type SignerKind, sealResults } from '../../sim/kernel/signing.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { Scenario } from '../../sim/world/scenario.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
-import { Keys, SIGNERS, type SignerKind, sealResults } from '../../sim/world/signing.ts'
 import { attestationOf, nodeOf, SINGLE } from '../support/check-story.ts'
 
 const PORTS = {
