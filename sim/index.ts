@@ -1,4 +1,5 @@
 /** The simulator's door. */
+export type { SignerKind } from './kernel/signing.ts'
 export { shippedMatrix } from './network/shipped-matrices.ts'
 export {
   CALIBRATION_TARGETS,

@@ -53,6 +53,14 @@ function addRun(sim: Command, context: CommandContext, settle: Settle): void {
       )
     )
     .addOption(seedOption())
+    .addOption(
+      new Option(
+        '--signer <kind>',
+        'how nodes sign: a keyed hash, or real Ed25519 for small meshes'
+      )
+        .choices(['hash', 'ed25519'])
+        .default('hash')
+    )
     .option(
       '--workflow <file>',
       "a WfCommons trace (WfFormat 1.5, JSON or gzipped): its tasks are the scenario's units"

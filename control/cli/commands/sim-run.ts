@@ -16,6 +16,7 @@ import {
   runPage,
   runScenario,
   type Scenario,
+  type SignerKind,
   scenarioFolder,
   shippedGeography,
   shippedMatrix
@@ -27,6 +28,7 @@ export interface SimRunFlags {
   readonly nodes?: number
   readonly units?: number
   readonly seed: number
+  readonly signer: SignerKind
   readonly real: boolean
   readonly json: boolean
   readonly report?: string
@@ -55,6 +57,7 @@ export async function simRun(
       name: basename(name, '.yaml'),
       scenario,
       seed: flags.seed,
+      signer: flags.signer,
       ...(workflow === null ? {} : { workflow: { workflow, faster: flags.faster } }),
       withSeries: flags.report !== undefined
     },
