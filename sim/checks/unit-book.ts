@@ -7,6 +7,7 @@ import {
   ERROR_CODES,
   type EventDraft,
   type LeaseId,
+  type PeerId,
   UNIT_LOSSES_MAX,
   type UnitId,
   type UnitOutcome
@@ -17,6 +18,8 @@ import type { LeaseBook } from './lease-book.ts'
 
 interface BookedUnit {
   submittedMs: number
+  /** By a right clock. */
+  queuedMs: number
   isQueued: boolean
   hasEnded: boolean
   failures: number
@@ -29,6 +32,8 @@ interface BookedUnit {
 }
 
 const BACKOFF_MS_MAX = 30_000
+/** Nodes are looked at twice a second, after a write of the ledger. */
+const LOOK_MS_MAX = 3_000
 const TERMINAL: readonly string[] = ['workunit.completed', 'workunit.failed', 'workunit.rejected']
 const GOING_ON: readonly string[] = ['workunit.dispatched', 'workunit.retried', 'workunit.deferred']
 
@@ -36,6 +41,9 @@ export class UnitBook {
   readonly #ports: BookPorts
   readonly #leases: LeaseBook
   readonly #units = new Map<UnitId, BookedUnit>()
+  readonly #linked = new Set<PeerId>()
+  /** By a right clock: nobody has been there since; null while somebody is. */
+  #emptySinceMs: number | null = null
 
   constructor(ports: BookPorts, leases: LeaseBook) {
     this.#ports = ports
@@ -43,6 +51,9 @@ export class UnitBook {
   }
 
   took(input: GatewayInput): void {
+    this.#emptySinceMs ??= this.#linked.size === 0 ? this.#ports.nowMs() : null
+    if (input.type === 'hello') this.#came(input.node)
+    if (input.type === 'disconnected') this.left(input.node)
     if (input.type === 'submit') {
       // a control node that began anew, perhaps by another clock, is told of all of them again
       for (const { unit } of input.units) this.#unit(unit.id).submittedMs = this.#ports.wallMs()
@@ -62,8 +73,10 @@ export class UnitBook {
     if (id === null) return
     const unit = this.#units.get(id)
     if (unit === undefined) return
-    if (type === 'workunit.queued') unit.isQueued = true
-    else if (TERMINAL.includes(type)) {
+    if (type === 'workunit.queued') {
+      unit.isQueued = true
+      unit.queuedMs = this.#ports.nowMs()
+    } else if (TERMINAL.includes(type)) {
       if (unit.hasEnded || !unit.isQueued)
         this.#ports.broken('one_terminal_event', `${id}: ${type}`)
       unit.hasEnded = true
@@ -103,6 +116,8 @@ export class UnitBook {
 
   /** The control node says all again, and knows no pauses. */
   reopened(): void {
+    this.#linked.clear()
+    this.#emptySinceMs = null
     for (const unit of this.#units.values()) {
       unit.isQueued = false
       unit.hasEnded = false
@@ -113,11 +128,35 @@ export class UnitBook {
     }
   }
 
+  left(node: PeerId): void {
+    this.#linked.delete(node)
+    if (this.#linked.size === 0) this.#emptySinceMs ??= this.#ports.nowMs()
+  }
+
+  /** Units that nobody was there to run, for longer than they wait, have ended by now. */
+  #came(node: PeerId): void {
+    const sinceMs = this.#emptySinceMs
+    this.#linked.add(node)
+    this.#emptySinceMs = null
+    if (sinceMs === null) return
+    const emptyMs = this.#ports.nowMs() - sinceMs
+    for (const [id, unit] of this.#units) {
+      if (unit.hasEnded || !unit.isQueued || unit.queuedMs > sinceMs) continue
+      const packed = this.#leases.unit(id)?.unit
+      if (packed === undefined || packed.dependencies.length > 0) continue
+      const isLeased = this.#leases.leasesOf(id).length > 0
+      if (!isLeased && emptyMs > packed.timeouts.dispatch_ms + LOOK_MS_MAX) {
+        this.#ports.broken('starved_ends', `${id}: nobody for ${emptyMs} ms`)
+      }
+    }
+  }
+
   #unit(id: UnitId): BookedUnit {
     const known = this.#units.get(id)
     if (known !== undefined) return known
     const unit = {
       submittedMs: this.#ports.wallMs(),
+      queuedMs: 0,
       isQueued: false,
       hasEnded: false,
       failures: 0,

@@ -52,7 +52,7 @@ export function drawScenario(seed: number): Scenario {
     churn: drawChurn(seed, FAULTS_UNTIL_MS),
     devices: drawDevices(seed),
     arrivals: drawArrivals(seed, FAULTS_UNTIL_MS),
-    actors: {
+    actors: drawSilence(seed) ?? {
       liars: hasActors ? between(chance, 0, 300) : 0,
       withholders: hasActors ? between(chance, 0, 300) : 0,
       ...(hasActors ? drawActors(seed) : {})
@@ -68,6 +68,12 @@ export function drawScenario(seed: number): Scenario {
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: hasActors && hasQuorum ? SLOW_UNTIL_MS : UNTIL_MS
   })
+}
+
+/** In some meshes most nodes never answer, so that units come to the end of their tries. */
+function drawSilence(seed: number): Partial<Scenario['actors']> | null {
+  const chance = new Chance(seed, 'swarm silence')
+  return chance.happens(80_000) ? { withholders: between(chance, 500, 950) } : null
 }
 
 /** A quarter of the meshes have hardly as many owners as must agree. */

@@ -100,6 +100,7 @@ export class Checks {
   /** The gateway's word is carried out; what it records was recorded before. */
   performed(effect: GatewayEffect): void {
     if (effect.type === 'send') this.#leases.sent(effect.node, effect.frame)
+    if (effect.type === 'drop') this.#units.left(effect.node)
     if (effect.type === 'event') this.#units.event(effect.event)
     if (effect.type === 'outcome') this.#outcome(effect.outcome)
     if (effect.type === 'corrected') this.#corrected(effect.outcome)

@@ -172,6 +172,12 @@ export const STORIES: readonly {
     ill: () => failed(4).end(SINGLE, { status: 'failed', stopReason: 'retry_exhausted' })
   },
   {
+    sees: 'a unit that waits for nodes longer than it may',
+    rule: 'starved_ends',
+    well: () => single().gone(A).gone(B).after(30_000).hello(A, []),
+    ill: () => single().gone(A).gone(B).after(40_000).hello(A, [])
+  },
+  {
     sees: 'a lease that runs twice',
     rule: 'one_execution',
     well: () => single().reserve(one).run(one),
