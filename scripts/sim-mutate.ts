@@ -12,7 +12,7 @@ const DETAIL_SHOWN = 60
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
-    seeds: { type: 'string', default: '60' },
+    seeds: { type: 'string', default: '300' },
     from: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false }
   }
