@@ -11,6 +11,9 @@
  */
 import { writeFileSync } from 'node:fs'
 
+/** The logarithm of the square root of 2π. */
+const HALF_LOG_TAU = Math.log(2 * Math.PI) / 2
+
 const POINTS = 512
 const MS_PER_HOUR = 3_600_000
 const AVAILABLE = { shape: 0.393, scaleHours: 2.964 }
@@ -40,7 +43,7 @@ function normal(value: number): number {
     term *= (value * value) / odd
     sum += term
   }
-  return 0.5 + sum * Math.exp(-0.5 * value * value - 0.918_938_533_204_672_74)
+  return 0.5 + sum * Math.exp(-0.5 * value * value - HALF_LOG_TAU)
 }
 
 function table(name: string, about: string, hoursAt: (share: number) => number): string {
