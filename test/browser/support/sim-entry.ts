@@ -20,12 +20,17 @@ async function matrixNamed(name: string): Promise<readonly [string, LatencyMatri
   return [name, withoutGaps(decodeMatrix(bytes))]
 }
 
-addEventListener('message', async ({ data }: MessageEvent<SeedRange>) => {
+/** Where one fails the worker has an error that its page hears of. */
+async function answer(range: SeedRange): Promise<void> {
   const matrices = new Map(await Promise.all(NAMES.map(matrixNamed)))
-  const hashes = await seedHashes(data, (name) => {
+  const hashes = await seedHashes(range, (name) => {
     const matrix = matrices.get(name)
     if (matrix === undefined) throw new Error(`no ${name}`)
     return matrix
   })
   postMessage(hashes)
+}
+
+addEventListener('message', ({ data }: MessageEvent<SeedRange>) => {
+  answer(data).catch((error: unknown) => reportError(error))
 })
