@@ -1,6 +1,7 @@
 /**
- * Units from their submission to their end: one terminal event each and nothing after it, no attempt
- * without its pause, none beyond those that a unit may have, and an outcome that the leases bear out.
+ * Units from their submission to their end: none before what it waits for, one terminal event each and
+ * nothing after it, no attempt without its pause, none beyond those that a unit may have, and an outcome
+ * that the leases bear out.
  */
 import {
   type EntryContent,
@@ -41,6 +42,8 @@ export class UnitBook {
   readonly #ports: BookPorts
   readonly #leases: LeaseBook
   readonly #units = new Map<UnitId, BookedUnit>()
+  /** Units with a result that stands; a control node that began anew knows of them too. */
+  readonly #haveResults = new Set<UnitId>()
   readonly #linked = new Set<PeerId>()
   /** By a right clock: nobody has been there since; null while somebody is. */
   #emptySinceMs: number | null = null
@@ -86,6 +89,11 @@ export class UnitBook {
   }
 
   recorded(content: EntryContent): void {
+    if (content.kind === 'units.accepted') {
+      for (const { unit, canonical } of content.body.items) {
+        if (canonical) this.#haveResults.add(unit)
+      }
+    }
     if (content.kind === 'units.voided') {
       for (const { lease, reason } of content.body.items) this.#voided(lease, reason)
     }
@@ -97,6 +105,8 @@ export class UnitBook {
         this.#ports.broken('nothing_after_the_end', `${id} is leased`)
       }
       const packed = this.#leases.unit(id)?.unit
+      const missing = packed?.dependencies.find((parent) => !this.#haveResults.has(parent))
+      if (missing !== undefined) this.#ports.broken('parents_first', `${id}: before ${missing}`)
       if (packed === undefined || packed.verification.replicas > 1 || checksNodes) continue
       const earlyMs = unit.notBeforeMs - this.#ports.wallMs()
       if (earlyMs > 0) this.#ports.broken('backoff', `${id}: ${earlyMs} ms early`)

@@ -1,6 +1,6 @@
 /** Stories that go well, and the same with one thing wrong in each: what a checker must see, and must not. */
 import { rightAnswer, wrongAnswer } from '../../sim/nodes/answers.ts'
-import { A, CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from './check-story.ts'
+import { A, CHILD, CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from './check-story.ts'
 
 const B = nodeOf(1)
 export const one = { unit: SINGLE, attempt: 1, node: A }
@@ -10,6 +10,8 @@ const second = { unit: QUORUM, attempt: 2, node: B }
 const WRONG = wrongAnswer(QUORUM.id)
 
 export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
+const child = { unit: CHILD, attempt: 1, node: A }
+const family = () => new CheckStory().begin([SINGLE, CHILD], ['a']).reserve(one).result(one)
 const quorum = () => new CheckStory().begin([QUORUM], ['a', 'b']).reserve(first, second)
 /** Both have committed and shown what they have. */
 const shown = (story: CheckStory) =>
@@ -39,6 +41,12 @@ export const STORIES: readonly {
     rule: 'nothing_after_the_end',
     well: () => single().reserve(one).result(one).accept(one).end(SINGLE),
     ill: () => single().end(SINGLE, { status: 'cancelled' }).reserve(one)
+  },
+  {
+    sees: 'a unit that is leased before what it waits for has ended',
+    rule: 'parents_first',
+    well: () => family().accept(one).reserve(child),
+    ill: () => family().reserve(child)
   },
   {
     sees: 'an attempt that is reserved twice',

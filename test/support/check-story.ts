@@ -33,6 +33,9 @@ export const SINGLE = unitOf(0, scenarioWith(0))
 /** Two owners must agree on it. */
 export const QUORUM = unitOf(0, scenarioWith(1_000))
 
+/** Waits for the result of the first. */
+export const CHILD = unitOf(1, scenarioWith(0), { dependencies: [SINGLE.id] })
+
 export function nodeOf(number: number): PeerId {
   return peerIdFromPublicKey(new Uint8Array(32).fill(number + 1))
 }
