@@ -291,9 +291,14 @@ const announcementBytes = ({ units }: AnnouncementMessage): number =>
 
 const hasEars = ({ actors }: Scenario): boolean => actors.copiers > 0 || actors.thieves > 0
 
+/** Half of what a heartbeat may be late, at the least. */
+const LEDGER_MS_QUICK = 500
+
 /** Whoever is linked is heard within seconds. */
-const isQuiet = ({ network, partitions, clocks, latency }: Scenario): boolean =>
+const isQuiet = ({ network, partitions, clocks, latency, ledger_ms }: Scenario): boolean =>
   network.loss_per_mille === 0 &&
+  // heartbeats wait while a slow ledger writes
+  ledger_ms <= LEDGER_MS_QUICK &&
   partitions.length === 0 &&
   clocks.jumps.length === 0 &&
   (typeof latency === 'string' || latency.rtt_ms <= 1_000)

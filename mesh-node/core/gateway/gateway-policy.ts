@@ -32,6 +32,8 @@ export const HEARTBEAT_MS_MIN = 1_000
 export const RECONNECT_GRACE_MS = 2_000
 /** Results that were asked for come together; a majority waits so long for the rest of them. */
 export const REVEAL_GRACE_MS = 1_000
+/** Who was asked for its result has so long to send it, however little is left of its lease. */
+export const REVEAL_ANSWER_MS = 10_000
 /** After a restart: how long leases of nodes that are not back, and results without a session, wait. */
 export const RECOVERY_GRACE_MS = 15_000
 /** Nodes, admission and starving classes are looked at this often. */

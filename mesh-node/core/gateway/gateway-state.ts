@@ -182,6 +182,8 @@ export interface LeaseRecord {
   readonly claim: ClaimRecord | null
   phase: LeasePhase
   commitment: Uint8Array | null
+  /** When its result was asked for; null: not yet, or not since a restart. */
+  revealedAtMs: number | null
   attestation: Attestation | null
   receipt: (() => Receipt) | null
   lowConfidence: boolean

@@ -5,7 +5,7 @@
  */
 import { assertNever } from '#contracts'
 import { settleAsIs } from './checked-units.ts'
-import { HOUSEKEEPING_MS, RECOVERY_GRACE_MS } from './gateway-policy.ts'
+import { HOUSEKEEPING_MS, RECOVERY_GRACE_MS, REVEAL_ANSWER_MS } from './gateway-policy.ts'
 import { isLive, isOutstanding, type LeaseRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { loseIfSilent } from './nodes.ts'
@@ -104,6 +104,12 @@ function leaseDue(world: World, lease: LeaseRecord): void {
     // it waits for other replicas, which is not its fault
     const { dispatch_ms, run_ms } = unit.packed.unit.timeouts
     world.endAt(lease, world.nowMs + dispatch_ms + run_ms)
+    return
+  }
+  const answerAtMs = lease.phase === 'revealed' ? (lease.revealedAtMs ?? 0) + REVEAL_ANSWER_MS : 0
+  if (answerAtMs > world.nowMs) {
+    // it was asked a moment ago, and its answer is under way
+    world.endAt(lease, answerAtMs)
     return
   }
   const code = node.connected ? 'lease.expired' : 'unit.lost'

@@ -100,6 +100,7 @@ export function newLease(
     claim,
     phase: 'granted',
     commitment: null,
+    revealedAtMs: null,
     attestation: null,
     receipt: null,
     lowConfidence: false,

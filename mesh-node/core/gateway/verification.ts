@@ -31,6 +31,7 @@ export function maybeReveal(world: World, unit: UnitRecord): void {
   const hidden = live.filter(({ phase }) => phase === 'committed')
   for (const lease of hidden) {
     setPhase(lease, 'revealed')
+    lease.revealedAtMs = world.nowMs
     world.out.reveal(lease.node.id, lease.id)
   }
   if (hidden.length < 2) return
