@@ -321,7 +321,9 @@ export class GatewayMesh {
           const unit = this.auditor.unit(attestation.work_unit_id)
           const manner = node.mannerFor(this.#offer(node, lease), unit)
           if (manner === 'withhold') continue
-          this.after(1, () => (node.connected ? this.#results(node, attestation, manner) : []))
+          this.after(node.options.showMs ?? 1, () =>
+            node.connected ? this.#results(node, attestation, manner) : []
+          )
         }
         break
       case 'revoke':

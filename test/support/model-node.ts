@@ -43,6 +43,8 @@ export interface NodeOptions {
   readonly manner?: Manner | ((lease: LeaseOffer, unit: PackedUnit) => Manner)
   /** From the grant to the result or commitment. */
   readonly runMs?: number
+  /** From being asked for its result to the result. */
+  readonly showMs?: number
   readonly slots?: number
   /** What its first hello says that it holds. */
   readonly holding?: readonly LeaseId[]

@@ -5,6 +5,8 @@ import { GatewayMesh } from '../support/gateway-mesh.ts'
 import { edge, modelUnit, unitOf } from '../support/mesh-units.ts'
 import { type Manner, type NodeOptions, resultOf, rightAnswer } from '../support/model-node.ts'
 
+/** Dispatch and run time of these units. */
+const LEASE_MS = 15_000
 const QUORUM = (replicas: number): PackedUnit =>
   unitOf('q', { verification: { mode: 'quorum', replicas } })
 
@@ -52,6 +54,16 @@ describe('gateway: quorum', () => {
     mesh.run(200)
     equal(reveals(), 2)
     ok(mesh.drain())
+    mesh.audit()
+  })
+
+  it('takes a result that was asked for when its lease was about to end', () => {
+    const mesh = meshOf({ runMs: 10, showMs: 2_000 }, { runMs: LEASE_MS - 500, showMs: 2_000 })
+    const unit = QUORUM(2)
+    mesh.submit(unit)
+    ok(mesh.drain())
+    deepEqual(mesh.items('units.voided'), [])
+    equal(mesh.outcomes.get(unit.id)?.executions.length, 2)
     mesh.audit()
   })
 
