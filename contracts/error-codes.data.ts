@@ -634,6 +634,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'List the sessions with `kora status`.'
   },
+  'sim.memory_short': {
+    retry: 'never',
+    hint: 'Take fewer nodes or units, or give Node more memory: NODE_OPTIONS=--max-old-space-size=<MB>.'
+  },
   'sim.setting_invalid': {
     retry: 'never',
     hint: 'Give the setting a value between the bounds that the error names.'

@@ -10,18 +10,26 @@ export const outOption = () =>
   new Option('--out <folder>', 'write the outputs there: .npy, .bin and .json files')
 export const inputOption = () =>
   new Option('--input <name=file>', 'a graph input; repeat for more')
-    .argParser(collectInput)
+    .argParser(collectNamed('name=file'))
+    .default({}, 'none')
+export const setOption = () =>
+  new Option('--set <key=value>', 'a setting other than the scenario says; repeat for more')
+    .argParser(collectNamed('key=value'))
     .default({}, 'none')
 
 export type InputFlags = Readonly<Record<string, string>>
 
-/** `name=path`; a name given twice is a mistake rather than a list. */
-function collectInput(text: string, before: InputFlags): InputFlags {
-  const cut = text.indexOf('=')
-  const name = text.slice(0, cut)
-  if (cut < 1 || cut === text.length - 1) throw new InvalidArgumentError('Write it as name=file.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`"${name}" is given twice.`)
-  return { ...before, [name]: text.slice(cut + 1) }
+/** A name given twice is a mistake rather than a list. */
+function collectNamed(form: string): (text: string, before: InputFlags) => InputFlags {
+  return (text, before) => {
+    const cut = text.indexOf('=')
+    const name = text.slice(0, cut)
+    if (cut < 1 || cut === text.length - 1) {
+      throw new InvalidArgumentError(`Write it as ${form}.`)
+    }
+    if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`"${name}" is given twice.`)
+    return { ...before, [name]: text.slice(cut + 1) }
+  }
 }
 
 export const collect = (text: string, before: readonly string[]): readonly string[] => [

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
-import { groupOf, jsonOption, SWEEP_DESCRIPTION, wholeNumber } from './options.ts'
+import { groupOf, jsonOption, SWEEP_DESCRIPTION, setOption, wholeNumber } from './options.ts'
 
 const NODES_MAX = 200_000
 const UNITS_MAX = 100_000
@@ -52,6 +52,7 @@ function addRun(sim: Command, context: CommandContext, settle: Settle): void {
         wholeNumber(1, UNITS_MAX)
       )
     )
+    .addOption(setOption())
     .addOption(seedOption())
     .addOption(
       new Option(
@@ -73,7 +74,10 @@ function addRun(sim: Command, context: CommandContext, settle: Settle): void {
     .option('--real', 'on the real network stack: slower, for up to some hundred nodes', false)
     .option('--report <file>', 'also write a page with plots there, and its figures beside it')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample: kora sim run churn --nodes 500 --seed 7')
+    .addHelpText(
+      'after',
+      '\nExample: kora sim run churn --nodes 500 --seed 7 --set actors.liars=100'
+    )
     .action(async (scenario, options) => {
       const { simRun } = await import('./commands/sim-run.ts')
       settle(await simRun(scenario, options, context))
@@ -100,6 +104,7 @@ function addSweep(sim: Command, context: CommandContext, settle: Settle): void {
         .argParser(wholeNumber(1, 1_000))
         .default(4)
     )
+    .addOption(setOption())
     .addOption(seedOption())
     .addOption(jsonOption())
     .action(async (scenario, options) => {

@@ -20,6 +20,8 @@ export interface RunPorts {
   /** Of the machine, for speed alone. */
   readonly wallMs: () => number
   readonly rssMb: () => number
+  /** What the run may take of the machine's memory; absent: nobody knows. */
+  readonly memoryMb?: () => number
 }
 
 export interface RunOptions {

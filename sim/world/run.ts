@@ -11,6 +11,7 @@ import { lastFaultMs } from './faults.ts'
 import { proveLedger } from './ledger-proofs.ts'
 import type { RunReport, WorkflowReport } from './report.ts'
 import { runGossipOnly } from './run-gossip.ts'
+import { checkMemory } from './run-memory.ts'
 import type { RunOptions, RunPorts } from './run-ports.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedMesh } from './simulated-mesh.ts'
@@ -27,6 +28,7 @@ const HEALED_MS = 25_000
 const CLOSE_MS = 5_000
 
 export async function runScenario(options: RunOptions, ports: RunPorts): Promise<RunReport> {
+  if (ports.memoryMb !== undefined) checkMemory(options.scenario, ports.memoryMb())
   return options.scenario.units === 0 ? runGossipOnly(options, ports) : runMesh(options, ports)
 }
 

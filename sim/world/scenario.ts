@@ -16,6 +16,7 @@ import {
   NetworkKeys,
   PartitionKeys
 } from './network-keys.ts'
+import { changed, pointerOf, type ScenarioChanges } from './scenario-changes.ts'
 
 const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
@@ -131,8 +132,8 @@ export type Scenario = z.infer<typeof Scenario>
 /** Where the scenarios are that ship. */
 export const scenarioFolder = (): URL => new URL('../scenarios/', import.meta.url)
 
-/** Throws `scenario.invalid` with every fault at its line. */
-export function readScenario(bytes: Uint8Array): Scenario {
+/** Throws `scenario.invalid` with every fault at its line, or at the setting that was changed. */
+export function readScenario(bytes: Uint8Array, changes: ScenarioChanges = {}): Scenario {
   if (bytes.length > SCENARIO_BYTES_MAX) {
     const message = `${bytes.length} bytes of ${SCENARIO_BYTES_MAX}`
     throw invalid([{ path: '', rule: 'too_large', message }])
@@ -150,10 +151,12 @@ export function readScenario(bytes: Uint8Array): Scenario {
     })
     throw invalid(faults)
   }
-  const parsed = Scenario.safeParse(plainOf(document))
+  const parsed = Scenario.safeParse(changed(plainOf(document), changes))
   if (parsed.success) return parsed.data
+  const pointers = Object.keys(changes).map(pointerOf)
   const issues = shapeIssues(parsed.error).map((issue): Issue => {
-    const offset = offsetOf(document, issue.path)
+    const isChanged = pointers.some((pointer) => isWithin(issue.path, pointer))
+    const offset = isChanged ? null : offsetOf(document, issue.path)
     return offset === null ? issue : { ...issue, at: at(offset) }
   })
   throw invalid(issues)
@@ -168,6 +171,10 @@ function plainOf(document: ReturnType<typeof parseDocument>): unknown {
     throw invalid([{ path: '', rule: 'not_yaml', message }])
   }
 }
+
+/** One of them leads to the other, or to a part of it. */
+const isWithin = (one: string, other: string): boolean =>
+  `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`)
 
 /** Where the value of that pointer stands, or the nearest that is there. */
 function offsetOf(document: ReturnType<typeof parseDocument>, pointer: string): number | null {

@@ -10,6 +10,7 @@ import { Started } from '../support/mesh-hosts.ts'
 const Sizes = z.object({
   sizes: z.array(z.object({ nodes: z.number(), bids_per_unit: z.number(), violations: z.number() }))
 })
+const Changed = z.object({ claim: z.string(), roles: z.array(z.object({ role: z.string() })) })
 const trace = new URL('fork-join.workflow.json', scenarioFolder()).pathname
 
 describe('kora sim', function () {
@@ -38,6 +39,19 @@ describe('kora sim', function () {
     equal(code, 3)
     match(err, /report\.invalid/)
     match(err, /\/scenario/)
+  })
+
+  it('runs a scenario with other settings than its file has, and refuses what cannot be', async () => {
+    const words = ['sim', 'run', 'steady', '--nodes', '10', '--units', '8', '--set']
+    const { claim, roles } = Changed.parse(await commands.json(...words, 'actors.late=500'))
+    match(claim, /honest/)
+    ok(roles.some(({ role }) => role === 'late'))
+    const { code, err } = await commands.ended(...words, 'actors.late=1500')
+    equal(code, 3)
+    match(err, /scenario\.invalid[\s\S]*\/actors\/late/)
+    const large = await commands.ended('sim', 'run', 'steady', '--nodes', '200000')
+    equal(large.code, 3)
+    match(large.err, /sim\.memory_short: nodes=200000 .*needed_mb=\d+ available_mb=\d+/)
   })
 
   it('runs a scenario with meshes of several sizes', async () => {

@@ -1,8 +1,8 @@
 /** Scenarios as users write them: read with defaults, and refused with the line of each fault. */
-import { deepEqual, equal, ok, throws } from 'node:assert/strict'
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Issue, MeshError } from '#contracts'
-import { readScenario, scenarioFolder } from '#sim'
+import { readScenario, runScenario, scenarioFolder, shippedMatrix } from '#sim'
 
 const read = (text: string) => readScenario(Buffer.from(text))
 const SMALL = 'claim: c\nnodes: 2\nunits: 3\n'
@@ -58,6 +58,59 @@ describe('a scenario', () => {
     equal(faultsOf(`${SMALL}nodes: 5\n`)[0]?.rule, 'not_yaml')
     equal(faultsOf(`${SMALL}a: &a [1]\nb: *a\n`)[0]?.rule, 'not_yaml')
     equal(faultsOf('x'.repeat(300_000))[0]?.rule, 'too_large')
+  })
+
+  it('is changed where its user names a setting, and checked as a whole then', () => {
+    const changes = { nodes: '40', 'actors.liars': '200', latency: '{rtt_ms: 9}' }
+    const scenario = readScenario(Buffer.from(`${SMALL}actors: {late: 3}\n`), changes)
+    equal(scenario.nodes, 40)
+    deepEqual([scenario.actors.liars, scenario.actors.late], [200, 3])
+    deepEqual(scenario.latency, { rtt_ms: 9 })
+    const listed = readScenario(Buffer.from(`${SMALL}vanish: [{at_ms: 1, share_per_mille: 2}]\n`), {
+      'vanish.0.at_ms': '7'
+    })
+    deepEqual(listed.vanish, [{ at_ms: 7, share_per_mille: 2, back_after_ms: null }])
+  })
+
+  for (const [what, changes, code, path] of [
+    ['an unknown key', { 'actors.saints': '3' }, 'scenario.invalid', '/actors/saints'],
+    ['a value that cannot be', { nodes: '0' }, 'scenario.invalid', '/nodes'],
+    ['a key that leads nowhere', { 'nodes.many': '3' }, 'scenario.invalid', '/nodes'],
+    ['no name of a setting', { 'a..b': '3' }, 'sim.setting_invalid', undefined],
+    ['a name of no setting', { ['__proto__']: '3' }, 'sim.setting_invalid', undefined],
+    ['no YAML', { nodes: '[' }, 'sim.setting_invalid', undefined]
+  ] as const) {
+    it(`is not changed by ${what}`, () => {
+      throws(
+        () => readScenario(Buffer.from(SMALL), changes),
+        (error) => {
+          ok(error instanceof MeshError && error.code === code, String(error))
+          const fault = error.issues?.find((issue) => issue.path === path)
+          // the line of what was changed is not where the fault is
+          return path === undefined || (fault !== undefined && fault.at === undefined)
+        }
+      )
+    })
+  }
+
+  it('is refused before it begins where it needs more memory than there is', async () => {
+    const ports = {
+      matrixOf: shippedMatrix,
+      wallMs: () => 0,
+      rssMb: () => 0,
+      goesOn: async () => true
+    }
+    const run = (memoryMb: number, text: string) =>
+      runScenario(
+        { name: 'm', scenario: read(text), seed: 1 },
+        { ...ports, memoryMb: () => memoryMb }
+      )
+    await rejects(run(4_000, 'claim: c\nnodes: 150000\nunits: 3\n'), (error) => {
+      ok(error instanceof MeshError && error.code === 'sim.memory_short')
+      deepEqual(error.facts, { nodes: 150_000, units: 3, needed_mb: 6_060, available_mb: 4_000 })
+      return true
+    })
+    equal((await run(4_000, SMALL)).violations.length, 0)
   })
 
   it('ships only with a claim that opens the file', () => {

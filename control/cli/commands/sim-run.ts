@@ -6,6 +6,7 @@
 import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { getHeapStatistics } from 'node:v8'
 import type { Exit } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
 import {
@@ -16,6 +17,7 @@ import {
   runPage,
   runScenario,
   type Scenario,
+  type ScenarioChanges,
   type SignerKind,
   scenarioFolder,
   shippedGeography,
@@ -27,6 +29,7 @@ import { bytesOf, writeReport } from './sim-report.ts'
 export interface SimRunFlags {
   readonly nodes?: number
   readonly units?: number
+  readonly set: ScenarioChanges
   readonly seed: number
   readonly signer: SignerKind
   readonly real: boolean
@@ -50,7 +53,7 @@ export async function simRun(
   const { io } = context
   const workflow = flags.workflow === undefined ? null : readWorkflow(bytesOf(flags.workflow))
   const tasks = workflow === null ? {} : { units: workflow.tasks.length }
-  const scenario = resized(scenarioNamed(name), { ...flags, ...tasks })
+  const scenario = scenarioNamed(name, changesOf({ ...flags, ...tasks }))
   if (flags.real) return runOnRealStack({ ...flags, name, scenario }, context)
   const report = await runScenario(
     {
@@ -79,7 +82,8 @@ export function runPorts({ io, signal }: CommandContext): RunPorts {
   return {
     matrixOf: shippedMatrix,
     wallMs: () => performance.now(),
-    rssMb: () => process.memoryUsage().rss / BYTES_PER_MB,
+    rssMb: () => process.memoryUsage.rss() / BYTES_PER_MB,
+    memoryMb,
     goesOn: async ({ events, virtual_ms, ended, units }) => {
       // Ctrl-C is heard between two slices
       await turn()
@@ -94,6 +98,12 @@ export function runPorts({ io, signal }: CommandContext): RunPorts {
       return !signal.aborted
     }
   }
+}
+
+/** What Node lets its heap grow to, where the machine has so much. */
+function memoryMb(): number {
+  const { heap_size_limit: heapBytes } = getHeapStatistics()
+  return Math.min(heapBytes, process.availableMemory()) / BYTES_PER_MB
 }
 
 export function simList({ json }: { readonly json: boolean }, { io }: CommandContext): Exit {
@@ -114,14 +124,19 @@ export function simList({ json }: { readonly json: boolean }, { io }: CommandCon
 }
 
 /** One that ships, by its name; else a file. */
-export function scenarioNamed(name: string): Scenario {
+export function scenarioNamed(name: string, changes: ScenarioChanges = {}): Scenario {
   const isName = /^[a-z][a-z0-9-]*$/.test(name)
   const path = isName ? new URL(`${name}.yaml`, scenarioFolder()) : name
-  return readScenario(bytesOf(path, name))
+  return readScenario(bytesOf(path, name), changes)
 }
 
-function resized(scenario: Scenario, { nodes, units }: SimRunFlags): Scenario {
-  return { ...scenario, nodes: nodes ?? scenario.nodes, units: units ?? scenario.units }
+/** `--nodes` and `--units` are short for what is set most. */
+function changesOf({ nodes, units, set }: SimRunFlags): ScenarioChanges {
+  return {
+    ...(nodes === undefined ? {} : { nodes: String(nodes) }),
+    ...(units === undefined ? {} : { units: String(units) }),
+    ...set
+  }
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`

@@ -5,12 +5,13 @@
 import { basename } from 'node:path'
 import { type Exit, MeshError } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
-import { type RunReport, runScenario } from '#sim'
+import { type RunReport, runScenario, type ScenarioChanges } from '#sim'
 import { runPorts, scenarioNamed } from './sim-run.ts'
 
 export interface SweepNodesFlags {
   readonly nodes: readonly number[]
   readonly unitsPerNode: number
+  readonly set: ScenarioChanges
   readonly seed: number
   readonly json: boolean
 }
@@ -37,11 +38,11 @@ const SIZES = [10, 100, 1_000, 10_000]
 
 export async function sweepNodes(
   name: string,
-  { nodes, unitsPerNode, seed, json }: SweepNodesFlags,
+  { nodes, unitsPerNode, set, seed, json }: SweepNodesFlags,
   context: CommandContext
 ): Promise<Exit> {
   const { io, signal } = context
-  const scenario = scenarioNamed(name)
+  const scenario = scenarioNamed(name, set)
   if (scenario.units === 0) throw new MeshError('cli.usage', { scenario: name, units: 0 })
   const rows: SizeRow[] = []
   for (const size of nodes.length > 0 ? nodes : SIZES) {
