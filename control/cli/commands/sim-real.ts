@@ -5,7 +5,8 @@
 import { basename } from 'node:path'
 import type { Exit } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
-import { type RealReport, realOptionsOf, runReal, type Scenario } from '#sim'
+import { checkMemory, type RealReport, realOptionsOf, runReal, type Scenario } from '#sim'
+import { memoryMb } from './sim-memory.ts'
 
 interface RealRun {
   readonly name: string
@@ -18,6 +19,7 @@ export async function runOnRealStack(
   { name, scenario, seed, json }: RealRun,
   { io, signal }: CommandContext
 ): Promise<Exit> {
+  checkMemory(scenario, memoryMb(), 'real')
   const found = await runReal(realOptionsOf(scenario, seed), {
     signal,
     onProgress: ({ virtual_ms, events }) => {

@@ -6,7 +6,6 @@
 import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { getHeapStatistics } from 'node:v8'
 import type { Exit } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
 import {
@@ -23,6 +22,7 @@ import {
   shippedGeography,
   shippedMatrix
 } from '#sim'
+import { memoryMb } from './sim-memory.ts'
 import { runOnRealStack } from './sim-real.ts'
 import { bytesOf, writeReport } from './sim-report.ts'
 
@@ -98,12 +98,6 @@ export function runPorts({ io, signal }: CommandContext): RunPorts {
       return !signal.aborted
     }
   }
-}
-
-/** What Node lets its heap grow to, where the machine has so much. */
-function memoryMb(): number {
-  const { heap_size_limit: heapBytes } = getHeapStatistics()
-  return Math.min(heapBytes, process.availableMemory()) / BYTES_PER_MB
 }
 
 export function simList({ json }: { readonly json: boolean }, { io }: CommandContext): Exit {
