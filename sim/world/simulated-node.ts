@@ -258,8 +258,10 @@ export class SimulatedNode {
 
   #setTimer(atMs: number): void {
     const wake = ++this.#wake
-    this.#later(this.clock.untilUs(atMs), () => {
-      if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
+    const life = this.#life
+    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, () => {
+      if (life === this.#life && wake === this.#wake)
+        this.feed({ type: 'tick', nowMs: this.#nowMs })
     })
   }
 
