@@ -23,7 +23,6 @@ import { Chance } from '../kernel/chance.ts'
 import type { SealedResults, SignerKind } from '../kernel/signing.ts'
 import { MODEL } from '../nodes/answers.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
-import { medianMs } from '../nodes/devices.ts'
 import { gatewayClock } from './actors.ts'
 import type { Checks } from './checks.ts'
 import type { Chronicle } from './chronicle.ts'
@@ -31,12 +30,8 @@ import { recordsOf, withJudgements } from './gateway-steps.ts'
 import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { SESSION, sessionSpec } from './work.ts'
+import { modelBaseUs, SESSION, sessionSpec } from './work.ts'
 import type { Workload } from './workload.ts'
-
-/** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
-const modelBaseUs = ({ service_ms: { min, max }, devices }: Scenario): number =>
-  1_000 * (devices === null ? Math.max(1, (min + max) >> 1) : medianMs(devices))
 
 /** An operator who is told that the store is damaged puts the copy of a replica in its place. */
 export const OPERATOR_MS = 60_000
@@ -251,13 +246,9 @@ export class GatewayHost {
     this.#submit(this.#submitted)
   }
 
-  get #nowMs(): number {
-    return this.clock.nowMs
-  }
-
   /** When an input is taken that comes now; one that has to wait is timed when its turn comes. */
   get #takenMs(): number {
-    return this.#machine === null || this.#writing !== null ? 0 : this.#nowMs
+    return this.#machine === null || this.#writing !== null ? 0 : this.clock.nowMs
   }
 
   #inputOf(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): GatewayInput {
@@ -301,7 +292,7 @@ export class GatewayHost {
   #pump(): void {
     const machine = this.#machine
     if (machine === null || this.#writing !== null || this.#waiting.length === 0) return
-    const nowMs = this.#nowMs
+    const nowMs = this.clock.nowMs
     const timed = this.#waiting.map((input): GatewayInput => ({ ...input, nowMs }))
     this.#waiting = []
     for (const input of timed) this.#ports.checks.took(input)

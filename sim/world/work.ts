@@ -13,6 +13,7 @@ import {
 } from '#contracts'
 import type { JudgedUnit, JudgeRequest } from '#mesh-node/core'
 import { MODEL, named } from '../nodes/answers.ts'
+import { medianMs } from '../nodes/devices.ts'
 import type { Scenario } from './scenario.ts'
 import { TENANT } from './sequencer.ts'
 
@@ -22,6 +23,10 @@ const DOCUMENT = named('the simulated graph')
 const RUN_MS_MAX = 60_000
 const DAY_MS = 86_400_000
 const UNIT_MICRO_MAX = 1_000
+
+/** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
+export const modelBaseUs = ({ service_ms: { min, max }, devices }: Scenario): number =>
+  1_000 * (devices === null ? Math.max(1, (min + max) >> 1) : medianMs(devices))
 
 /** Nobody comes to the end of it. */
 const PER_MILLE_ALL = 20_000

@@ -1,7 +1,7 @@
 /**
  * How many events a second does the simulator carry: its bare queue and a flood of messages, beside a heap
- * of objects and a simulator of npm, and the whole protocol with its trace at 1,000 and 10,000 nodes, with
- * all checkers and with a sample of them? Memory of the largest beside it.
+ * of objects and a simulator of npm, and the whole protocol with trace and every checker at 1,000 and
+ * 10,000 nodes? Memory of the largest beside it.
  */
 import { deepEqual } from 'node:assert/strict'
 import { EventQueue } from '../../sim/kernel/event-queue.ts'
