@@ -138,11 +138,15 @@ export const isPeerIdText = (value: unknown): boolean =>
 const readAttestation = (value: unknown): Attestation =>
   readQuickly(Attestation, isSurelyAttestation, value, 'attestation.malformed')
 
-export const encodeAttestation = (attestation: Attestation): Uint8Array =>
-  encodeCanonical(readAttestation(attestation))
-
 /** What was read from these very bytes: gateway, judge and ledger each open the same attestation. */
 const opened = new WeakMap<Uint8Array, Attestation>()
+
+export function encodeAttestation(attestation: Attestation): Uint8Array {
+  const read = readAttestation(attestation)
+  const raw = encodeCanonical(read)
+  opened.set(raw, read)
+  return raw
+}
 
 export function decodeAttestation(raw: Uint8Array): Attestation {
   const known = opened.get(raw)
@@ -154,7 +158,7 @@ export function decodeAttestation(raw: Uint8Array): Attestation {
 
 /** Reads an attestation whose shape was checked before it was stored. */
 export const readCheckedAttestation = (raw: Uint8Array): Attestation =>
-  decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }) as Attestation
+  opened.get(raw) ?? (decodeCanonical(raw, { bytesMax: ATTESTATION_BYTES_MAX }) as Attestation)
 
 /** COSE_Sign1 over root, size and `about` of a batch of attestations. */
 export const BATCH_HEAD_BYTES_MAX = 512

@@ -16,7 +16,6 @@ import {
   inclusionProofOfLevels,
   type MerkleLevels,
   merkleLevels,
-  merkleRoot,
   rootOfLevels,
   verifyInclusion
 } from './merkle.ts'
@@ -44,6 +43,8 @@ export interface Batch {
   readonly head: Uint8Array
   readonly items: readonly Uint8Array[]
   readonly root: Uint8Array
+  /** All hashes of its tree, from which the root was made or checked. */
+  readonly levels: MerkleLevels
   readonly about: Uint8Array
   readonly kid: PeerId
 }
@@ -68,14 +69,15 @@ export interface OpenedItem {
 export function signBatch(options: SignBatchOptions): Batch {
   const { typ, mesh, items, signer, about = NO_BYTES } = options
   assert(items.length > 0 && items.length <= BATCH_ITEMS_MAX, 'a batch holds 1 to the maximum')
-  const root = merkleRoot(items)
+  const levels = merkleLevels(items)
+  const root = rootOfLevels(levels)
   const payload = encodeCanonical({ about, root, size: items.length })
   const head = signMessage({ typ, mesh, payload, signer })
-  return { head, items: [...items], root, about, kid: signer.peerId }
+  return { head, items: [...items], root, levels, about, kid: signer.peerId }
 }
 
 /** The bytes of a batch on the wire. */
-export function encodeBatch({ head, items }: Batch): Uint8Array {
+export function encodeBatch({ head, items }: Pick<Batch, 'head' | 'items'>): Uint8Array {
   return encodeCanonical({ head, items })
 }
 
@@ -92,10 +94,11 @@ export function openBatchParts(
   const { kid, payload } = openMessage(head, options)
   const { root, size, about } = readHead(payload)
   if (size !== items.length) throw malformed('size differs from the items')
-  if (!equalBytes(merkleRoot(items), root)) {
+  const levels = merkleLevels(items)
+  if (!equalBytes(rootOfLevels(levels), root)) {
     throw new MeshError('contracts.signature_invalid', { typ: options.typ, kid, part: 'root' })
   }
-  return { head, items, root, about, kid }
+  return { head, items, root, levels, about, kid }
 }
 
 /** Proves one item. For many items of one batch, take `batchProver` once. */
@@ -103,14 +106,12 @@ export function proveItem(batch: Batch, index: number): BatchItem {
   return batchProver(batch)(index)
 }
 
-/** Hashes the tree once and proves any item of it. */
-export function batchProver(batch: Batch): (index: number) => BatchItem {
-  const levels: MerkleLevels = merkleLevels(batch.items)
-  assert(equalBytes(rootOfLevels(levels), batch.root), 'a batch in hand has its own root')
+/** Proves any item of the batch: its tree is hashed already. */
+export function batchProver({ head, items, levels }: Batch): (index: number) => BatchItem {
   return (index) => {
-    const item = batch.items[index]
+    const item = items[index]
     assert(item !== undefined, 'the item is in the batch')
-    return { head: batch.head, index, item, path: inclusionProofOfLevels(index, levels) }
+    return { head, index, item, path: inclusionProofOfLevels(index, levels) }
   }
 }
 

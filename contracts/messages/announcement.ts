@@ -4,7 +4,7 @@
  * when its rendezvous draw is under the threshold, which widens with time.
  */
 import { z } from 'zod'
-import { sha256 } from '#contracts/platform'
+import { sha256HexOf } from '#contracts/platform'
 import { peerId } from '../attestation.ts'
 import { decodeCanonical, encodeCanonical } from '../cbor.ts'
 import { openMessage, signMessage } from '../cose.ts'
@@ -75,8 +75,7 @@ export function openAnnouncement(
 
 /** H(batch, node) as a part of 2^32: the node's draw for this batch, which nobody chooses. */
 export function rendezvousDraw(batch: string, node: PeerId): number {
-  const digest = sha256(new TextEncoder().encode(`kora/rendezvous/v1\0${batch}\0${node}`))
-  return new DataView(digest.buffer, digest.byteOffset, 4).getUint32(0)
+  return Number.parseInt(sha256HexOf(`kora/rendezvous/v1\0${batch}\0${node}`).slice(0, 8), 16)
 }
 
 /** Milliseconds after the announcement at which a node with this draw may bid. */

@@ -3,8 +3,7 @@
  * bytes come along, and small inputs with them; larger ones are fetched by hash.
  */
 import { z } from 'zod'
-import { sha256 } from '#contracts/platform'
-import { bytesToHex } from '../hex.ts'
+import { sha256HexOf } from '#contracts/platform'
 import { type LeaseId, parseLeaseId, type UnitId } from '../ids.ts'
 import { INLINE_BLOB_BYTES_MAX, MESSAGE_ITEMS_MAX, WORK_UNIT_BYTES_MAX } from '../limits.ts'
 import { bytes, leaseId, uint } from '../shape.ts'
@@ -31,6 +30,6 @@ export type GrantMessage = z.infer<typeof GrantMessage>
 
 /** One lease per (unit, attempt, node): the same grant made again after a crash has the same id. */
 export function leaseIdOf(unit: UnitId, attempt: number, node: PeerId): LeaseId {
-  const digest = sha256(new TextEncoder().encode(`kora/lease/v1\0${unit}\0${attempt}\0${node}`))
-  return parseLeaseId(`l${bytesToHex(digest.subarray(0, 16))}`)
+  const digest = sha256HexOf(`kora/lease/v1\0${unit}\0${attempt}\0${node}`)
+  return parseLeaseId(`l${digest.slice(0, 32)}`)
 }

@@ -53,17 +53,11 @@ export function openResults(
 /** The same view of a batch that was signed here. */
 export function resultsOf(batch: Batch): OpenedResults {
   const attestations = batch.items.map((item) => signedBy(decodeAttestation(item), batch.kid))
-  let prove: ((index: number) => Receipt) | null = null
-  return {
-    attestations,
-    receipt(index) {
-      prove ??= proverOf(batch)
-      return prove(index)
-    }
-  }
+  return { attestations, receipt: receiptsOf(batch) }
 }
 
-function proverOf(batch: Batch): (index: number) => Receipt {
+/** Its receipts alone. */
+export function receiptsOf(batch: Batch): (index: number) => Receipt {
   const prove = batchProver(batch)
   return (index) => {
     const { head, item, path } = prove(index)

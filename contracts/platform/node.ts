@@ -6,10 +6,18 @@
 import { createHash, hash } from 'node:crypto'
 import type { Sha256 } from './sha256.ts'
 
+const DIGEST_BYTES = 32
+
+/** As a binary string, which is read in half the time that a `Buffer` takes to be made. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const digest = hash('sha256', bytes, 'buffer')
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)
+  const text = hash('sha256', bytes, 'binary')
+  const digest = new Uint8Array(DIGEST_BYTES)
+  for (let at = 0; at < DIGEST_BYTES; at++) digest[at] = text.charCodeAt(at)
+  return digest
 }
+
+/** In hex, of the text's UTF-8: a third of the time of encoding it first. */
+export const sha256HexOf = (text: string): string => hash('sha256', text)
 
 export function openSha256(): Sha256 {
   const running = createHash('sha256')

@@ -15,6 +15,7 @@ export class EventQueue<Payload> {
   #order = new Float64Array(CAPACITY_FIRST)
   #node = new Int32Array(CAPACITY_FIRST)
   #kind = new Uint8Array(CAPACITY_FIRST)
+  #digest = new Int32Array(CAPACITY_FIRST)
   readonly #payload: (Payload | undefined)[] = []
   /** The heap, of slots; what lies beyond its size are the free ones. */
   #heap = Int32Array.from({ length: CAPACITY_FIRST }, (_, slot) => slot)
@@ -25,6 +26,7 @@ export class EventQueue<Payload> {
   atUs = 0
   node = 0
   kind = 0
+  digest = 0
   payload: Payload | undefined
 
   get size(): number {
@@ -37,13 +39,14 @@ export class EventQueue<Payload> {
   }
 
   /** A time before that of the last event is an assert: nothing happens in the past. */
-  push(atUs: number, node: number, kind: number, payload: Payload): void {
+  push(atUs: number, node: number, kind: number, payload: Payload, digest = 0): void {
     assert(Number.isSafeInteger(atUs) && atUs >= this.atUs, 'an event is due now or later')
     if (this.#size === this.#heap.length) this.#grow()
     const slot = this.#slot(this.#size)
     this.#order[slot] = this.#entered++
     this.#node[slot] = node
     this.#kind[slot] = kind
+    this.#digest[slot] = digest
     this.#payload[slot] = payload
     this.#rise(this.#size++, atUs, slot)
   }
@@ -55,6 +58,7 @@ export class EventQueue<Payload> {
     this.atUs = this.#atUs[0] ?? 0
     this.node = this.#node[slot] ?? 0
     this.kind = this.#kind[slot] ?? 0
+    this.digest = this.#digest[slot] ?? 0
     this.payload = this.#payload[slot]
     this.#payload[slot] = undefined
     this.#size -= 1
@@ -128,6 +132,7 @@ export class EventQueue<Payload> {
     this.#order = wider(this.#order, new Float64Array(capacity))
     this.#node = wider(this.#node, new Int32Array(capacity))
     this.#kind = wider(this.#kind, new Uint8Array(capacity))
+    this.#digest = wider(this.#digest, new Int32Array(capacity))
     const heap = Int32Array.from({ length: capacity }, (_, slot) => slot)
     heap.set(this.#heap)
     this.#heap = heap

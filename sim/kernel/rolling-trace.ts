@@ -38,8 +38,8 @@ export class RollingTrace {
   }
 }
 
-/** MurmurHash3's step and finish of a word. */
-function mix(state: number, word: number): number {
+/** MurmurHash3's step of a word. */
+export function mix(state: number, word: number): number {
   let key = Math.imul(word, 0xcc9e2d51)
   key = (key << 15) | (key >>> 17)
   let hash = state ^ Math.imul(key, 0x1b873593)

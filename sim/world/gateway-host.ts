@@ -23,19 +23,15 @@ import { Chance } from '../kernel/chance.ts'
 import type { SealedResults, SignerKind } from '../kernel/signing.ts'
 import { MODEL } from '../nodes/answers.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
-import { medianMs } from '../nodes/devices.ts'
 import { gatewayClock } from './actors.ts'
 import type { Checks } from './checks.ts'
 import type { Chronicle } from './chronicle.ts'
+import { recordsOf, withJudgements } from './gateway-steps.ts'
 import type { Scenario } from './scenario.ts'
 import { Sequencer } from './sequencer.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { judge, SESSION, sessionSpec } from './work.ts'
+import { modelBaseUs, SESSION, sessionSpec } from './work.ts'
 import type { Workload } from './workload.ts'
-
-/** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
-const modelBaseUs = ({ service_ms: { min, max }, devices }: Scenario): number =>
-  1_000 * (devices === null ? Math.max(1, (min + max) >> 1) : medianMs(devices))
 
 /** An operator who is told that the store is damaged puts the copy of a replica in its place. */
 export const OPERATOR_MS = 60_000
@@ -46,8 +42,6 @@ const TRUST_REFRESH_MS = 5_000
 const keepsLog = ({ nodes, units }: Scenario): boolean => nodes <= 200 && units <= 1_000
 
 type Crash = Scenario['crashes'][number]
-type Untimed<T> = T extends GatewayInput ? Omit<T, 'nowMs'> : never
-type Input = Untimed<GatewayInput>
 
 /** Effects that wait for their records to be on the disk. */
 interface Writing {
@@ -90,7 +84,7 @@ export class GatewayHost {
   readonly #submitted: number[] = []
   /** Null: its process is gone. */
   #machine: GatewayMachine | null
-  #waiting: Input[] = []
+  #waiting: GatewayInput[] = []
   #writing: Writing | null = null
   #life = 0
   #isClosed = false
@@ -154,7 +148,8 @@ export class GatewayHost {
   close(): void {
     this.#isClosed = this.#machine !== null
     const stateHash = '00'.repeat(32)
-    this.#feed({ type: 'close', session: SESSION, stopReason: 'success', stateHash })
+    const nowMs = this.#takenMs
+    this.#feed({ type: 'close', session: SESSION, stopReason: 'success', stateHash, nowMs })
   }
 
   /** The process is gone; a write that was under way is on the disk, or is not. */
@@ -180,7 +175,7 @@ export class GatewayHost {
 
   disconnected(node: PeerId): void {
     this.#standings.delete(node)
-    this.#feed({ type: 'disconnected', node })
+    this.#feed({ type: 'disconnected', node, nowMs: this.#takenMs })
   }
 
   take(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): void {
@@ -190,7 +185,7 @@ export class GatewayHost {
   /** Results that are not signed by this node cost it the link, as in the product's driver. */
   results(node: PeerId, sealed: SealedResults): void {
     try {
-      this.#feed({ type: 'result', node, results: sealed.open() })
+      this.#feed({ type: 'result', node, results: sealed.open(), nowMs: this.#takenMs })
     } catch (error) {
       if (!(error instanceof MeshError)) throw error
       this.#ports.refused(node, error.code)
@@ -215,12 +210,13 @@ export class GatewayHost {
 
   #open(history: SessionHistory | null): void {
     this.#isClosed = false
+    const nowMs = this.#takenMs
     const cost = { baseUs: modelBaseUs(this.#scenario), usPerKib: 0 }
-    this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost })
+    this.#feed({ type: 'model', cid: MODEL, tier: 'small', memoryMb: 64, cost, nowMs })
     const availableMicro = this.sequencer.availableMicro()
     const { units, budget_per_mille: budget } = this.#scenario
     const spec = sessionSpec(units, budget)
-    this.#feed({ type: 'open', spec, history, availableMicro })
+    this.#feed({ type: 'open', spec, history, availableMicro, nowMs })
     this.#refreshTrust()
   }
 
@@ -228,7 +224,7 @@ export class GatewayHost {
     if (indices.length === 0) return
     const units = indices.map((index) => ({ unit: this.#workload.unit(index), edges: [] }))
     for (const { unit } of units) this.#ports.chronicle.submitted(unit.id)
-    this.#feed({ type: 'submit', session: SESSION, units })
+    this.#feed({ type: 'submit', session: SESSION, units, nowMs: this.#takenMs })
   }
 
   async #restart({ disk }: Crash): Promise<void> {
@@ -250,49 +246,67 @@ export class GatewayHost {
     this.#submit(this.#submitted)
   }
 
-  get #nowMs(): number {
-    return this.clock.nowMs
+  /** When an input is taken that comes now; one that has to wait is timed when its turn comes. */
+  get #takenMs(): number {
+    return this.#machine === null || this.#writing !== null ? 0 : this.clock.nowMs
   }
 
-  #inputOf(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): Input {
+  #inputOf(node: PeerId, frame: Exclude<NodeFrame, { kind: 'result' }>): GatewayInput {
+    const nowMs = this.#takenMs
     switch (frame.kind) {
       case 'hello': {
         const standing = this.sequencer.standing(node)
         this.#standings.set(node, standing)
-        return { type: 'hello', node, body: frame.body, standing }
+        return { type: 'hello', node, body: frame.body, standing, nowMs }
       }
       case 'claim':
-        return { type: 'claim', node, body: frame.body }
+        return { type: 'claim', node, body: frame.body, nowMs }
       case 'withdraw':
-        return { type: 'withdraw', node, body: frame.body }
+        return { type: 'withdraw', node, body: frame.body, nowMs }
       case 'commit':
-        return { type: 'commit', node, body: frame.body }
+        return { type: 'commit', node, body: frame.body, nowMs }
       case 'failure':
-        return { type: 'failure', node, body: frame.body }
+        return { type: 'failure', node, body: frame.body, nowMs }
       case 'release':
-        return { type: 'release', node, body: frame.body }
+        return { type: 'release', node, body: frame.body, nowMs }
       case 'heartbeat':
-        return { type: 'heartbeat', node, body: frame.body }
+        return { type: 'heartbeat', node, body: frame.body, nowMs }
       default:
         return assertNever(frame)
     }
   }
 
-  #feed(input: Input): void {
-    if (this.#machine === null) return
-    this.#waiting.push(input)
-    this.#pump()
+  /** As the product's driver: what comes while a write is under way is one step with what follows. */
+  #feed(input: GatewayInput): void {
+    const machine = this.#machine
+    if (machine === null) return
+    if (this.#writing !== null) {
+      this.#waiting.push(input)
+      return
+    }
+    this.#ports.checks.took(input)
+    this.#act(withJudgements(machine, machine.step(input), input.nowMs))
   }
 
-  /** As the product's driver: what comes while a write is under way is one step with what follows. */
+  /** All that came while a record was written. */
   #pump(): void {
     const machine = this.#machine
     if (machine === null || this.#writing !== null || this.#waiting.length === 0) return
-    const effects = this.#step(machine, this.#waiting.splice(0))
-    const contents = effects.flatMap((effect) => (effect.type === 'record' ? effect.contents : []))
+    const nowMs = this.clock.nowMs
+    const timed = this.#waiting.map((input): GatewayInput => ({ ...input, nowMs }))
+    this.#waiting = []
+    for (const input of timed) this.#ports.checks.took(input)
+    this.#act(withJudgements(machine, machine.steps(timed), nowMs))
+  }
+
+  /** Carries a step's effects out, once what it records is on the disk. */
+  #act(effects: readonly GatewayEffect[]): void {
+    // as it is with nearly all heartbeats
+    if (effects.length === 0) return
+    const contents = recordsOf(effects)
     const { ledger_ms: ledgerMs } = this.#scenario
     if (contents.length === 0 || ledgerMs === 0) {
-      this.#carryOut({ contents, effects })
+      this.#carryOut(contents, effects)
       return
     }
     const { time, hub } = this.#ports
@@ -300,30 +314,13 @@ export class GatewayHost {
     this.#writing = { contents, effects }
     time.after(ledgerMs * 1_000, hub, KIND.disk, contents.length, () => {
       if (life !== this.#life || this.#writing === null) return
-      this.#carryOut(this.#writing)
+      this.#carryOut(this.#writing.contents, this.#writing.effects)
       this.#writing = null
       this.#pump()
     })
   }
 
-  /** Judgements that need nothing fetched belong to the same step. */
-  #step(machine: GatewayMachine, inputs: readonly Input[]): readonly GatewayEffect[] {
-    const nowMs = this.#nowMs
-    const all: GatewayEffect[] = []
-    const timed = inputs.map((input): GatewayInput => ({ ...input, nowMs }))
-    for (const input of timed) this.#ports.checks.took(input)
-    let effects = machine.steps(timed)
-    for (;;) {
-      const judged = effects.flatMap((effect) =>
-        effect.type === 'judge' ? effect.items.map(judge) : []
-      )
-      for (const effect of effects) if (effect.type !== 'judge') all.push(effect)
-      if (judged.length === 0) return all
-      effects = machine.step({ type: 'judged', items: judged, nowMs })
-    }
-  }
-
-  #carryOut({ contents, effects }: Writing): void {
+  #carryOut(contents: readonly EntryContent[], effects: readonly GatewayEffect[]): void {
     this.#write(contents)
     for (const effect of effects) this.#perform(effect)
   }
@@ -373,7 +370,7 @@ export class GatewayHost {
     const { time, hub } = this.#ports
     const wake = ++this.#wake
     time.after(this.clock.untilUs(atMs), hub, KIND.timer, 0, () => {
-      if (wake === this.#wake) this.#feed({ type: 'tick' })
+      if (wake === this.#wake) this.#feed({ type: 'tick', nowMs: this.#takenMs })
     })
   }
 
@@ -387,7 +384,7 @@ export class GatewayHost {
         const standing = this.sequencer.standing(node)
         if (standing === null || isSame(standing, before)) continue
         this.#standings.set(node, standing)
-        this.#feed({ type: 'trust', node, standing })
+        this.#feed({ type: 'trust', node, standing, nowMs: this.#takenMs })
       }
       this.#refreshTrust()
     })

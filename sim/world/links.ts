@@ -6,7 +6,7 @@
 import { type Cut, Cuts } from '../network/cuts.ts'
 import type { Paths } from '../network/paths.ts'
 import type { SimulatedNode } from './simulated-node.ts'
-import { KIND, type VirtualTime } from './virtual-time.ts'
+import { type Happening, KIND, type VirtualTime } from './virtual-time.ts'
 
 /** Who dials one that is not there waits so long. */
 const DIAL_LIMIT_US = 5_000_000
@@ -134,30 +134,24 @@ export class Links {
 
   /** Runs `act` when the frame arrives, if its link still stands then. */
   toNode(node: SimulatedNode, digest: number, act: () => void): void {
-    const { hub } = this.#ports
-    const at = { arrivals: this.#toNodeUs, from: hub, to: node.number, kind: KIND.frameToNode }
-    this.#send(node, at, digest, act)
+    this.#send(node, KIND.frameToNode, digest, act)
   }
 
   toGateway(node: SimulatedNode, digest: number, act: () => void): void {
-    const { hub } = this.#ports
-    const { number } = node
-    const at = { arrivals: this.#toGatewayUs, from: number, to: hub, kind: KIND.frameToGateway }
-    this.#send(node, at, digest, act)
+    this.#send(node, KIND.frameToGateway, digest, act)
   }
 
-  #send(
-    node: SimulatedNode,
-    { arrivals, from, to, kind }: Way,
-    digest: number,
-    act: () => void
-  ): void {
+  #send(node: SimulatedNode, kind: FrameKind, digest: number, act: () => void): void {
     if (!node.isLinked) return
-    const { time, paths } = this.#ports
+    const { time, paths, hub } = this.#ports
     const { link, number } = node
+    const isToNode = kind === KIND.frameToNode
+    const from = isToNode ? hub : number
+    const to = isToNode ? number : hub
+    const arrivals = isToNode ? this.#toNodeUs : this.#toGatewayUs
     if (this.#cuts.isLost(from, to)) {
       const again = () => {
-        if (node.link === link) this.#send(node, { arrivals, from, to, kind }, digest, act)
+        if (node.link === link) this.#send(node, kind, digest, act)
       }
       const held = this.#held.get(node)
       if (held === undefined) this.#held.set(node, [again])
@@ -168,9 +162,7 @@ export class Links {
     const us = paths.arrivalUs({ from, to, relay: -1 }, FRAME_BYTES, sentUs) + FRAME_US
     const atUs = Math.max(us, arrivals[number] ?? 0)
     arrivals[number] = atUs
-    time.after(atUs - time.nowUs, number, kind, digest, () => {
-      if (node.isUp && node.isLinked && node.link === link) act()
-    })
+    time.after(atUs - time.nowUs, number, kind, digest, new FrameUnderWay(node, act))
   }
 
   /** The gateway is told; true where there was a link. */
@@ -185,9 +177,22 @@ export class Links {
   }
 }
 
-interface Way {
-  readonly arrivals: Float64Array
-  readonly from: number
-  readonly to: number
-  readonly kind: typeof KIND.frameToNode | typeof KIND.frameToGateway
+type FrameKind = typeof KIND.frameToNode | typeof KIND.frameToGateway
+
+/** Comes if the link that it was sent on still stands. */
+class FrameUnderWay implements Happening {
+  readonly #node: SimulatedNode
+  readonly #link: number
+  readonly #act: () => void
+
+  constructor(node: SimulatedNode, act: () => void) {
+    this.#node = node
+    this.#link = node.link
+    this.#act = act
+  }
+
+  happen(): void {
+    const { isUp, isLinked, link } = this.#node
+    if (isUp && isLinked && link === this.#link) this.#act()
+  }
 }

@@ -48,7 +48,8 @@ export class Places implements Ways {
 
   /** Microseconds of one way, as drawn for this message. */
   oneWayUs(from: number, to: number): number {
-    const [a, b] = [this.#placeOf[from] ?? 0, this.#placeOf[to] ?? 0]
+    const a = this.#placeOf[from] ?? 0
+    const b = this.#placeOf[to] ?? 0
     const base = this.#rttUs(a, b)
     const deviation = this.#matrix?.jitterUs?.[a * this.#matrix.places + b] ?? base >> 5
     const spread = Math.min(deviation, base) >> 1

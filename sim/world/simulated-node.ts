@@ -9,7 +9,6 @@ import {
   type GatewayFrame,
   type LeaseId,
   type NodeFrame,
-  openUnit,
   type PackedUnit,
   type PeerId,
   parseLogId,
@@ -25,6 +24,7 @@ import { BACKENDS } from '../nodes/devices.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
+import { unitIn } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {
@@ -161,7 +161,7 @@ export class SimulatedNode {
         const offers = frame.body.leases.map((one) => ({
           lease: one.lease_id,
           attempt: one.attempt,
-          unit: openUnit(one.unit),
+          unit: unitIn(one.unit),
           ttlMs: one.ttl_ms,
           commit: one.commit
         }))
@@ -258,8 +258,10 @@ export class SimulatedNode {
 
   #setTimer(atMs: number): void {
     const wake = ++this.#wake
-    this.#later(this.clock.untilUs(atMs), () => {
-      if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
+    const life = this.#life
+    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, () => {
+      if (life === this.#life && wake === this.#wake)
+        this.feed({ type: 'tick', nowMs: this.#nowMs })
     })
   }
 

@@ -23,10 +23,9 @@ export type Kind = (typeof KIND)[keyof typeof KIND]
 /** Where every run begins, as clocks show it. */
 export const EPOCH_MS = 1_700_000_000_000
 
-interface Happening {
-  /** Of what it is about, for the trace. */
-  readonly digest: number
-  readonly act: () => void
+/** What happens hundreds of thousands of times: one object holds what a closure and its guard would. */
+export interface Happening {
+  happen(): void
 }
 
 /** What happens millions of times is entered as a number, and one who knows it looks it up. */
@@ -39,7 +38,7 @@ export interface Lane {
 
 export class VirtualTime {
   readonly trace = new RollingTrace()
-  readonly #queue = new EventQueue<Happening | number>()
+  readonly #queue = new EventQueue<Happening | (() => void) | number>()
   #lane: Lane | null = null
 
   get nowUs(): number {
@@ -60,8 +59,10 @@ export class VirtualTime {
     return (wallMs - EPOCH_MS) * 1_000 - this.nowUs
   }
 
-  after(us: number, node: number, kind: Kind, digest: number, act: () => void): void {
-    this.#queue.push(this.#queue.atUs + Math.max(0, Math.round(us)), node, kind, { digest, act })
+  /** `digest`: of what it is about, for the trace. */
+  after(us: number, node: number, kind: Kind, digest: number, act: Happening | (() => void)): void {
+    const atUs = this.#queue.atUs + Math.max(0, Math.round(us))
+    this.#queue.push(atUs, node, kind, act, digest)
   }
 
   /** Takes all that is entered by number; a run has one such lane. */
@@ -84,8 +85,9 @@ export class VirtualTime {
       this.#lane?.take(payload)
       return true
     }
-    this.trace.add(queue.atUs, queue.node, queue.kind, payload.digest)
-    payload.act()
+    this.trace.add(queue.atUs, queue.node, queue.kind, queue.digest)
+    if (typeof payload === 'function') payload()
+    else payload.happen()
     return true
   }
 }

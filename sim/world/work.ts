@@ -3,8 +3,9 @@
  */
 import {
   type Cid,
+  openUnit,
   type PackedUnit,
-  packUnit,
+  packAlike,
   parseSessionId,
   type SessionId,
   type SessionSpec,
@@ -12,6 +13,7 @@ import {
 } from '#contracts'
 import type { JudgedUnit, JudgeRequest } from '#mesh-node/core'
 import { MODEL, named } from '../nodes/answers.ts'
+import { medianMs } from '../nodes/devices.ts'
 import type { Scenario } from './scenario.ts'
 import { TENANT } from './sequencer.ts'
 
@@ -21,6 +23,10 @@ const DOCUMENT = named('the simulated graph')
 const RUN_MS_MAX = 60_000
 const DAY_MS = 86_400_000
 const UNIT_MICRO_MAX = 1_000
+
+/** A run on the reference machine, as the ledger prices it: that of the node in the middle. */
+export const modelBaseUs = ({ service_ms: { min, max }, devices }: Scenario): number =>
+  1_000 * (devices === null ? Math.max(1, (min + max) >> 1) : medianMs(devices))
 
 /** Nobody comes to the end of it. */
 const PER_MILLE_ALL = 20_000
@@ -60,7 +66,7 @@ export function unitOf(
   const runMsMax = Math.min(DAY_MS, Math.max(RUN_MS_MAX, 2 * runMs))
   // spread evenly, so that a sample of any size has its share
   const isQuorum = Math.floor(((index + 1) * share) / 1_000) > Math.floor((index * share) / 1_000)
-  return packUnit({
+  const packed = packAlike({
     v: 1,
     graph_id: 'simulated',
     execution_session_id: SESSION,
@@ -90,6 +96,19 @@ export function unitOf(
       : { mode: 'schema', replicas: 1, agreement: { level: 'exact' } },
     priority: 'p2'
   })
+  opened.set(packed.bytes, packed)
+  return packed
+}
+
+/** What these very bytes say: frames are handed over, not copied, and every node opens the same. */
+const opened = new WeakMap<Uint8Array, PackedUnit>()
+
+export function unitIn(bytes: Uint8Array): PackedUnit {
+  const known = opened.get(bytes)
+  if (known !== undefined) return known
+  const unit = openUnit(bytes)
+  opened.set(bytes, unit)
+  return unit
 }
 
 /** As KORA judges outputs that must be equal: all follow the schema, and equal ids agree. */

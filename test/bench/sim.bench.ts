@@ -1,18 +1,24 @@
 /**
- * How many events a second does the simulator carry: its bare queue, beside a heap of objects, and the
- * whole protocol with trace and checkers at 1,000 and 10,000 nodes? Memory of the largest beside it.
+ * How many events a second does the simulator carry: its bare queue and a flood of messages, beside a heap
+ * of objects and a simulator of npm, and the whole protocol with trace and every checker at 1,000 and
+ * 10,000 nodes? Memory of the largest beside it.
  */
+import { deepEqual } from 'node:assert/strict'
 import { EventQueue } from '../../sim/kernel/event-queue.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { Scenario } from '../../sim/world/scenario.ts'
+import { ObjectHeap, type Plain } from './object-heap.ts'
 import { isQuick, recordResult } from './report.ts'
+import { jsSimulator } from './rivals/js-simulator.ts'
+import { type Flood, type FloodKernel, flood, objectKernel, typedKernel } from './sim-flood.ts'
 
 const BENCH = 'sim'
 const PENDING = isQuick ? 100 : 10_000
 const HOLDS = isQuick ? 2_000 : 300_000
 const REPEATS = isQuick ? 1 : 5
 const MIB = 1024 * 1024
+const FLOOD = isQuick ? { hosts: 50, messages: 2 } : { hosts: 1_000, messages: 60 }
 
 /** Steps of a chain with a period of 2^32: both queues are asked the same. */
 const nextOf = (word: number): number => (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0
@@ -32,52 +38,8 @@ function holdTyped(): void {
   }
 }
 
-interface Plain {
-  readonly atUs: number
-  readonly order: number
-  readonly node: number
-}
-
-const isBefore = (a: Plain, b: Plain): boolean =>
-  a.atUs < b.atUs || (a.atUs === b.atUs && a.order < b.order)
-
-/** A binary heap of objects, as they are mostly written. */
-class ObjectHeap {
-  readonly #heap: Plain[] = []
-
-  push(event: Plain): void {
-    let place = this.#heap.push(event) - 1
-    while (place > 0) {
-      const parent = (place - 1) >> 1
-      const above = this.#heap[parent]
-      if (above === undefined || !isBefore(event, above)) break
-      this.#heap[place] = above
-      place = parent
-    }
-    this.#heap[place] = event
-  }
-
-  pop(): Plain | undefined {
-    const [first] = this.#heap
-    const last = this.#heap.pop()
-    if (last === undefined || this.#heap.length === 0) return first
-    let place = 0
-    for (;;) {
-      const left = this.#heap[2 * place + 1]
-      const right = this.#heap[2 * place + 2]
-      const isRight = left !== undefined && right !== undefined && isBefore(right, left)
-      const below = isRight ? right : left
-      if (below === undefined || !isBefore(below, last)) break
-      this.#heap[place] = below
-      place = 2 * place + (isRight ? 2 : 1)
-    }
-    this.#heap[place] = last
-    return first
-  }
-}
-
 function holdObjects(): void {
-  const heap = new ObjectHeap()
+  const heap = new ObjectHeap<Plain & { readonly node: number }>()
   let word = 1
   let order = 0
   for (let node = 0; node < PENDING; node++) {
@@ -128,6 +90,35 @@ async function protocol(nodes: number): Promise<void> {
   recordResult({ bench: BENCH, name: `${of}, memory`, value: report.rss_mb, unit: 'MiB' })
 }
 
+/** The best of some runs of each, in turns; the first warms up. */
+async function floods(): Promise<void> {
+  const rival = await jsSimulator()
+  const kernels = new Map<string, FloodKernel>([
+    ['ours', typedKernel],
+    ['binary heap of objects', objectKernel]
+  ])
+  if ('missing' in rival) console.log(`no rival: ${rival.missing}`)
+  else kernels.set('js-simulator 1.0.17', rival)
+  const best = new Map<string, Flood>()
+  for (let run = 0; run <= REPEATS; run++) {
+    for (const [name, kernel] of kernels) {
+      const seen = flood(FLOOD, kernel)
+      const before = best.get(name)
+      if (before === undefined || seen.wallMs < before.wallMs) best.set(name, seen)
+    }
+  }
+  const [ours, objects] = [best.get('ours'), best.get('binary heap of objects')]
+  deepEqual([ours?.events, ours?.hash], [objects?.events, objects?.hash])
+  const rate = (of: Flood | undefined): number =>
+    of === undefined ? 0 : (of.events * 1_000) / of.wallMs
+  const name = `flood of ${FLOOD.messages} messages over ${FLOOD.hosts} hosts, with trace`
+  for (const [other, seen] of best) {
+    if (other === 'ours') continue
+    const ratio = rate(ours) / rate(seen)
+    recordResult({ bench: BENCH, name, value: rate(ours), unit: 'event/s', rival: other, ratio })
+  }
+}
+
 const typed = perSecond(holdTyped)
 const ratio = typed / perSecond(holdObjects)
 recordResult({
@@ -138,4 +129,5 @@ recordResult({
   rival: 'binary heap of objects',
   ratio
 })
+await floods()
 for (const nodes of isQuick ? [10] : [1_000, 10_000]) await protocol(nodes)

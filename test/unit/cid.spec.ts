@@ -6,6 +6,7 @@ import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
 import { create } from 'multiformats/hashes/digest'
 import {
+  bytesToHex,
   cidDigest,
   cidMatches,
   cidOfBlobDigest,
@@ -15,7 +16,11 @@ import {
   parseCid,
   sha256
 } from '#contracts'
-import { sha256 as portableSha256 } from '../../contracts/platform/portable.ts'
+import { sha256HexOf } from '../../contracts/platform/node.ts'
+import {
+  sha256 as portableSha256,
+  sha256HexOf as portableSha256HexOf
+} from '../../contracts/platform/portable.ts'
 import { withCode } from '../support/mesh-fixtures.ts'
 
 const bytes = new TextEncoder().encode('hello world')
@@ -78,6 +83,9 @@ describe('content ids', () => {
     for (const length of [0, 1, 55, 56, 63, 64, 65, 1000, 70_000]) {
       const input = new Uint8Array(length).map((_, index) => index * 31)
       deepEqual(sha256(input), portableSha256(input))
+      const text = String.fromCodePoint(...input.subarray(0, 1_000), 0x20ac, 0x1f600)
+      equal(sha256HexOf(text), portableSha256HexOf(text))
+      equal(sha256HexOf(text), bytesToHex(sha256(new TextEncoder().encode(text))))
     }
   })
 })

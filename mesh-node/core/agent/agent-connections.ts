@@ -4,13 +4,14 @@
  */
 import {
   type AnnouncementMessage,
+  type Cid,
   type LeaseId,
   MESSAGE_ITEMS_MAX,
   type NodeFrame,
   type PeerId,
   type WelcomeMessage
 } from '#contracts'
-import type { AgentContext } from './agent-context.ts'
+import type { AgentContext, AgentMode } from './agent-context.ts'
 import { type Bid, Bids } from './bids.ts'
 import { GatewayBook, type GatewayEntry } from './gateway-book.ts'
 import type { LeaseTable } from './lease-table.ts'
@@ -32,6 +33,8 @@ export class AgentConnections {
   readonly #models: ModelShelf
   #held = 0
   #freeMemoryMb: number
+  /** What the claims were last held against; null: something changed since that they follow. */
+  #claimed: { readonly mode: AgentMode; readonly models: readonly Cid[] } | null = null
   /** Announcements passed over because nothing in them is for this node. */
   passedOver = 0
 
@@ -77,6 +80,7 @@ export class AgentConnections {
   /** Notes that a lease of the gateway was taken (1) or has ended (−1). */
   held(gateway: PeerId, change: 1 | -1): void {
     this.#held += change
+    this.#claimed = null
     const entry = this.#book.get(gateway)
     if (entry !== undefined) entry.held += change
   }
@@ -98,6 +102,7 @@ export class AgentConnections {
   /** Bids that are due: dials gateways that are not linked; a standing claim answers for the rest. */
   dueBids(): readonly Bid[] {
     const due = this.#bids.due(this.#context.nowMs)
+    if (due.length > 0) this.#claimed = null
     for (const { gateway, addresses, batch } of due) {
       const entry = this.#book.open(gateway, addresses, { known: false })
       if (entry === undefined) continue
@@ -121,6 +126,7 @@ export class AgentConnections {
     if (entry === undefined) return
     entry.phase = 'linked'
     entry.claim = null
+    this.#claimed = null
     entry.redialAtMs = null
     const holding: LeaseId[] = []
     for (const lease of this.#leases.all()) {
@@ -134,7 +140,9 @@ export class AgentConnections {
 
   unlinked(gateway: PeerId): void {
     const entry = this.#book.get(gateway)
-    if (entry !== undefined) this.#book.lost(entry, this.#context.nowMs)
+    if (entry === undefined) return
+    this.#book.lost(entry, this.#context.nowMs)
+    this.#claimed = null
   }
 
   /** The leases that the hello named, or undefined where no welcome was due. */
@@ -142,6 +150,7 @@ export class AgentConnections {
     const entry = this.#book.get(gateway)
     if (entry?.phase !== 'linked') return undefined
     this.#book.welcomed(entry, body.heartbeat_ms, this.#context.nowMs)
+    this.#claimed = null
     return entry.named
   }
 
@@ -168,7 +177,11 @@ export class AgentConnections {
 
   /** Makes every gateway's claim say what holds now; silent where it does already. */
   refreshClaims(): void {
-    const isServing = this.#context.mode === 'serving'
+    const { mode } = this.#context
+    const models = this.#models.ready
+    if (this.#claimed?.mode === mode && this.#claimed.models === models) return
+    this.#claimed = { mode, models }
+    const isServing = mode === 'serving'
     for (const entry of this.#book.all()) {
       if (entry.phase !== 'online') continue
       if (isServing) this.#claim(entry)

@@ -15,5 +15,5 @@ export interface AgentContext {
   readonly options: AgentOptions
   mode: AgentMode
   nowMs: number
-  out: Outbox
+  readonly out: Outbox
 }

@@ -23,8 +23,10 @@ export class AgentMachine {
   readonly #desk: LeaseDesk
   #graceEndsAtMs = Number.POSITIVE_INFINITY
   #wakeAtMs = Number.POSITIVE_INFINITY
+  readonly #slots: number
 
   constructor(options: AgentOptions) {
+    this.#slots = options.descriptor.slots
     this.#context = { options, mode: 'serving', nowMs: 0, out: new Outbox() }
     this.#models = new ModelShelf(this.#context)
     const held = { leases: this.#leases, models: this.#models }
@@ -39,18 +41,15 @@ export class AgentMachine {
   /** The effects of one input, in the order in which they are to be carried out. */
   step(input: AgentInput): readonly AgentEffect[] {
     if (this.#context.mode === 'drained') return []
-    this.#context.out = new Outbox()
     this.#context.nowMs = input.nowMs
     this.#dispatch(input)
     this.#desk.startReady()
     this.#desk.tellResults()
     this.#connections.refreshClaims()
-    const { slots } = this.#context.options.descriptor
-    assert(this.#leases.slotsUsed <= slots, 'no more runs than the node has slots')
-    if (this.#context.mode === 'finishing' && this.#leases.active === 0) {
-      this.#context.mode = 'paused'
-    }
-    if (this.#context.mode === 'draining' && this.#hasDrained()) return this.#endDrain()
+    assert(this.#leases.slotsUsed <= this.#slots, 'no more runs than the node has slots')
+    const { mode } = this.#context
+    if (mode === 'finishing' && this.#leases.active === 0) this.#context.mode = 'paused'
+    if (mode === 'draining' && this.#hasDrained()) return this.#endDrain()
     this.#setTimer()
     return this.#context.out.seal()
   }

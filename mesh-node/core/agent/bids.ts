@@ -19,6 +19,8 @@ export interface Bid {
   readonly dueAtMs: number
 }
 
+const NONE: readonly Bid[] = []
+
 export class Bids {
   readonly #waiting = new Map<string, Bid>()
   readonly #node: PeerId
@@ -53,8 +55,8 @@ export class Bids {
   }
 
   /** Takes out the bids whose time has come. */
-  due(nowMs: number): Bid[] {
-    if (nowMs < this.#nextAtMs) return []
+  due(nowMs: number): readonly Bid[] {
+    if (nowMs < this.#nextAtMs) return NONE
     const due: Bid[] = []
     this.#nextAtMs = Number.POSITIVE_INFINITY
     for (const bid of this.#waiting.values()) {

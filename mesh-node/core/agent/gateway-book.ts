@@ -44,6 +44,8 @@ export interface GatewayEntry {
 
 export class GatewayBook {
   readonly #entries = new Map<PeerId, GatewayEntry>()
+  /** The same, in their order: each step goes through them. */
+  #all: readonly GatewayEntry[] = []
   readonly #node: PeerId
 
   constructor(node: PeerId) {
@@ -54,8 +56,8 @@ export class GatewayBook {
     return this.#entries.get(gateway)
   }
 
-  all(): IterableIterator<GatewayEntry> {
-    return this.#entries.values()
+  all(): readonly GatewayEntry[] {
+    return this.#all
   }
 
   /** The entry of a gateway, made where there is room; undefined where there is none. */
@@ -86,6 +88,7 @@ export class GatewayBook {
       named: new Set()
     }
     this.#entries.set(gateway, entry)
+    this.#all = [...this.#entries.values()]
     return entry
   }
 
@@ -96,7 +99,7 @@ export class GatewayBook {
     entry.heartbeatAtMs = null
     entry.failures += 1
     if (!entry.known && entry.held === 0 && entry.failures >= STRANGER_DIALS_MAX) {
-      this.#entries.delete(entry.gateway)
+      this.#forget(entry)
       return
     }
     entry.redialAtMs = nowMs + this.#pauseMs(entry)
@@ -113,8 +116,9 @@ export class GatewayBook {
   /** The next time that any gateway needs something, or infinity. */
   nextAtMs(): number {
     let next = Number.POSITIVE_INFINITY
-    for (const entry of this.#entries.values()) {
-      next = Math.min(next, entry.redialAtMs ?? next, entry.heartbeatAtMs ?? next)
+    for (const { redialAtMs, heartbeatAtMs } of this.#all) {
+      if (redialAtMs !== null && redialAtMs < next) next = redialAtMs
+      if (heartbeatAtMs !== null && heartbeatAtMs < next) next = heartbeatAtMs
     }
     return next
   }
@@ -134,11 +138,17 @@ export class GatewayBook {
   }
 
   #makeRoom(): boolean {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#all) {
       if (!entry.known && entry.held === 0 && entry.phase === 'offline') {
-        return this.#entries.delete(entry.gateway)
+        this.#forget(entry)
+        return true
       }
     }
     return false
+  }
+
+  #forget({ gateway }: GatewayEntry): void {
+    this.#entries.delete(gateway)
+    this.#all = [...this.#entries.values()]
   }
 }

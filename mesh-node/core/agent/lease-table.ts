@@ -133,6 +133,7 @@ export class LeaseTable {
 
   /** The next lease that may run: by priority, then in the order in which they became ready. */
   nextReady(): HeldLease | undefined {
+    if (this.#counts.ready === 0) return undefined
     for (const queue of this.#ready) {
       const next = queue.values().next()
       if (!next.done) return next.value

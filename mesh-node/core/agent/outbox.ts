@@ -17,7 +17,7 @@ type Failure = FailureMessage['failures'][number]
 type Releases = Map<string, { gateway: PeerId; reason: string; leases: LeaseId[] }>
 
 export class Outbox {
-  readonly effects: AgentEffect[] = []
+  #effects: AgentEffect[] = []
   // most steps say nothing of these, and there are many steps
   #commits: Map<PeerId, Commitment[]> | null = null
   #results: Map<PeerId, Attestation[]> | null = null
@@ -27,7 +27,7 @@ export class Outbox {
   #forgotten: LeaseId[] | null = null
 
   push(effect: AgentEffect): void {
-    this.effects.push(effect)
+    this.#effects.push(effect)
   }
 
   commit(gateway: PeerId, commitment: Commitment): void {
@@ -63,34 +63,62 @@ export class Outbox {
     this.#forgotten.push(lease)
   }
 
-  /** All effects of the step, in order. */
+  /** All effects of the step, in order; the outbox is empty afterwards. */
   seal(): readonly AgentEffect[] {
-    for (const [gateway, items] of this.#commits ?? []) {
+    const effects = this.#effects
+    this.#effects = []
+    if (this.#commits !== null) this.#sealCommits(this.#commits, effects)
+    if (this.#results !== null) this.#sealResults(this.#results, effects)
+    if (this.#failures !== null) this.#sealFailures(this.#failures, effects)
+    if (this.#releases !== null) this.#sealReleases(this.#releases, effects)
+    if (this.#forgotten !== null) {
+      effects.push({ type: 'forget', leases: this.#forgotten })
+      this.#forgotten = null
+    }
+    if (this.#builtIn !== null) {
+      effects.push({ type: 'run-built-in', items: this.#builtIn })
+      this.#builtIn = null
+    }
+    return effects
+  }
+
+  #sealCommits(commits: Map<PeerId, Commitment[]>, effects: AgentEffect[]): void {
+    for (const [gateway, items] of commits) {
       for (const commitments of chunks(items)) {
         const frame = { kind: 'commit', body: { v: 1, commitments } } as const
-        this.effects.push({ type: 'send', gateway, frame })
+        effects.push({ type: 'send', gateway, frame })
       }
     }
-    for (const [gateway, items] of this.#results ?? []) {
+    this.#commits = null
+  }
+
+  #sealResults(results: Map<PeerId, Attestation[]>, effects: AgentEffect[]): void {
+    for (const [gateway, items] of results) {
       for (const attestations of chunks(items)) {
-        this.effects.push({ type: 'attest', gateway, attestations })
+        effects.push({ type: 'attest', gateway, attestations })
       }
     }
-    for (const [gateway, items] of this.#failures ?? []) {
-      for (const failures of chunks(items)) {
-        const frame = { kind: 'failure', body: { v: 1, failures } } as const
-        this.effects.push({ type: 'send', gateway, frame })
+    this.#results = null
+  }
+
+  #sealFailures(failures: Map<PeerId, Failure[]>, effects: AgentEffect[]): void {
+    for (const [gateway, items] of failures) {
+      for (const part of chunks(items)) {
+        const frame = { kind: 'failure', body: { v: 1, failures: part } } as const
+        effects.push({ type: 'send', gateway, frame })
       }
     }
-    for (const { gateway, reason, leases } of this.#releases?.values() ?? []) {
+    this.#failures = null
+  }
+
+  #sealReleases(releases: Releases, effects: AgentEffect[]): void {
+    for (const { gateway, reason, leases } of releases.values()) {
       for (const part of chunks(leases)) {
         const frame = { kind: 'release', body: { v: 1, leases: part, reason } } as const
-        this.effects.push({ type: 'send', gateway, frame })
+        effects.push({ type: 'send', gateway, frame })
       }
     }
-    if (this.#forgotten !== null) this.effects.push({ type: 'forget', leases: this.#forgotten })
-    if (this.#builtIn !== null) this.effects.push({ type: 'run-built-in', items: this.#builtIn })
-    return this.effects
+    this.#releases = null
   }
 }
 

@@ -7,6 +7,7 @@ import type { HeldLease } from './lease-table.ts'
 
 /** People look at progress a few times a second; what depends on a result starts so much later at most. */
 const WAIT_MS_MAX = 250
+const NOTHING: readonly HeldLease[] = []
 
 export class ResultGate {
   readonly #held = new Set<HeldLease>()
@@ -37,6 +38,7 @@ export class ResultGate {
    * and what the gateway answers is here before that has ended.
    */
   take(nowMs: number, leasesReady: number): readonly HeldLease[] {
+    if (this.#dueAtMs === Number.POSITIVE_INFINITY) return NOTHING
     if (this.#held.size < leasesReady && nowMs < this.#dueAtMs) return []
     const taken = [...this.#held]
     this.#held.clear()

@@ -39,24 +39,32 @@ export class GatewayMachine {
   }
 
   step(input: GatewayInput): readonly GatewayEffect[] {
-    return this.steps([input])
+    this.#one(input)
+    return this.#end()
   }
 
   /** Several inputs as one step: one append, one frame per node and kind, one look for places. */
   steps(inputs: readonly GatewayInput[]): readonly GatewayEffect[] {
+    for (const input of inputs) this.#one(input)
+    return this.#end()
+  }
+
+  #one(input: GatewayInput): void {
     const world = this.#world
-    for (const input of inputs) {
-      // a clock that is set back must not make leases live again
-      world.nowMs = Math.max(world.nowMs, input.nowMs)
-      // a tick that comes a little early has used its timer up all the same
-      const isWoken = input.type === 'tick' || world.nowMs >= this.#wakeAtMs
-      if (isWoken) this.#wakeAtMs = Number.POSITIVE_INFINITY
-      this.#trustNews.read(world)
-      this.#housekeeping.run(world)
-      this.#take(input)
-      settleRest(world)
-      tellDependants(world)
-    }
+    // a clock that is set back must not make leases live again
+    world.nowMs = Math.max(world.nowMs, input.nowMs)
+    // a tick that comes a little early has used its timer up all the same
+    const isWoken = input.type === 'tick' || world.nowMs >= this.#wakeAtMs
+    if (isWoken) this.#wakeAtMs = Number.POSITIVE_INFINITY
+    this.#trustNews.read(world)
+    this.#housekeeping.run(world)
+    this.#take(input)
+    settleRest(world)
+    tellDependants(world)
+  }
+
+  #end(): readonly GatewayEffect[] {
+    const world = this.#world
     if (world.dispatchWanted || world.changes.hasFresh) {
       dispatch(world)
       tellDependants(world)
@@ -187,7 +195,7 @@ const NODE_INPUTS = [
   'heartbeat'
 ] as const
 type NodeInput = Extract<GatewayInput, { readonly type: (typeof NODE_INPUTS)[number] }>
+const FROM_NODES: ReadonlySet<string> = new Set(NODE_INPUTS)
 
 /** What a node says once it has said hello. */
-const isFromNode = (input: GatewayInput): input is NodeInput =>
-  NODE_INPUTS.some((type) => type === input.type)
+const isFromNode = (input: GatewayInput): input is NodeInput => FROM_NODES.has(input.type)

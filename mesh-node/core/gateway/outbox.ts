@@ -149,7 +149,6 @@ export class Outbox {
 
   #contents(): EntryContent[] {
     const contents = this.#opening
-    this.#opening = []
     for (const [session, all] of drained(this.#withdrawn)) {
       for (const items of parts(all))
         contents.push({ kind: 'units.withdrawn', body: { session, items } })
@@ -178,6 +177,7 @@ export class Outbox {
     }
     for (const content of this.#closing) contents.push(content)
     if (this.#closing.length > 0) this.#closing = []
+    if (contents.length > 0) this.#opening = []
     return contents
   }
 
@@ -237,9 +237,12 @@ function listOf<K, T>(lists: Map<K, T[]>, key: K): T[] {
   return made
 }
 
+/** Most steps say nothing of most things. */
+const NONE: readonly never[] = []
+
 /** The entries of a map, which is empty afterwards. */
 function drained<K, T>(map: Map<K, T>): readonly (readonly [K, T])[] {
-  if (map.size === 0) return []
+  if (map.size === 0) return NONE
   const entries = [...map]
   map.clear()
   return entries

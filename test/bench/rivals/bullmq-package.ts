@@ -4,14 +4,13 @@
  * It is the rival and no part of the house: who does not run that benchmark need not have it. Says why
  * where npm cannot fetch it. Only what the benchmark calls is described here.
  */
-import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { installRival } from './install.ts'
 
 /** Pinned like a dependency: figures of two versions are not one table. */
 const PACKAGES = ['bullmq@6.7.0', 'ioredis@6.0.0']
-const INSTALL_MS_MAX = 120_000
 
 interface Connection {
   readonly host: string
@@ -66,18 +65,7 @@ export interface Bullmq {
 }
 
 /** Installs into the folder; gives the reason where that failed. */
-export function installBullmq(prefix: string): string | null {
-  const quiet = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']
-  const words = ['install', '--prefix', prefix, ...quiet, ...PACKAGES]
-  const { status, error, stderr } = spawnSync('npm', words, {
-    cwd: prefix,
-    encoding: 'utf8',
-    timeout: INSTALL_MS_MAX
-  })
-  if (status === 0) return null
-  const said = error?.message ?? stderr.split('\n').find((line) => line.startsWith('npm error'))
-  return `npm could not fetch ${PACKAGES.join(' and ')}: ${said ?? `status ${status}`}`
-}
+export const installBullmq = (prefix: string): string | null => installRival(prefix, PACKAGES)
 
 export async function loadBullmq(prefix: string): Promise<Bullmq> {
   const path = createRequire(join(prefix, 'package.json')).resolve('bullmq')
