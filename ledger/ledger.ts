@@ -24,6 +24,7 @@ import {
   type SignedGenesis,
   type SignedHead,
   type Signer,
+  SYNC_BUNDLE_BYTES,
   sha256,
   signHead,
   type Verifier
@@ -37,7 +38,7 @@ import { ReceiptChecker } from './fold/receipts.ts'
 import { chainFrom } from './incoming.ts'
 import type { HeldLog } from './store/chain-check.ts'
 import type { LevelPort } from './store/level-port.ts'
-import { type Bundle, LogStore } from './store/log-store.ts'
+import { type Bundle, type ConflictingHead, LogStore } from './store/log-store.ts'
 import { type VerifyReport, verifyStore } from './verify.ts'
 
 const INCARNATION_BYTES = 32
@@ -214,6 +215,11 @@ export class Ledger {
     return [...this.#store.all()].filter(({ conflicted }) => conflicted).map(({ log }) => log)
   }
 
+  /** What shows that a log's author said two things, for `openForkProof`; null: nothing does. */
+  async forkProof(log: LogId): Promise<Uint8Array | null> {
+    return (await this.#store.conflict(log)) ?? null
+  }
+
   /** Checks the whole store again from its bytes: every signature, chain, shape and receipt. */
   verify(): Promise<VerifyReport> {
     const { verifier } = this.#options
@@ -290,7 +296,13 @@ export class Ledger {
     }
     if (head.log === this.ownLog) throw await this.#rolledBack(head)
     this.#admit(head, held)
-    const entries = await chainFrom({ held: held?.head, head }, raws, this.#options.breathe)
+    const ends = { held: held?.head, head }
+    const { entries, isFork } = await chainFrom(ends, raws, this.#options.breathe)
+    if (isFork && held !== undefined) {
+      const between = entries.map(({ bytes }) => bytes)
+      await this.#store.writeConflict({ head: held.head, between }, head)
+      throw conflict(head)
+    }
     await this.#keep(head, entries, false)
     return entries.length
   }
@@ -300,12 +312,21 @@ export class Ledger {
     if (offered.seq === held.seq && equalBytes(offered.hash, held.hash)) return
     const raw = await this.#store.raw(offered.log, offered.seq)
     if (raw !== undefined && equalBytes(sha256(raw), offered.hash)) return
-    const kept = await this.#store.headAt(offered.log, offered.seq)
-    const { id: mesh } = this.genesis
-    const first =
-      kept === undefined ? held : openHead(kept, { mesh, verifier: this.#options.verifier })
-    await this.#store.writeConflict(first, offered)
+    // our own signature under what we do not hold
+    if (offered.log === this.ownLog) throw await this.#rolledBack(offered)
+    await this.#store.writeConflict(await this.#against(held, offered), offered)
     throw conflict(offered)
+  }
+
+  /** A head that is held and cannot be right where that one is, with what shows it. */
+  async #against(held: SignedHead, { log, seq }: SignedHead): Promise<ConflictingHead> {
+    const { id: mesh } = this.genesis
+    const { verifier } = this.#options
+    const same = seq === held.seq ? held.bytes : await this.#store.headAt(log, seq)
+    if (same !== undefined) return { head: openHead(same, { mesh, verifier }), between: [] }
+    const after = await this.#store.bundle(log, seq + 1, SYNC_BUNDLE_BYTES)
+    assert(after !== null, 'a log that is held further has a head beyond')
+    return { head: openHead(after.head, { mesh, verifier }), between: after.entries }
   }
 
   /** A stranger's log takes room here; how much is bounded. */
