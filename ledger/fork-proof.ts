@@ -53,11 +53,7 @@ export function openForkProof(
 }
 
 /** The first of the entries follows another than the shorter head's; the last is the longer one's. */
-function checkBetween(
-  shorter: SignedHead,
-  longer: SignedHead,
-  raws: readonly Uint8Array[]
-): void {
+function checkBetween(shorter: SignedHead, longer: SignedHead, raws: readonly Uint8Array[]): void {
   let hash: Uint8Array | null = null
   let seq = shorter.seq
   for (const raw of raws) {

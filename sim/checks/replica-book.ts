@@ -177,7 +177,8 @@ export class ReplicaBook {
       const [mine, theirs] = [one, other].map((holder) => this.#held.get(holder.name)?.get(log))
       const isToldOf = [one, other].some(({ name }) => this.#told.get(name)?.has(log) === true)
       const isLiar = [one, other].some(({ identity }) => identity.log === log)
-      const isApart = mine !== undefined && theirs !== undefined && (mine.faces & theirs.faces) === 0
+      const isApart =
+        mine !== undefined && theirs !== undefined && (mine.faces & theirs.faces) === 0
       if (!isApart || isToldOf || isLiar) {
         this.#apartSince.delete(pair)
         continue
