@@ -40,6 +40,20 @@ describe('kora sim', function () {
     match(err, /\/scenario/)
   })
 
+  it('bisects runs of the real fidelity by what is in their traces', async () => {
+    const folder = await started.folder()
+    const words = ['one', 'other'].map((name, run) => {
+      const file = join(folder, `${name}.json`)
+      const trace_marks = ['a', 'b', `c${run}`]
+      const traced = { trace_hash: name, trace_marks, events: 90_000, trace_events: 3_200 }
+      writeFileSync(file, JSON.stringify(traced))
+      return file
+    })
+    const { code, out } = await commands.ended('sim', 'bisect', ...words)
+    equal(code, 1)
+    match(out, /the same up to event 2000\ndifferent by event 3000/)
+  })
+
   it('runs a scenario with meshes of several sizes', async () => {
     const words = ['sim', 'sweep', 'nodes', 'steady', '--nodes', '5', '--nodes', '20']
     const { sizes } = Sizes.parse(await commands.json(...words))
