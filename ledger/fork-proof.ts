@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import {
+  assert,
   bytes,
   decodeCanonical,
   equalBytes,
@@ -17,9 +18,11 @@ import {
   readEntry,
   readShape,
   type SignedHead,
+  SYNC_BUNDLE_BYTES,
   SYNC_BUNDLE_ENTRIES_MAX,
   type Verifier
 } from '#contracts'
+import type { ConflictingHead, LogStore } from './store/log-store.ts'
 
 const Proof = z.strictObject({
   v: z.literal(1),
@@ -29,6 +32,11 @@ const Proof = z.strictObject({
   entries: z.array(bytes(LEDGER_ENTRY_BYTES_MAX)).max(SYNC_BUNDLE_ENTRIES_MAX).optional()
 })
 
+interface OpenOptions {
+  readonly mesh: MeshId
+  readonly verifier: Verifier
+}
+
 export interface ForkProof {
   readonly log: LogId
   readonly held: SignedHead
@@ -36,10 +44,7 @@ export interface ForkProof {
 }
 
 /** Throws what is wrong with it: then it shows nothing. */
-export function openForkProof(
-  raw: Uint8Array,
-  { mesh, verifier }: { readonly mesh: MeshId; readonly verifier: Verifier }
-): ForkProof {
+export function openForkProof(raw: Uint8Array, { mesh, verifier }: OpenOptions): ForkProof {
   const plain = decodeCanonical(raw, { bytesMax: FRAME_BYTES_MAX })
   const { held, offered, entries = [] } = readShape(Proof, plain, 'ledger.sync_malformed')
   const [one, other] = [held, offered].map((head) => openHead(head, { mesh, verifier }))
@@ -50,6 +55,19 @@ export function openForkProof(
     if (equalBytes(one.hash, other.hash)) throw unproven(one, 'the heads say the same')
   } else checkBetween(shorter, longer, entries)
   return { log: one.log, held: one, offered: other }
+}
+
+/** A head that is held and cannot be right where that one is, with what shows it. */
+export async function headAgainst(
+  held: SignedHead,
+  { log, seq }: SignedHead,
+  { store, mesh, verifier }: OpenOptions & { readonly store: LogStore }
+): Promise<ConflictingHead> {
+  const same = seq === held.seq ? held.bytes : await store.headAt(log, seq)
+  if (same !== undefined) return { head: openHead(same, { mesh, verifier }), between: [] }
+  const after = await store.bundle(log, seq + 1, SYNC_BUNDLE_BYTES)
+  assert(after !== null, 'a log that is held further has a head beyond')
+  return { head: openHead(after.head, { mesh, verifier }), between: after.entries }
 }
 
 /** The first of the entries follows another than the shorter head's; the last is the longer one's. */

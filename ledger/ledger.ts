@@ -24,7 +24,6 @@ import {
   type SignedGenesis,
   type SignedHead,
   type Signer,
-  SYNC_BUNDLE_BYTES,
   sha256,
   signHead,
   type Verifier
@@ -35,17 +34,16 @@ import { LedgerFold } from './fold/fold.ts'
 import { historyOf } from './fold/history.ts'
 import { type PreparedEntry, prepareEntry } from './fold/prepared.ts'
 import { ReceiptChecker } from './fold/receipts.ts'
+import { headAgainst } from './fork-proof.ts'
+import { META_ROLLED_BACK, openIncarnation } from './incarnation.ts'
 import { chainFrom } from './incoming.ts'
 import type { HeldLog } from './store/chain-check.ts'
 import type { LevelPort } from './store/level-port.ts'
-import { type Bundle, type ConflictingHead, LogStore } from './store/log-store.ts'
+import { type Bundle, LogStore } from './store/log-store.ts'
 import { type VerifyReport, verifyStore } from './verify.ts'
 
-const INCARNATION_BYTES = 32
 /** Heads of other logs named in one batch, so that thousands leave room for what is appended. */
 const SEQUENCED_PER_BATCH = 256
-const META_INCARNATION = 'incarnation'
-const META_ROLLED_BACK = 'rolled-back'
 
 export interface LedgerOptions {
   readonly level: LevelPort
@@ -314,19 +312,10 @@ export class Ledger {
     if (raw !== undefined && equalBytes(sha256(raw), offered.hash)) return
     // our own signature under what we do not hold
     if (offered.log === this.ownLog) throw await this.#rolledBack(offered)
-    await this.#store.writeConflict(await this.#against(held, offered), offered)
-    throw conflict(offered)
-  }
-
-  /** A head that is held and cannot be right where that one is, with what shows it. */
-  async #against(held: SignedHead, { log, seq }: SignedHead): Promise<ConflictingHead> {
-    const { id: mesh } = this.genesis
     const { verifier } = this.#options
-    const same = seq === held.seq ? held.bytes : await this.#store.headAt(log, seq)
-    if (same !== undefined) return { head: openHead(same, { mesh, verifier }), between: [] }
-    const after = await this.#store.bundle(log, seq + 1, SYNC_BUNDLE_BYTES)
-    assert(after !== null, 'a log that is held further has a head beyond')
-    return { head: openHead(after.head, { mesh, verifier }), between: after.entries }
+    const ports = { store: this.#store, mesh: this.genesis.id, verifier }
+    await this.#store.writeConflict(await headAgainst(held, offered, ports), offered)
+    throw conflict(offered)
   }
 
   /** A stranger's log takes room here; how much is bounded. */
@@ -396,22 +385,3 @@ const asItIs = (entry: PlacedEntry): PreparedEntry => ({ entry, receipts: [] })
 
 const conflict = ({ log, seq, hash }: SignedHead): MeshError =>
   new MeshError('ledger.conflict', { log, seq, hash: bytesToHex(hash) })
-
-/** The store's incarnation; a new one where the store is new or was found to have gone back in time. */
-async function openIncarnation(
-  store: LogStore,
-  { incarnation, isSequencer }: LedgerOptions
-): Promise<Uint8Array> {
-  const kept = await store.meta(META_INCARNATION)
-  const rolledBack = await store.meta(META_ROLLED_BACK)
-  if (kept !== undefined && (rolledBack === undefined || !equalBytes(kept, rolledBack))) return kept
-  if (kept !== undefined && isSequencer) {
-    throw new MeshError('ledger.sequencer_store_lost', { why: 'the store went back in time' })
-  }
-  const made = incarnation()
-  if (made.length !== INCARNATION_BYTES) {
-    throw new MeshError('contracts.key_malformed', { bytes: made.length })
-  }
-  await store.writeMeta(META_INCARNATION, made)
-  return made
-}

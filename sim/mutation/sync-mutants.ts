@@ -48,13 +48,6 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     replacement: '      const fits = bundle !== null && log === this.#ports.ledger.sequencerLog &&'
   },
   {
-    name: 'replica-takes-what-follows-nothing',
-    bug: 'entries are taken that do not follow what is held',
-    file: 'ledger/incoming.ts',
-    anchor: '      isFork = true\n',
-    replacement: ''
-  },
-  {
     name: 'replica-forgets-the-head',
     bug: 'a batch is stored without the head that ends it',
     file: 'ledger/store/log-store.ts',

@@ -1,11 +1,10 @@
 /**
  * Who keeps the ledger in a simulated mesh: the control node, and some of the nodes, each with the
- * product's ledger and sync. Joins and parts them as the mesh does its hosts, carries their gossip, and
- * lets one of them fork. At the end all that can be reached must hold the same.
+ * product's ledger and sync. Begins and ends them as the mesh does its hosts, carries their gossip,
+ * and lets one of them fork. At the end all that can be reached must hold the same.
  */
 import {
   type Attestation,
-  assert,
   type EntryContent,
   type LogId,
   PEERS_FOUND_MAX,
@@ -15,33 +14,30 @@ import type { Broken } from '../checks/book.ts'
 import { ReplicaBook, type ReplicaFigures, TOLD_MS } from '../checks/replica-book.ts'
 import { Chance } from '../kernel/chance.ts'
 import type { SealedResults } from '../kernel/signing.ts'
-import { turn } from '../kernel/turn.ts'
 import type { Paths } from '../network/paths.ts'
 import { MODEL } from '../nodes/answers.ts'
 import type { SimulatedClock } from '../nodes/clock.ts'
-import type { Sequencer } from '../world/sequencer.ts'
-import { KIND, type VirtualTime } from '../world/virtual-time.ts'
+import { Connections } from './connections.ts'
 import type { ReplicaKeys } from './keys.ts'
 import { LedgerHost } from './ledger-host.ts'
-import { Wire } from './wire.ts'
+import type { ReplicaTime, WrittenLog } from './ports.ts'
+import { turn } from './turn-driver.ts'
 
 /** Ways there and back until a connection stands. */
 const DIAL_WAYS = 3
 /** Whoever has too few others to sync with looks for more. */
 const LOOK_US = 10_000_000
-/** Two that hold what cannot both be right are looked at so often. */
-const COMPARE_US = 5_000_000
 /** After the last fault: links stand within 30 s, digests are compared every 30 s, requests take 15. */
 const FOLLOW_US = 180_000_000
 
 export interface ReplicasPorts {
   readonly keys: ReplicaKeys
   readonly seed: number
-  readonly time: VirtualTime
+  readonly time: ReplicaTime
   readonly paths: Paths
   /** The control node's host number, behind all nodes. */
   readonly hub: number
-  readonly sequencer: Sequencer
+  readonly sequencer: WrittenLog
   readonly clockOf: (host: number) => SimulatedClock
   readonly nameOf: (host: number) => PeerId
   readonly isLost: (from: number, to: number) => boolean
@@ -56,8 +52,7 @@ export class Replicas {
   readonly #ports: ReplicasPorts
   readonly #book: ReplicaBook
   readonly #hosts = new Map<number, LedgerHost>()
-  /** By the two hosts: connections, those that sync has given up too. */
-  readonly #wires = new Map<string, Wire>()
+  readonly #connections: Connections
   readonly #chance: Chance
   #isBusy = false
   #settling: Promise<void> | null = null
@@ -69,7 +64,23 @@ export class Replicas {
     this.#chance = new Chance(seed, 'replicas')
     const { genesis, keys: verifier } = sequencer
     const mesh = genesis.id
-    this.#book = new ReplicaBook({ mesh, verifier, broken, nowMs: () => time.nowMs })
+    this.#book = new ReplicaBook({
+      mesh,
+      verifier,
+      broken,
+      nowMs: () => Math.floor(time.nowUs / 1_000)
+    })
+    this.#connections = new Connections({
+      time,
+      paths: ports.paths,
+      isLost: ports.isLost,
+      hostOf: (number) => this.#hosts.get(number),
+      busy: () => {
+        this.#isBusy = true
+      },
+      // without a fork all hold one log, and there is nothing to compare
+      book: keys.fork === null ? null : this.#book
+    })
     for (const host of drawn(hub, keys.nodes, this.#chance)) {
       this.#hosts.set(host, this.#host(host, ports.nameOf(host)))
     }
@@ -81,7 +92,7 @@ export class Replicas {
     this.joined(hub)
     const { fork } = keys
     if (fork === null) return
-    time.after(fork.at_ms * 1_000, hub, KIND.fault, 1, () => this.#fork(fork))
+    time.after(fork.at_ms * 1_000, hub, 'fault', 1, () => this.#fork(fork))
   }
 
   get figures(): ReplicaFigures {
@@ -120,23 +131,19 @@ export class Replicas {
     if (found === undefined || !found.isUp) return
     found.stop()
     this.#linkedToHub.delete(host)
-    for (const [key, wire] of this.#wires) {
-      if (!wire.joins(host)) continue
-      wire.left(host)
-      this.#wires.delete(key)
-    }
+    this.#connections.left(host)
   }
 
   /** Its link to the control node stands. */
   linked(host: number): void {
     if (!this.#hosts.has(host)) return
     this.#linkedToHub.add(host)
-    this.#connect(host, this.#ports.hub)
+    this.#connections.open(host, this.#ports.hub)
   }
 
   unlinked(host: number): void {
     this.#linkedToHub.delete(host)
-    this.#part(host, this.#ports.hub)
+    this.#connections.break(host, this.#ports.hub)
   }
 
   sealed(host: number, attestations: readonly Attestation[], sealed: SealedResults): void {
@@ -190,15 +197,15 @@ export class Replicas {
         // what the control node's own disk does is the affair of `crashes`
         kind: isHub ? 'keeps' : keys.disk,
         chance: new Chance(seed, 'replica disk', number),
-        after: (written) => this.#later(number, isHub ? 0 : writeUs, KIND.disk, written)
+        after: (written) => this.#later(number, isHub ? 0 : writeUs, 'disk', written)
       },
       nowMs: () => clockOf(number).nowMs,
-      after: (atMs, act) => this.#later(number, clockOf(number).untilUs(atMs), KIND.timer, act),
+      after: (atMs, act) => this.#later(number, clockOf(number).untilUs(atMs), 'timer', act),
       publish: (host, bytes) => this.#publish(host, bytes)
     })
   }
 
-  #later(host: number, us: number, kind: typeof KIND.disk | typeof KIND.timer, act: () => void) {
+  #later(host: number, us: number, kind: 'disk' | 'timer', act: () => void) {
     this.#ports.time.after(us, host, kind, 2, () => {
       this.#isBusy = true
       act()
@@ -228,76 +235,19 @@ export class Replicas {
     const others = [...this.#hosts.values()].filter(
       ({ number, isUp }) => isUp && number !== hub && number !== host.number
     )
-    const known = others.filter(({ number }) => this.#wires.has(pairOf(number, host.number)))
+    const known = others.filter(({ number }) => this.#connections.has(number, host.number))
     const strange = others.filter((other) => !known.includes(other))
     for (let more = PEERS_FOUND_MAX - known.length; more > 0 && strange.length > 0; more--) {
       const [other] = strange.splice(this.#chance.below(strange.length), 1)
       if (other === undefined) break
       const us = DIAL_WAYS * paths.ways.oneWayUs(host.number, other.number)
-      time.after(us, host.number, KIND.link, 3, () => {
-        if (process === host.processes[0]) this.#connect(host.number, other.number)
+      time.after(us, host.number, 'link', 3, () => {
+        if (process === host.processes[0]) this.#connections.open(host.number, other.number)
       })
     }
-    time.after(LOOK_US, host.number, KIND.timer, 3, () => {
+    time.after(LOOK_US, host.number, 'timer', 3, () => {
       if (process === host.processes[0] && host.isUp) this.#lookLater(host)
     })
-  }
-
-  #connect(one: number, other: number): void {
-    const { time, paths, isLost } = this.#ports
-    const key = pairOf(one, other)
-    const processes = [
-      this.#hosts.get(one)?.processFor(other),
-      this.#hosts.get(other)?.processFor(one)
-    ]
-    const [mine, theirs] = processes
-    const isApart = isLost(one, other) || isLost(other, one)
-    if (mine === undefined || theirs === undefined || isApart || this.#wires.has(key)) return
-    const sides = [mine, theirs].map((process) => ({
-      host: process.host,
-      peer: process.identity.signer.peerId,
-      process,
-      isAlive: () => process.isAlive
-    }))
-    const [first, second] = sides
-    assert(first !== undefined && second !== undefined, 'a connection has two sides')
-    const wire = new Wire([first, second], {
-      time,
-      paths,
-      isLost,
-      busy: () => {
-        this.#isBusy = true
-      },
-      // given up by sync the connection stands, and no other link is opened on it
-      broken: () => {
-        if (this.#wires.get(key) === wire) this.#wires.delete(key)
-      }
-    })
-    this.#wires.set(key, wire)
-    mine.attach(wire.ends[0])
-    theirs.attach(wire.ends[1])
-    this.#isBusy = true
-    if (this.#ports.keys.fork !== null) this.#compareLater(wire, [mine, theirs])
-  }
-
-  #compareLater(
-    wire: Wire,
-    sides: readonly [LedgerHost['processes'][number], LedgerHost['processes'][number]]
-  ): void {
-    const { time, hub } = this.#ports
-    time.after(COMPARE_US, hub, KIND.timer, 4, () => {
-      if (!wire.isOpen) return
-      this.#book.linked(...sides, Math.floor(wire.sinceUs / 1_000))
-      this.#compareLater(wire, sides)
-    })
-  }
-
-  #part(one: number, other: number): void {
-    const key = pairOf(one, other)
-    const wire = this.#wires.get(key)
-    this.#wires.delete(key)
-    wire?.break()
-    this.#isBusy = true
   }
 
   #fork(fork: NonNullable<ReplicaKeys['fork']>): void {
@@ -309,7 +259,7 @@ export class Replicas {
     )
     if (host === undefined) return
     if (!host.isUp) {
-      time.after(1_000_000, hub, KIND.fault, 1, () => this.#fork(fork))
+      time.after(1_000_000, hub, 'fault', 1, () => this.#fork(fork))
       return
     }
     const victims = replicas.filter(
@@ -317,14 +267,11 @@ export class Replicas {
     )
     this.#run(host.fork(new Set(victims), liesOf(host.peer, fork.who)))
     for (const victim of victims) {
-      this.#part(host.number, victim)
-      time.after(1_000_000, victim, KIND.link, 3, () => this.#connect(host.number, victim))
+      this.#connections.break(host.number, victim)
+      time.after(1_000_000, victim, 'link', 3, () => this.#connections.open(host.number, victim))
     }
   }
 }
-
-const pairOf = (one: number, other: number): string =>
-  one < other ? `${one} ${other}` : `${other} ${one}`
 
 /** Of so many hosts some, in the order of their numbers. */
 function drawn(hosts: number, count: number, chance: Chance): readonly number[] {

@@ -6,7 +6,7 @@
 import type { MeshError, PeerId } from '#contracts'
 import type { SyncLink } from '#ledger'
 import type { Paths } from '../network/paths.ts'
-import { KIND, type VirtualTime } from '../world/virtual-time.ts'
+import type { ReplicaTime } from './ports.ts'
 
 /** Around a frame on the wire. */
 const HEADER_BYTES = 60
@@ -16,7 +16,7 @@ const GIVE_UP_US = 60_000_000
 const FULL_BYTES = 1024 * 1024
 
 export interface WirePorts {
-  readonly time: VirtualTime
+  readonly time: ReplicaTime
   readonly paths: Paths
   readonly isLost: (from: number, to: number) => boolean
   /** Something is handed to a process: what it makes of that takes no time. */
@@ -93,7 +93,7 @@ export class Wire {
     const us = paths.arrivalUs({ from, to, relay: -1 }, bytes, sentUs)
     state.arrivesUs = Math.max(us, state.arrivesUs)
     state.bytes += frame.length
-    time.after(state.arrivesUs - time.nowUs, to, KIND.sync, frame.length, () => {
+    time.after(state.arrivesUs - time.nowUs, to, 'sync', frame.length, () => {
       this.#arrived(way, frame)
     })
     return state.bytes < FULL_BYTES
@@ -120,7 +120,7 @@ export class Wire {
 
   #lookLater(way: Way): void {
     const { time } = this.#ports
-    time.after(HELD_LOOK_US, this.sides[way].host, KIND.sync, 0, () => {
+    time.after(HELD_LOOK_US, this.sides[way].host, 'sync', 0, () => {
       if (!this.isOpen) return
       const state = this.#ways[way]
       if (!this.#isLost(way)) {
@@ -158,7 +158,7 @@ export class Wire {
       if (by === null || by === way) tell()
       else {
         const us = paths.ways.oneWayUs(this.sides[by].host, host)
-        time.after(us, host, KIND.sync, 1, tell)
+        time.after(us, host, 'sync', 1, tell)
       }
       for (const resolve of this.#ways[way].waiting.splice(0)) resolve()
     }

@@ -11,6 +11,7 @@ import { arrivalUs } from '../nodes/arrivals.ts'
 import { RoleBook } from '../nodes/role-book.ts'
 import type { Role } from '../nodes/role-names.ts'
 import { Rumours } from '../nodes/rumours.ts'
+import type { ReplicaTime } from '../replicas/ports.ts'
 import { Replicas } from '../replicas/replicas.ts'
 import { drawTraits } from './actors.ts'
 import { Checks } from './checks.ts'
@@ -225,7 +226,7 @@ export class SimulatedMesh {
     return new Replicas({
       keys: this.#scenario.replicas,
       seed: this.#seed,
-      time: this.time,
+      time: replicaTime(this.time),
       paths,
       hub,
       sequencer: this.sequencer,
@@ -322,6 +323,13 @@ export class SimulatedMesh {
     }
   }
 }
+
+const replicaTime = (time: VirtualTime): ReplicaTime => ({
+  get nowUs() {
+    return time.nowUs
+  },
+  after: (us, host, event, digest, act) => time.after(us, host, KIND[event], digest, act)
+})
 
 const announcementBytes = ({ units }: AnnouncementMessage): number =>
   units.reduce((sum, unit) => sum + unit.length, ANNOUNCEMENT_BYTES)
