@@ -30,16 +30,6 @@ describe('kora sim', function () {
     ok(readFileSync(page, 'utf8').includes('class="map"'))
   })
 
-  it('says what is wrong with a file that is no report, and writes nothing', async () => {
-    const folder = await started.folder()
-    const file = join(folder, 'other.json')
-    writeFileSync(file, '{"scenario": 1}')
-    const { code, err } = await commands.ended('sim', 'report', file)
-    equal(code, 3)
-    match(err, /report\.invalid/)
-    match(err, /\/scenario/)
-  })
-
   it('bisects runs of the real fidelity by what is in their traces', async () => {
     const folder = await started.folder()
     const words = ['one', 'other'].map((name, run) => {
@@ -52,6 +42,16 @@ describe('kora sim', function () {
     const { code, out } = await commands.ended('sim', 'bisect', ...words)
     equal(code, 1)
     match(out, /the same up to event 2000\ndifferent by event 3000/)
+  })
+
+  it('says what is wrong with a file that is no report, and writes nothing', async () => {
+    const folder = await started.folder()
+    const file = join(folder, 'other.json')
+    writeFileSync(file, '{"scenario": 1}')
+    const { code, err } = await commands.ended('sim', 'report', file)
+    equal(code, 3)
+    match(err, /report\.invalid/)
+    match(err, /\/scenario/)
   })
 
   it('runs a scenario with meshes of several sizes', async () => {
