@@ -17,6 +17,7 @@ import {
   testGenesis
 } from '../support/ledger-fixtures.ts'
 import { seed, withCode } from '../support/mesh-fixtures.ts'
+import { Gossip, linkPair, until } from '../support/sync-pair.ts'
 
 const log = logIdOf(nodeA.peerId, authorA.incarnation)
 const common = chainOf([attested(nodeA)], authorA)
@@ -78,6 +79,34 @@ describe('an author that says two things', () => {
     deepEqual(node.conflictedLogs(), [])
     await rejects(node.append([attested(nodeA)]), withCode('ledger.store_rolled_back'))
     await node.close()
+  })
+})
+
+describe('two ledgers that hold two logs of one author', () => {
+  it('find it over a link, whichever is longer, and stay linked', async () => {
+    const gossip = new Gossip()
+    const refused: string[] = []
+    const [less, more] = [await openNode(nodeB), await openNode(nodeSigner(seed(9)))]
+    await less.receive(short.head, [...common.entries, ...short.entries])
+    await more.receive(long.head, [...common.entries, ...long.entries])
+    const syncs = [less, more].map((ledger, index) =>
+      gossip.join(index === 0 ? nodeB.peerId : nodeSigner(seed(9)).peerId, ledger, {
+        onRefused: ({ error }) => refused.push(error.code)
+      })
+    )
+    const ends = linkPair(nodeB.peerId, nodeSigner(seed(9)).peerId)
+    for (const [index, sync] of syncs.entries()) {
+      const end = ends[index]
+      if (end !== undefined) sync.attach(end)
+    }
+    try {
+      await until(() => less.conflictedLogs().length > 0, 'who holds less tells of it')
+      deepEqual(refused, ['ledger.conflict'])
+      ok(ends.every(({ isOpen }) => isOpen))
+    } finally {
+      for (const sync of syncs) await sync.close()
+      for (const ledger of [less, more]) await ledger.close()
+    }
   })
 })
 
