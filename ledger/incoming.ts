@@ -1,6 +1,6 @@
 /**
  * What a peer hands over: a signed head and the entries before it. Reads the entries and checks that
- * they lead from what is held to the head, each exactly as it was received; stores nothing.
+ * they lead to the head, and whether from what is held, each exactly as it was received; stores nothing.
  */
 import {
   equalBytes,
@@ -23,14 +23,24 @@ export interface ChainEnds {
   readonly head: SignedHead
 }
 
-/** Throws ledger.chain_broken where the entries do not lead from what is held to the head. */
+export interface Chain {
+  readonly entries: readonly PlacedEntry[]
+  /**
+   * The entries lead to the signed head, and not from what is held: whoever signed that and this has
+   * said two things, whoever brings it.
+   */
+  readonly isFork: boolean
+}
+
+/** Throws ledger.chain_broken where the entries are no chain to the head from where the held one ends. */
 export async function chainFrom(
   { held, head }: ChainEnds,
   raws: readonly Uint8Array[],
   breathe: Breathe = () => null
-): Promise<readonly PlacedEntry[]> {
+): Promise<Chain> {
   let next = held === undefined ? 0 : held.seq + 1
   let hash = held?.hash ?? NO_PREVIOUS
+  let isFork = false
   const entries: PlacedEntry[] = []
   for (const raw of raws) {
     const pause = breathe()
@@ -39,14 +49,19 @@ export async function chainFrom(
     if (entry.log !== head.log) throw broken(head, entry.seq, 'the entry is of another log')
     if (entry.seq < next && entries.length === 0) continue
     if (entry.seq !== next) throw broken(head, next, 'an entry is missing')
-    if (!equalBytes(entry.prev, hash)) throw broken(head, next, 'an entry does not follow')
+    if (!equalBytes(entry.prev, hash)) {
+      if (held === undefined || entries.length > 0) {
+        throw broken(head, next, 'an entry does not follow')
+      }
+      isFork = true
+    }
     entries.push(entry)
     hash = entry.hash
     next += 1
   }
   if (next - 1 !== head.seq) throw broken(head, next, 'the entries do not reach the head')
   if (!equalBytes(hash, head.hash)) throw broken(head, head.seq, 'the head is of another entry')
-  return entries
+  return { entries, isFork }
 }
 
 const broken = ({ log }: SignedHead, seq: number, what: string): MeshError =>

@@ -34,17 +34,16 @@ import { LedgerFold } from './fold/fold.ts'
 import { historyOf } from './fold/history.ts'
 import { type PreparedEntry, prepareEntry } from './fold/prepared.ts'
 import { ReceiptChecker } from './fold/receipts.ts'
+import { headAgainst } from './fork-proof.ts'
+import { META_ROLLED_BACK, openIncarnation } from './incarnation.ts'
 import { chainFrom } from './incoming.ts'
 import type { HeldLog } from './store/chain-check.ts'
 import type { LevelPort } from './store/level-port.ts'
 import { type Bundle, LogStore } from './store/log-store.ts'
 import { type VerifyReport, verifyStore } from './verify.ts'
 
-const INCARNATION_BYTES = 32
 /** Heads of other logs named in one batch, so that thousands leave room for what is appended. */
 const SEQUENCED_PER_BATCH = 256
-const META_INCARNATION = 'incarnation'
-const META_ROLLED_BACK = 'rolled-back'
 
 export interface LedgerOptions {
   readonly level: LevelPort
@@ -214,6 +213,11 @@ export class Ledger {
     return [...this.#store.all()].filter(({ conflicted }) => conflicted).map(({ log }) => log)
   }
 
+  /** What shows that a log's author said two things, for `openForkProof`; null: nothing does. */
+  async forkProof(log: LogId): Promise<Uint8Array | null> {
+    return (await this.#store.conflict(log)) ?? null
+  }
+
   /** Checks the whole store again from its bytes: every signature, chain, shape and receipt. */
   verify(): Promise<VerifyReport> {
     const { verifier } = this.#options
@@ -290,7 +294,13 @@ export class Ledger {
     }
     if (head.log === this.ownLog) throw await this.#rolledBack(head)
     this.#admit(head, held)
-    const entries = await chainFrom({ held: held?.head, head }, raws, this.#options.breathe)
+    const ends = { held: held?.head, head }
+    const { entries, isFork } = await chainFrom(ends, raws, this.#options.breathe)
+    if (isFork && held !== undefined) {
+      const between = entries.map(({ bytes }) => bytes)
+      await this.#store.writeConflict({ head: held.head, between }, head)
+      throw conflict(head)
+    }
     await this.#keep(head, entries, false)
     return entries.length
   }
@@ -300,11 +310,11 @@ export class Ledger {
     if (offered.seq === held.seq && equalBytes(offered.hash, held.hash)) return
     const raw = await this.#store.raw(offered.log, offered.seq)
     if (raw !== undefined && equalBytes(sha256(raw), offered.hash)) return
-    const kept = await this.#store.headAt(offered.log, offered.seq)
-    const { id: mesh } = this.genesis
-    const first =
-      kept === undefined ? held : openHead(kept, { mesh, verifier: this.#options.verifier })
-    await this.#store.writeConflict(first, offered)
+    // our own signature under what we do not hold
+    if (offered.log === this.ownLog) throw await this.#rolledBack(offered)
+    const { verifier } = this.#options
+    const ports = { store: this.#store, mesh: this.genesis.id, verifier }
+    await this.#store.writeConflict(await headAgainst(held, offered, ports), offered)
     throw conflict(offered)
   }
 
@@ -375,22 +385,3 @@ const asItIs = (entry: PlacedEntry): PreparedEntry => ({ entry, receipts: [] })
 
 const conflict = ({ log, seq, hash }: SignedHead): MeshError =>
   new MeshError('ledger.conflict', { log, seq, hash: bytesToHex(hash) })
-
-/** The store's incarnation; a new one where the store is new or was found to have gone back in time. */
-async function openIncarnation(
-  store: LogStore,
-  { incarnation, isSequencer }: LedgerOptions
-): Promise<Uint8Array> {
-  const kept = await store.meta(META_INCARNATION)
-  const rolledBack = await store.meta(META_ROLLED_BACK)
-  if (kept !== undefined && (rolledBack === undefined || !equalBytes(kept, rolledBack))) return kept
-  if (kept !== undefined && isSequencer) {
-    throw new MeshError('ledger.sequencer_store_lost', { why: 'the store went back in time' })
-  }
-  const made = incarnation()
-  if (made.length !== INCARNATION_BYTES) {
-    throw new MeshError('contracts.key_malformed', { bytes: made.length })
-  }
-  await store.writeMeta(META_INCARNATION, made)
-  return made
-}

@@ -37,6 +37,16 @@ export interface Bundle {
   readonly entries: readonly Uint8Array[]
 }
 
+/** A head that is held, beside one that it cannot be right with. */
+export interface ConflictingHead {
+  readonly head: SignedHead
+  /**
+   * Of heads that are not of one length: the entries from behind the shorter one to the longer one,
+   * which do not follow the shorter. Empty where both are of one length.
+   */
+  readonly between: readonly Uint8Array[]
+}
+
 export interface LogStoreOptions extends ChainCheckOptions {
   /** True: every batch is on the disk before it counts, also against a loss of power. */
   readonly sync: boolean
@@ -101,9 +111,13 @@ export class LogStore {
   }
 
   /** Keeps two heads that cannot both be right. */
-  async writeConflict(held: SignedHead, offered: SignedHead): Promise<void> {
+  async writeConflict(
+    { head: held, between }: ConflictingHead,
+    offered: SignedHead
+  ): Promise<void> {
     const key = this.#keysOf(held.log).key(KEY.conflict, 0)
-    const value = encodeCanonical({ v: 1, held: held.bytes, offered: offered.bytes })
+    const two = { v: 1, held: held.bytes, offered: offered.bytes }
+    const value = encodeCanonical(between.length === 0 ? two : { ...two, entries: [...between] })
     await this.#put([{ type: 'put', key, value }])
     const log = this.#logs.get(held.log)
     if (log !== undefined) this.#logs.set(held.log, { ...log, conflicted: true })

@@ -37,8 +37,21 @@ export interface SyncLink {
   close(): Promise<void>
 }
 
+/** The part of a ledger that sync uses. */
+export type SyncedLedger = Pick<
+  Ledger,
+  | 'genesis'
+  | 'sequencerLog'
+  | 'heads'
+  | 'head'
+  | 'conflictedLogs'
+  | 'onEntries'
+  | 'receive'
+  | 'bundle'
+>
+
 export interface SyncPorts {
-  readonly ledger: Ledger
+  readonly ledger: SyncedLedger
   readonly verifier: Verifier
   /** Gossips one message on the ledger topic. */
   readonly publish: (bytes: Uint8Array) => Promise<void>

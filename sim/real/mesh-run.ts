@@ -14,6 +14,7 @@ import {
   type UnitOutcome
 } from '#contracts'
 import { balancesSumToZero } from '#ledger'
+import { countingBids } from './bid-watch.ts'
 import { FAKE_MODEL, inputOf, rightOutput } from './fake-model.ts'
 import type { GossipWatch } from './gossip-run.ts'
 import { type ControlPart, openAgent, openControl, TENANT } from './mesh-parts.ts'
@@ -36,6 +37,7 @@ const BUDGETS = {
 
 export interface WorkFound {
   readonly units: RealUnits
+  readonly bids: number
   readonly ledgerDigest: string
   readonly violations: readonly string[]
 }
@@ -54,8 +56,16 @@ export async function runMesh(
   const onSignal = (signal: FabricSignal): void => {
     if (signal.type === 'outcome') hear(world, outcomes, signal.outcome)
   }
+  let bids = 0
+  const bid = (): void => {
+    bids += 1
+  }
   const opened = async () => {
-    const ports = (node: number) => ({ network: watch.watched(node), genesis, fatal })
+    const ports = (node: number) => ({
+      network: countingBids(watch.watched(node), bid),
+      genesis,
+      fatal
+    })
     const control = await openControl(options, ports(0), onSignal)
     for (let node = 1; node < options.nodes; node++) await openAgent(options, node, ports(node))
     return control
@@ -77,6 +87,7 @@ export async function runMesh(
   if (!balancesSumToZero(ledger.fold.balances())) violations.push('balances do not sum to zero')
   return {
     units: count(units, outcomes),
+    bids,
     ledgerDigest: ledger.fold.digest(),
     violations
   }
@@ -155,14 +166,18 @@ function count(
 ): RealUnits {
   let accepted = 0
   let wrong = 0
+  let failed = 0
   let executions = 0
   for (const [index, { id }] of units.entries()) {
     const outcome = outcomes.get(id)
     if (outcome === undefined) continue
     executions += outcome.executions.length
-    if (outcome.status !== 'success') continue
+    if (outcome.status !== 'success') {
+      failed += 1
+      continue
+    }
     accepted += 1
     if (outcome.outputCid !== rightOutput(index)) wrong += 1
   }
-  return { accepted, wrong_accepted: wrong, executions }
+  return { submitted: units.length, accepted, wrong_accepted: wrong, failed, executions }
 }

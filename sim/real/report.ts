@@ -1,8 +1,11 @@
 /** What a run of the real fidelity found, as plain data: it comes from a process of its own. */
 
 export interface RealUnits {
+  readonly submitted: number
   readonly accepted: number
   readonly wrong_accepted: number
+  /** Ended otherwise. */
+  readonly failed: number
   readonly executions: number
 }
 
@@ -37,6 +40,8 @@ export interface RealReport {
   readonly violations: readonly string[]
   readonly units: RealUnits
   readonly gossip: RealGossipFigures
+  /** Words of nodes that ask for units; 0 where nothing is worked. */
+  readonly bids_per_unit: number
   /** Of the sequencer's ledger; null where nothing was worked. */
   readonly ledger_digest: string | null
   /** Stopped before its end. */

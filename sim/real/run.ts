@@ -6,13 +6,20 @@ import { GOSSIP_MESH, GossipWatch, runGossip } from './gossip-run.ts'
 import { genesisOf } from './mesh-parts.ts'
 import { runMesh } from './mesh-run.ts'
 import type { RealOptions } from './options.ts'
-import type { RealProgress, RealReport } from './report.ts'
+import type { RealProgress, RealReport, RealUnits } from './report.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import { openWorld } from './world.ts'
 
 /** Virtual time between two words on how far the run is. */
 const PROGRESS_US = 500_000
 const MB = 1024 * 1024
+const NO_UNITS: RealUnits = {
+  submitted: 0,
+  accepted: 0,
+  wrong_accepted: 0,
+  failed: 0,
+  executions: 0
+}
 
 export interface RunPorts {
   readonly clock: VirtualClock
@@ -44,7 +51,8 @@ export async function runScenario(options: RealOptions, ports: RunPorts): Promis
     trace_events: world.trace.events,
     trace_marks: world.trace.marks,
     violations: found?.violations ?? [],
-    units: found?.units ?? { accepted: 0, wrong_accepted: 0, executions: 0 },
+    units: found?.units ?? NO_UNITS,
+    bids_per_unit: found === null ? 0 : found.bids / found.units.submitted,
     gossip: watch.figures(),
     ledger_digest: found?.ledgerDigest ?? null,
     is_partial: clock.isStopped

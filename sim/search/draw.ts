@@ -9,6 +9,7 @@ import { drawArrivals } from '../nodes/arrivals.ts'
 import { Scenario } from '../world/scenario.ts'
 import { drawCut, drawNetwork } from './draw-network.ts'
 import { drawActors, drawChurn, drawClocks, drawDevices } from './draw-nodes.ts'
+import { drawReplicas } from './draw-replicas.ts'
 
 /** Faults begin and end within this. */
 const FAULTS_UNTIL_MS = 120_000
@@ -65,6 +66,7 @@ export function drawScenario(seed: number): Scenario {
     crashes: isIn(chance) ? repeated(chance, crash) : [],
     ...drawTrust(seed),
     budget_per_mille: drawBudget(seed),
+    replicas: drawReplicas(seed, { nodes, faultsUntilMs: FAULTS_UNTIL_MS }),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: hasActors && hasQuorum ? SLOW_UNTIL_MS : UNTIL_MS
   })

@@ -7,6 +7,7 @@ import { ARRIVALS_DEFAULT } from '../nodes/arrivals.ts'
 import { ACTOR_KEYS } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
 import { calmerNetworks } from './draw-network.ts'
+import { fewerReplicas } from './draw-replicas.ts'
 
 /** Runs that one shrinking may take: each try is a whole run. */
 const TRIES_MAX = 400
@@ -60,6 +61,7 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   if (scenario.devices !== null) yield { ...scenario, devices: null }
   yield* calmerClocks(scenario)
   yield* calmerNetworks(scenario)
+  yield* fewerReplicas(scenario)
   for (const key of ['quorum_per_mille', 'arrive_over_ms', 'ledger_ms'] as const) {
     if (scenario[key] > 0) yield { ...scenario, [key]: 0 }
   }
@@ -67,6 +69,8 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   if (scenario.budget_per_mille < 20_000) yield { ...scenario, budget_per_mille: 20_000 }
   for (const key of ['units', 'nodes'] as const) {
     const count = scenario[key]
+    // replicas are nodes: they are taken away first
+    if (key === 'nodes' && scenario.replicas.nodes > count >> 1) continue
     if (count > 3) yield { ...scenario, [key]: Math.ceil(count / 2) }
     if (count > 1) yield { ...scenario, [key]: count - 1 }
   }

@@ -1,5 +1,6 @@
 /** What a run of the simulator found, as plain data. Field names are those of the JSON. */
 
+import type { ReplicaFigures } from '../checks/replica-book.ts'
 import type { RoleFigures } from '../nodes/role-book.ts'
 import type { RunSeries } from './chronicle.ts'
 
@@ -62,6 +63,8 @@ export interface RunReport {
   readonly bids_per_unit: number
   /** What became of each role's work. */
   readonly roles: readonly RoleFigures[]
+  /** Where nodes kept the ledger too. */
+  readonly replicas?: ReplicaFigures
   /** Where the units were the tasks of a workflow. */
   readonly workflow?: WorkflowReport
   /** How it went over its time: for plots, left out where only the end is asked for. */

@@ -52,7 +52,7 @@ async function runMesh(
   let isMarked = false
   const healedMs = lastFaultMs(scenario)
   for (let turn = 1; time.step(untilUs); turn++) {
-    if (mesh.reading !== null) await mesh.reading
+    while (mesh.reading !== null) await mesh.reading
     if (endedMs === null && checks.ended === scenario.units) {
       endedMs = time.nowMs
       // where nodes are checked, units that have ended may be under way once more
@@ -79,11 +79,10 @@ async function runMesh(
   if (!isPartial) {
     checks.finished(scenario.units)
     mesh.close()
-    for (const endUs = time.nowUs + CLOSE_MS * 1_000; time.step(endUs); ) {
-      if (mesh.reading !== null) await mesh.reading
-    }
+    await pass(mesh, time.nowUs + CLOSE_MS * 1_000)
     if (isMarked) mesh.lookAtEnd()
     checks.settled(mesh.sequencer.fold)
+    await mesh.replicas?.follow((endUs) => pass(mesh, endUs), healedMs)
     await proveLedger(mesh.sequencer, {
       chance: new Chance(seed, 'proofs'),
       broken: (rule, detail) => checks.found(rule, detail)
@@ -100,6 +99,12 @@ async function runMesh(
     wallMs: ports.wallMs() - startMs,
     rssMb: ports.rssMb()
   })
+}
+
+async function pass(mesh: SimulatedMesh, endUs: number): Promise<void> {
+  while (mesh.time.step(endUs)) {
+    while (mesh.reading !== null) await mesh.reading
+  }
 }
 
 interface Ended extends RunOptions {
@@ -142,6 +147,7 @@ function reportOf(mesh: SimulatedMesh, ended: Ended): RunReport {
     gossip: gossip.report(),
     bids_per_unit: bids / scenario.units,
     roles: mesh.roles.report(),
+    ...(mesh.replicas === null ? {} : { replicas: mesh.replicas.figures }),
     ledger_digest: sequencer.fold.digest(),
     ...(ended.workflow === undefined
       ? {}

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
 import { ArrivalKeys } from '../nodes/arrivals.ts'
 import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from '../nodes/keys.ts'
+import { REPLICAS_DEFAULT, ReplicaKeys } from '../replicas/keys.ts'
 import {
   AttackKeys,
   GossipKeys,
@@ -90,6 +91,8 @@ const Shape = z.strictObject({
   churn: ChurnKeys.nullable().default(null),
   /** The control node's process is gone at a moment, and starts again from its disk. */
   crashes: CrashKeys.default([]),
+  /** Nodes that keep the ledger too, what their disks do, and who forks. */
+  replicas: ReplicaKeys.default(REPLICAS_DEFAULT),
   /** The session's budget is that of so many units in a thousand, each at its dearest. */
   budget_per_mille: z.int().min(1).max(BUDGET_PER_MILLE).default(BUDGET_PER_MILLE),
   /** What a write of the ledger takes. */
@@ -114,7 +117,11 @@ const OF_GOSSIP: readonly string[] = [
 export const Scenario = Shape.superRefine((scenario, context) => {
   const refuse = (path: string, message: string): void =>
     context.addIssue({ code: 'custom', path: [path], message })
-  const { claim, nodes, units, messages, attack } = scenario
+  const { claim, nodes, units, messages, attack, replicas } = scenario
+  if (replicas.nodes > nodes) refuse('replicas', 'more replicas than nodes')
+  if (replicas.fork !== null && replicas.nodes === 0) {
+    refuse('replicas', 'nobody is there to be shown a fork: `nodes` is 0')
+  }
   if (units > 0) {
     if (messages !== null) refuse('messages', 'gossip for its own sake goes with `units: 0`')
     if (attack !== null) refuse('attack', 'gossip for its own sake goes with `units: 0`')

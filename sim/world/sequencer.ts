@@ -64,6 +64,8 @@ export class Sequencer {
   /** All of the log, where it is kept. */
   readonly entries: LedgerEntry[] = []
   readonly incarnation: Uint8Array
+  /** Told of what is written, in its order. */
+  onAppend: ((contents: readonly EntryContent[]) => void) | null = null
   readonly #disk: ControlDisk
   readonly #keepsDisk: boolean
   readonly #keepsLog: boolean
@@ -129,6 +131,7 @@ export class Sequencer {
       this.#prev = entry.hash
     }
     if (this.#keepsDisk) this.#disk.keep(batch)
+    this.onAppend?.(contents)
   }
 
   /** The code with which the product refuses a store that was damaged so; null: it took it. */

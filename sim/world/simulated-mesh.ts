@@ -6,10 +6,13 @@ import type { AnnouncementMessage, PeerId } from '#contracts'
 import { Chance } from '../kernel/chance.ts'
 import { digestOfText } from '../kernel/rolling-trace.ts'
 import type { SignerKind } from '../kernel/signing.ts'
+import type { Paths } from '../network/paths.ts'
 import { arrivalUs } from '../nodes/arrivals.ts'
 import { RoleBook } from '../nodes/role-book.ts'
 import type { Role } from '../nodes/role-names.ts'
 import { Rumours } from '../nodes/rumours.ts'
+import type { ReplicaTime } from '../replicas/ports.ts'
+import { Replicas } from '../replicas/replicas.ts'
 import { drawTraits } from './actors.ts'
 import { Checks } from './checks.ts'
 import { Chronicle, type Look, type PlaceTally } from './chronicle.ts'
@@ -21,7 +24,7 @@ import { pathsOf, placesOf, relaysOf } from './network-parts.ts'
 import type { MatrixOf, Places } from './places.ts'
 import type { Scenario } from './scenario.ts'
 import type { Sequencer } from './sequencer.ts'
-import { type NodePorts, SimulatedNode } from './simulated-node.ts'
+import { type NodePorts, peerOf, SimulatedNode } from './simulated-node.ts'
 import { KIND, VirtualTime } from './virtual-time.ts'
 import type { Workload } from './workload.ts'
 
@@ -44,6 +47,8 @@ export class SimulatedMesh {
   readonly roles = new RoleBook()
   readonly gossip: GossipMesh
   readonly nodes: readonly SimulatedNode[]
+  /** Null: nobody keeps the ledger but the control node. */
+  readonly replicas: Replicas | null
   executions = 0
   bids = 0
   readonly #scenario: Scenario
@@ -82,10 +87,22 @@ export class SimulatedMesh {
       paths,
       node: (host) => this.nodes[host],
       connections: {
-        joined: (host) => this.gossip.join(host),
-        left: (host) => this.gossip.leave(host),
-        linked: (host) => this.gossip.router.connect(host, hub),
-        unlinked: (host) => this.gossip.router.disconnect(host, hub)
+        joined: (host) => {
+          this.gossip.join(host)
+          this.replicas?.joined(host)
+        },
+        left: (host) => {
+          this.gossip.leave(host)
+          this.replicas?.left(host)
+        },
+        linked: (host) => {
+          this.gossip.router.connect(host, hub)
+          this.replicas?.linked(host)
+        },
+        unlinked: (host) => {
+          this.gossip.router.disconnect(host, hub)
+          this.replicas?.unlinked(host)
+        }
       },
       onBroken: ({ id }) => this.#gateway.disconnected(id)
     })
@@ -100,6 +117,7 @@ export class SimulatedMesh {
     })
     this.gossip.join(hub)
     this.#gateway = this.#makeGateway(hub, signer)
+    this.replicas = scenario.replicas.nodes === 0 ? null : this.#makeReplicas(hub, paths)
     this.nodes = this.#makeNodes()
     this.#begin()
   }
@@ -132,9 +150,9 @@ export class SimulatedMesh {
     return isUp && !isLinked && !this.#links.isApart(number, this.nodes.length)
   }
 
-  /** Set while the control node reads its disk: the next event waits for it. */
+  /** Set while something of the disks goes on that takes no time: the next event waits for it. */
   get reading(): Promise<void> | null {
-    return this.#gateway.reading
+    return this.#gateway.reading ?? this.replicas?.settling ?? null
   }
 
   /** How many nodes each place has, and what they ran. */
@@ -204,6 +222,23 @@ export class SimulatedMesh {
     })
   }
 
+  #makeReplicas(hub: number, paths: Paths): Replicas {
+    return new Replicas({
+      keys: this.#scenario.replicas,
+      seed: this.#seed,
+      time: replicaTime(this.time),
+      paths,
+      hub,
+      sequencer: this.sequencer,
+      clockOf: (host) => this.nodes[host]?.clock ?? this.#gateway.clock,
+      nameOf: (host) => peerOf(host, 0),
+      isLost: (from, to) => this.#links.isLost(from, to),
+      publish: (host, bytes, deliver) =>
+        this.gossip.publish(host, { digest: bytes, bytes, deliver }),
+      broken: (rule, detail) => this.checks.found(rule, detail)
+    })
+  }
+
   #makeNodes(): readonly SimulatedNode[] {
     const ports: NodePorts = {
       renaming: (node, rename) => {
@@ -228,6 +263,7 @@ export class SimulatedMesh {
       },
       deliver: (node, attestations) => {
         const sealed = this.sequencer.seal(node.id, attestations)
+        this.replicas?.sealed(node.number, attestations, sealed)
         const digest = digestOfText(attestations.map((one) => one.lease_id).join())
         this.#links.toGateway(node, digest, () => this.#gateway.results(node.id, sealed))
       },
@@ -239,7 +275,9 @@ export class SimulatedMesh {
       },
       runEnds: (node, lease, how) => this.checks.runs.ended(node.id, lease, how),
       revoked: (node, leases) => this.checks.runs.revoked(node.id, leases),
-      stopped: (node) => this.checks.runs.stopped(node.id)
+      stopped: (node) => this.checks.runs.stopped(node.id),
+      logOf: (node) => this.replicas?.logOf(node.number, node.id) ?? null,
+      judged: (node, verdicts) => this.replicas?.judged(node.number, verdicts)
     }
     return Array.from({ length: this.#scenario.nodes }, (_, number) => {
       const traits = drawTraits(this.#scenario, this.#chance('traits', number))
@@ -285,6 +323,13 @@ export class SimulatedMesh {
     }
   }
 }
+
+const replicaTime = (time: VirtualTime): ReplicaTime => ({
+  get nowUs() {
+    return time.nowUs
+  },
+  after: (us, host, event, digest, act) => time.after(us, host, KIND[event], digest, act)
+})
 
 const announcementBytes = ({ units }: AnnouncementMessage): number =>
   units.reduce((sum, unit) => sum + unit.length, ANNOUNCEMENT_BYTES)

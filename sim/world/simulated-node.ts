@@ -8,6 +8,7 @@ import {
   type Backend,
   type GatewayFrame,
   type LeaseId,
+  type LogId,
   type NodeFrame,
   type PackedUnit,
   type PeerId,
@@ -47,7 +48,13 @@ export interface NodePorts {
   readonly stopped: (node: SimulatedNode) => void
   readonly dialled: (node: SimulatedNode, isLinked: boolean) => void
   readonly heard: (node: SimulatedNode) => void
+  /** The log that it keeps; null: it keeps none, and says so with a name that stands for nothing. */
+  readonly logOf: (node: SimulatedNode) => LogId | null
+  /** The gateway has spoken, for the node's own log. */
+  readonly judged: (node: SimulatedNode, verdicts: Verdicts) => void
 }
+
+type Verdicts = Extract<AgentEffect, { type: 'record' }>['verdicts']
 
 const MANIFEST_US = 100_000
 /** Fetching the files and running the golden vectors. */
@@ -58,7 +65,7 @@ const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
 /** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
-function peerOf(number: number, renamed: number): PeerId {
+export function peerOf(number: number, renamed: number): PeerId {
   const key = new Uint8Array(32)
   const view = new DataView(key.buffer)
   view.setUint32(0, number + 1)
@@ -247,6 +254,8 @@ export class SimulatedNode {
         this.#setTimer(effect.atMs)
         return
       case 'record':
+        this.#ports.judged(this, effect.verdicts)
+        return
       case 'forget':
       case 'event':
       case 'drained':
@@ -360,7 +369,7 @@ export class SimulatedNode {
     const log = ((this.#renamed << 20) + this.number + 1).toString(16).padStart(64, '0')
     return {
       node: this.id,
-      log: parseLogId(log),
+      log: this.#ports.logOf(this) ?? parseLogId(log),
       descriptor: {
         owner: this.traits.role === 'sybil' ? 'owner-of-many' : `owner-${name}`,
         kinds: ['deterministic', 'retrieval', 'small_model'],

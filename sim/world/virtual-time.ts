@@ -16,7 +16,8 @@ export const KIND = {
   judged: 7,
   submitted: 8,
   fault: 9,
-  disk: 10
+  disk: 10,
+  sync: 11
 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 

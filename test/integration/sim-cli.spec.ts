@@ -31,6 +31,20 @@ describe('kora sim', function () {
     ok(readFileSync(page, 'utf8').includes('class="map"'))
   })
 
+  it('bisects runs of the real fidelity by what is in their traces', async () => {
+    const folder = await started.folder()
+    const words = ['one', 'other'].map((name, run) => {
+      const file = join(folder, `${name}.json`)
+      const trace_marks = ['a', 'b', `c${run}`]
+      const traced = { trace_hash: name, trace_marks, events: 90_000, trace_events: 3_200 }
+      writeFileSync(file, JSON.stringify(traced))
+      return file
+    })
+    const { code, out } = await commands.ended('sim', 'bisect', ...words)
+    equal(code, 1)
+    match(out, /the same up to event 2000\ndifferent by event 3000/)
+  })
+
   it('says what is wrong with a file that is no report, and writes nothing', async () => {
     const folder = await started.folder()
     const file = join(folder, 'other.json')

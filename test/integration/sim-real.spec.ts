@@ -44,7 +44,10 @@ describe('the real fidelity of the simulator', function () {
     }
     const [first, second] = await Promise.all([runReal(options), runReal(options)])
     deepEqual(first.violations, [])
-    deepEqual(first.units, { accepted: 15, wrong_accepted: 0, executions: 18 })
+    const units = { submitted: 15, accepted: 15, wrong_accepted: 0, failed: 0, executions: 18 }
+    deepEqual(first.units, units)
+    ok(first.bids_per_unit > 0, 'nodes bid')
+    equal(first.bids_per_unit, second.bids_per_unit)
     ok(first.ledger_digest !== null)
     equal(first.ledger_digest, second.ledger_digest)
     equal(first.trace_hash, second.trace_hash)

@@ -13,10 +13,13 @@ import {
   encodeAttestation,
   encodeCanonical,
   type Genesis,
+  type LedgerEntry,
   leaseIdOf,
   logIdOf,
   type MeshId,
+  NO_PREVIOUS,
   type PeerId,
+  packEntry,
   parseSessionId,
   parseUnitId,
   type Receipt,
@@ -25,6 +28,7 @@ import {
   type SignedGenesis,
   type Signer,
   signGenesis,
+  signHead,
   signResults,
   type UnitId
 } from '#contracts'
@@ -273,3 +277,23 @@ export async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[
   for await (const item of items) all.push(item)
   return all
 }
+
+/** A chain of entries and its head, by hand. */
+export function chainOf(
+  contents: readonly EntryContent[],
+  { signer, incarnation }: { signer: Signer; incarnation: Uint8Array },
+  after: { seq: number; hash: Uint8Array } = { seq: -1, hash: NO_PREVIOUS }
+): { head: Uint8Array; entries: Uint8Array[]; end: { seq: number; hash: Uint8Array } } {
+  const log = logIdOf(signer.peerId, incarnation)
+  let { seq, hash } = after
+  const entries: Uint8Array[] = []
+  for (const content of contents) {
+    const entry: LedgerEntry = packEntry(content, { log, seq: seq + 1, prev: hash })
+    entries.push(entry.bytes)
+    seq = entry.seq
+    hash = entry.hash
+  }
+  const head = signHead({ incarnation, seq, hash }, { mesh: GENESIS.id, signer })
+  return { head: head.bytes, entries, end: { seq, hash } }
+}
+export const authorA = { signer: nodeA, incarnation: incarnationOf(nodeA) }

@@ -8,11 +8,9 @@ import {
   type EntryContent,
   encodeCanonical,
   equalBytes,
-  type LedgerEntry,
   logIdOf,
   NO_PREVIOUS,
   packEntry,
-  type Signer,
   sha256,
   signHead
 } from '#contracts'
@@ -22,7 +20,9 @@ import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
 import {
   accepted,
   attested,
+  authorA,
   CONTROL_LOG,
+  chainOf,
   collected,
   controlSigner,
   everything,
@@ -50,26 +50,6 @@ const memory = (): Memory => new MemoryLevel({ keyEncoding: 'view', valueEncodin
 const run: Run = { unit: unitOf('a'), attempt: 1, node: nodeA }
 const [model] = opening()
 const one: EntryContent = model ?? attested(nodeA)
-
-/** A chain of entries and its head, by hand. */
-function chainOf(
-  contents: readonly EntryContent[],
-  { signer, incarnation }: { signer: Signer; incarnation: Uint8Array },
-  after: { seq: number; hash: Uint8Array } = { seq: -1, hash: NO_PREVIOUS }
-): { head: Uint8Array; entries: Uint8Array[]; end: { seq: number; hash: Uint8Array } } {
-  const log = logIdOf(signer.peerId, incarnation)
-  let { seq, hash } = after
-  const entries: Uint8Array[] = []
-  for (const content of contents) {
-    const entry: LedgerEntry = packEntry(content, { log, seq: seq + 1, prev: hash })
-    entries.push(entry.bytes)
-    seq = entry.seq
-    hash = entry.hash
-  }
-  const head = signHead({ incarnation, seq, hash }, { mesh: GENESIS.id, signer })
-  return { head: head.bytes, entries, end: { seq, hash } }
-}
-const authorA = { signer: nodeA, incarnation: incarnationOf(nodeA) }
 
 describe('a ledger', () => {
   it('opens the log of the control node with the genesis', async () => {

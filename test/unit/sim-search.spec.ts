@@ -39,6 +39,7 @@ describe('a swarm', () => {
     'a control node that dies': ({ crashes }) => crashes.length > 0,
     'clocks that are off': ({ clocks }) => clocks.off_ms > 0,
     'clocks that are set': ({ clocks }) => clocks.jumps.length > 0,
+    'nodes that keep the ledger': ({ replicas }) => replicas.nodes > 0,
     quorums: ({ quorum_per_mille }) => quorum_per_mille > 0,
     'measured round trips': ({ latency }) => latency === 'wondernetwork',
     'nodes that come late': ({ arrivals }) => arrivals.length > 1,

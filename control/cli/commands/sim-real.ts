@@ -41,6 +41,7 @@ function rowsOf(report: RealReport): readonly (readonly (string | number)[])[] {
     ['units accepted', units.accepted],
     ['wrong accepted', units.wrong_accepted],
     ['executions', units.executions],
+    ['bids per unit', report.bids_per_unit.toFixed(2)],
     ['gossip p50', `${gossip.delivery_p50_ms.toFixed(1)} ms`],
     ['gossip p99', `${gossip.delivery_p99_ms.toFixed(1)} ms`],
     ['copies more', gossip.duplicates.toFixed(2)],

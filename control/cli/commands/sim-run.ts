@@ -144,6 +144,7 @@ function wordsOf(report: RunReport): readonly string[] {
     ...(report.units.submitted === 0 ? [] : unitWords(report)),
     ...gossipWords(report),
     ...workflowWords(report),
+    ...replicaWords(report),
     ['virtual time', seconds(report.virtual_ms)],
     ['wall time', `${seconds(report.wall_ms)}, ${report.events} events, ${report.rss_mb} MB`],
     ['trace', report.trace_hash],
@@ -165,6 +166,12 @@ function unitWords({ units, bids_per_unit: bids }: RunReport): readonly (readonl
     ['executions', `${executions}, ${(executions / submitted).toFixed(3)} a unit`],
     ['bids a unit', bids.toFixed(3)]
   ]
+}
+
+function replicaWords({ replicas }: RunReport): readonly (readonly string[])[] {
+  if (replicas === undefined) return []
+  const { replicas: count, entries, forks_told: forks } = replicas
+  return [['replicas', `${count} took ${entries} entries and told of ${forks} forks`]]
 }
 
 function gossipWords({ gossip }: RunReport): readonly (readonly string[])[] {

@@ -112,11 +112,15 @@ export async function shrinkSeed(
   return signal.aborted ? 'failed' : 'ok'
 }
 
-const Traced = z.object({
-  trace_hash: z.string(),
-  trace_marks: z.array(z.string()),
-  events: z.int().min(0)
-})
+/** A run of the real fidelity has more events than are in its trace. */
+const Traced = z
+  .object({
+    trace_hash: z.string(),
+    trace_marks: z.array(z.string()),
+    events: z.int().min(0),
+    trace_events: z.int().min(0).optional()
+  })
+  .transform(({ trace_events, ...run }) => ({ ...run, events: trace_events ?? run.events }))
 
 export async function bisectReports(
   paths: readonly [string, string],

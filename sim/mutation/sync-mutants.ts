@@ -1,0 +1,65 @@
+/** Planted bugs of the sync machine, its driver, and what a replica makes of what it is sent. */
+import type { Mutant } from './mutant.ts'
+
+const MACHINE = 'ledger/sync/sync-machine.ts'
+const DRIVER = 'ledger/sync/sync-driver.ts'
+
+export const SYNC_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'sync-digest-once',
+    bug: 'digests are compared when a link opens, and never again',
+    file: MACHINE,
+    anchor: '    this.#timerAtMs = null\n',
+    replacement: '    this.#timerAtMs = Number.POSITIVE_INFINITY\n'
+  },
+  {
+    name: 'sync-log-stays-busy',
+    bug: 'a log that was asked for once is asked for of nobody else',
+    file: MACHINE,
+    anchor: '    this.#busy.delete(log)\n',
+    replacement: ''
+  },
+  {
+    name: 'sync-held-unheard',
+    bug: 'the machine does not hear what is stored',
+    file: MACHINE,
+    anchor: '        this.#held.set(input.head.log, input.head)\n        this.#digest = null\n',
+    replacement: ''
+  },
+  {
+    name: 'sync-other-head-passed-over',
+    bug: 'a head of our own length that is another is taken for ours',
+    file: MACHINE,
+    anchor: 'const isOther = held?.seq === seq && !equalBytes(held.hash, hash)',
+    replacement: 'const isOther = held?.seq === seq && hash.length === 0'
+  },
+  {
+    name: 'sync-fork-blamed-on-its-bearer',
+    bug: 'a fork between logs of two lengths is taken for a fault of who brings it',
+    file: 'ledger/incoming.ts',
+    anchor: '      if (held === undefined || entries.length > 0) {\n',
+    replacement: '      if (held === undefined || entries.length >= 0) {\n'
+  },
+  {
+    name: 'sync-own-log-alone',
+    bug: 'a replica serves its own log and no other',
+    file: DRIVER,
+    anchor: '      const fits = bundle !== null &&',
+    replacement: '      const fits = bundle !== null && log === this.#ports.ledger.sequencerLog &&'
+  },
+  {
+    name: 'replica-forgets-the-head',
+    bug: 'a batch is stored without the head that ends it',
+    file: 'ledger/store/log-store.ts',
+    anchor:
+      "    puts.push({ type: 'put', key: keys.key(KEY.head, head.seq), value: head.bytes })\n",
+    replacement: ''
+  },
+  {
+    name: 'accuses-older-heads',
+    bug: 'a head that is older than ours is taken for a fork',
+    file: 'ledger/ledger.ts',
+    anchor: '    if (raw !== undefined && equalBytes(sha256(raw), offered.hash)) return\n',
+    replacement: ''
+  }
+]

@@ -1,0 +1,297 @@
+/**
+ * Who keeps the ledger in a simulated mesh: the control node, and some of the nodes, each with the
+ * product's ledger and sync. Begins and ends them as the mesh does its hosts, carries their gossip,
+ * and lets one of them fork. At the end all that can be reached must hold the same.
+ */
+import {
+  type Attestation,
+  type EntryContent,
+  type LogId,
+  PEERS_FOUND_MAX,
+  type PeerId
+} from '#contracts'
+import type { Broken } from '../checks/book.ts'
+import { ReplicaBook, type ReplicaFigures, TOLD_MS } from '../checks/replica-book.ts'
+import { Chance } from '../kernel/chance.ts'
+import type { SealedResults } from '../kernel/signing.ts'
+import type { Paths } from '../network/paths.ts'
+import { MODEL } from '../nodes/answers.ts'
+import type { SimulatedClock } from '../nodes/clock.ts'
+import { Connections } from './connections.ts'
+import type { ReplicaKeys } from './keys.ts'
+import { LedgerHost } from './ledger-host.ts'
+import type { ReplicaTime, WrittenLog } from './ports.ts'
+import { turn } from './turn-driver.ts'
+
+/** Ways there and back until a connection stands. */
+const DIAL_WAYS = 3
+/** Whoever has too few others to sync with looks for more. */
+const LOOK_US = 10_000_000
+/** After the last fault: links stand within 30 s, digests are compared every 30 s, requests take 15. */
+const FOLLOW_US = 180_000_000
+
+export interface ReplicasPorts {
+  readonly keys: ReplicaKeys
+  readonly seed: number
+  readonly time: ReplicaTime
+  readonly paths: Paths
+  /** The control node's host number, behind all nodes. */
+  readonly hub: number
+  readonly sequencer: WrittenLog
+  readonly clockOf: (host: number) => SimulatedClock
+  readonly nameOf: (host: number) => PeerId
+  readonly isLost: (from: number, to: number) => boolean
+  /** Gossips to every host that is there. */
+  readonly publish: (host: number, bytes: number, deliver: (host: number) => void) => void
+  readonly broken: Broken
+}
+
+type Verdicts = Parameters<LedgerHost['judged']>[1]
+
+export class Replicas {
+  readonly #ports: ReplicasPorts
+  readonly #book: ReplicaBook
+  readonly #hosts = new Map<number, LedgerHost>()
+  readonly #connections: Connections
+  readonly #chance: Chance
+  #isBusy = false
+  #settling: Promise<void> | null = null
+  #linkedToHub = new Set<number>()
+
+  constructor(ports: ReplicasPorts) {
+    this.#ports = ports
+    const { seed, sequencer, time, broken, hub, keys } = ports
+    this.#chance = new Chance(seed, 'replicas')
+    const { genesis, keys: verifier } = sequencer
+    const mesh = genesis.id
+    this.#book = new ReplicaBook({
+      mesh,
+      verifier,
+      broken,
+      nowMs: () => Math.floor(time.nowUs / 1_000)
+    })
+    this.#connections = new Connections({
+      time,
+      paths: ports.paths,
+      isLost: ports.isLost,
+      hostOf: (number) => this.#hosts.get(number),
+      busy: () => {
+        this.#isBusy = true
+      },
+      // without a fork all hold one log, and there is nothing to compare
+      book: keys.fork === null ? null : this.#book
+    })
+    for (const host of drawn(hub, keys.nodes, this.#chance)) {
+      this.#hosts.set(host, this.#host(host, ports.nameOf(host)))
+    }
+    this.#hosts.set(hub, this.#host(hub, sequencer.gateway))
+    sequencer.onAppend = (contents) => {
+      this.#hosts.get(hub)?.append(contents)
+      this.#isBusy = true
+    }
+    this.joined(hub)
+    const { fork } = keys
+    if (fork === null) return
+    time.after(fork.at_ms * 1_000, hub, 'fault', 1, () => this.#fork(fork))
+  }
+
+  get figures(): ReplicaFigures {
+    return { replicas: this.#hosts.size - 1, ...this.#book.figures }
+  }
+
+  /** Set while something of the ledgers goes on that takes no time: the next event waits for it. */
+  get settling(): Promise<void> | null {
+    if (this.#settling === null && this.#isBusy) {
+      this.#isBusy = false
+      this.#settling = turn().then(() => {
+        this.#settling = null
+        this.#book.throwFailure()
+      })
+    }
+    return this.#settling
+  }
+
+  /** The log that a node writes; null: it keeps none. */
+  logOf(host: number, name: PeerId): LogId | null {
+    const found = this.#hosts.get(host)
+    found?.named(name)
+    return found?.log ?? null
+  }
+
+  /** The process of that host is there. */
+  joined(host: number): void {
+    const found = this.#hosts.get(host)
+    if (found === undefined || found.isUp) return
+    this.#run(found.begin())
+    this.#lookLater(found)
+  }
+
+  left(host: number): void {
+    const found = this.#hosts.get(host)
+    if (found === undefined || !found.isUp) return
+    found.stop()
+    this.#linkedToHub.delete(host)
+    this.#connections.left(host)
+  }
+
+  /** Its link to the control node stands. */
+  linked(host: number): void {
+    if (!this.#hosts.has(host)) return
+    this.#linkedToHub.add(host)
+    this.#connections.open(host, this.#ports.hub)
+  }
+
+  unlinked(host: number): void {
+    this.#linkedToHub.delete(host)
+    this.#connections.break(host, this.#ports.hub)
+  }
+
+  sealed(host: number, attestations: readonly Attestation[], sealed: SealedResults): void {
+    this.#hosts.get(host)?.sealed(attestations, sealed)
+  }
+
+  judged(host: number, verdicts: Verdicts): void {
+    this.#hosts.get(host)?.judged(this.#ports.sequencer.gateway, verdicts)
+    this.#isBusy = true
+  }
+
+  /** `pass` lets the mesh go on until then; all who can must come to hold the same. */
+  async follow(pass: (untilUs: number) => Promise<void>, healedMs: number): Promise<void> {
+    const { time, keys, broken } = this.#ports
+    const toldUs = keys.fork === null ? 0 : (keys.fork.at_ms + 2 * TOLD_MS) * 1_000
+    const fromUs = Math.max(time.nowUs, healedMs * 1_000, toldUs)
+    await pass(fromUs)
+    let behind: LedgerHost | undefined
+    for (let atUs = fromUs; atUs <= fromUs + FOLLOW_US; atUs += LOOK_US) {
+      behind = this.#reachable().find((host) => !this.#follows(host))
+      if (behind === undefined) return
+      await pass(atUs + LOOK_US)
+    }
+    if (behind !== undefined) broken('replicas_follow', `${behind.peer} does not`)
+  }
+
+  #follows(host: LedgerHost): boolean {
+    const [mine] = host.processes
+    const [first] = this.#hosts.get(this.#ports.hub)?.processes ?? []
+    return mine === undefined || first === undefined || this.#book.follows(mine, first)
+  }
+
+  /** Those who have a link to the control node; who has forked holds what it likes. */
+  #reachable(): readonly LedgerHost[] {
+    return [...this.#hosts.values()].filter(
+      ({ number, isForked }) => this.#linkedToHub.has(number) && !isForked
+    )
+  }
+
+  #host(number: number, peer: PeerId): LedgerHost {
+    const { seed, sequencer, keys, hub, clockOf } = this.#ports
+    const isHub = number === hub
+    const writeUs = keys.write_ms * 1_000
+    return new LedgerHost(peer, {
+      number,
+      genesis: sequencer.genesis,
+      keys: sequencer.keys,
+      incarnation: isHub ? sequencer.incarnation : null,
+      book: this.#book,
+      disk: {
+        // what the control node's own disk does is the affair of `crashes`
+        kind: isHub ? 'keeps' : keys.disk,
+        chance: new Chance(seed, 'replica disk', number),
+        after: (written) => this.#later(number, isHub ? 0 : writeUs, 'disk', written)
+      },
+      nowMs: () => clockOf(number).nowMs,
+      after: (atMs, act) => this.#later(number, clockOf(number).untilUs(atMs), 'timer', act),
+      publish: (host, bytes) => this.#publish(host, bytes)
+    })
+  }
+
+  #later(host: number, us: number, kind: 'disk' | 'timer', act: () => void) {
+    this.#ports.time.after(us, host, kind, 2, () => {
+      this.#isBusy = true
+      act()
+    })
+  }
+
+  #run(work: Promise<void>): void {
+    this.#isBusy = true
+    work.catch((error: unknown) => this.#book.failed(error))
+  }
+
+  /** Who forks shows its second log over links alone, and says nothing to all. */
+  #publish(host: LedgerHost, raw: Uint8Array): void {
+    if (host.isForked) return
+    this.#ports.publish(host.number, raw.length, (at) => {
+      if (at === host.number) return
+      this.#hosts.get(at)?.processes[0]?.deliver(raw, host.peer)
+      this.#isBusy = true
+    })
+  }
+
+  /** As a host finds others to connect with; it dials those that it has no connection to. */
+  #lookLater(host: LedgerHost): void {
+    const { time, paths, hub } = this.#ports
+    const [process] = host.processes
+    if (host.number === hub) return
+    const others = [...this.#hosts.values()].filter(
+      ({ number, isUp }) => isUp && number !== hub && number !== host.number
+    )
+    const known = others.filter(({ number }) => this.#connections.has(number, host.number))
+    const strange = others.filter((other) => !known.includes(other))
+    for (let more = PEERS_FOUND_MAX - known.length; more > 0 && strange.length > 0; more--) {
+      const [other] = strange.splice(this.#chance.below(strange.length), 1)
+      if (other === undefined) break
+      const us = DIAL_WAYS * paths.ways.oneWayUs(host.number, other.number)
+      time.after(us, host.number, 'link', 3, () => {
+        if (process === host.processes[0]) this.#connections.open(host.number, other.number)
+      })
+    }
+    time.after(LOOK_US, host.number, 'timer', 3, () => {
+      if (process === host.processes[0] && host.isUp) this.#lookLater(host)
+    })
+  }
+
+  #fork(fork: NonNullable<ReplicaKeys['fork']>): void {
+    const { time, hub, seed } = this.#ports
+    const chance = new Chance(seed, 'fork')
+    const replicas = [...this.#hosts.keys()].filter((host) => host !== hub)
+    const host = this.#hosts.get(
+      fork.who === 'sequencer' ? hub : (replicas[chance.below(replicas.length)] ?? hub)
+    )
+    if (host === undefined) return
+    if (!host.isUp) {
+      time.after(1_000_000, hub, 'fault', 1, () => this.#fork(fork))
+      return
+    }
+    const victims = replicas.filter(
+      (one) => one !== host.number && chance.below(1_000) < fork.share_per_mille
+    )
+    this.#run(host.fork(new Set(victims), liesOf(host.peer, fork.who)))
+    for (const victim of victims) {
+      this.#connections.break(host.number, victim)
+      time.after(1_000_000, victim, 'link', 3, () => this.#connections.open(host.number, victim))
+    }
+  }
+}
+
+/** Of so many hosts some, in the order of their numbers. */
+function drawn(hosts: number, count: number, chance: Chance): readonly number[] {
+  const left = Array.from({ length: hosts }, (_, host) => host)
+  const some = Array.from({ length: Math.min(count, hosts) }, () => {
+    return left.splice(chance.below(left.length), 1)[0] ?? 0
+  })
+  return some.sort((a, b) => a - b)
+}
+
+/** Two entries for one place. */
+function liesOf(author: PeerId, who: 'sequencer' | 'node'): readonly EntryContent[] {
+  if (who === 'node') {
+    return [1, 2].map((health_milli) => ({
+      kind: 'node.observed',
+      body: { node: author, state: 'active', health_milli, reason: 'said twice' }
+    }))
+  }
+  return [1, 2].map((base_us) => ({
+    kind: 'model.registered',
+    body: { model: MODEL, name: `said twice ${base_us}`, base_us, us_per_kib: 0 }
+  }))
+}

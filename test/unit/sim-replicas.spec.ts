@@ -1,0 +1,268 @@
+/** Replicas of a simulated mesh: each of their checkers is shown its fault, and runs have none. */
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { type EntryContent, logIdOf, MeshError, NO_PREVIOUS, packEntry, signHead } from '#contracts'
+import { type Holder, ReplicaBook, TOLD_MS } from '../../sim/checks/replica-book.ts'
+import { Chance } from '../../sim/kernel/chance.ts'
+import { Keys } from '../../sim/kernel/signing.ts'
+import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
+import { ReplicaDisk } from '../../sim/replicas/replica-disk.ts'
+import { runScenario } from '../../sim/world/run.ts'
+import { Scenario } from '../../sim/world/scenario.ts'
+import { Sequencer } from '../../sim/world/sequencer.ts'
+import { peerOf } from '../../sim/world/simulated-node.ts'
+
+const PORTS = {
+  goesOn: async () => true,
+  matrixOf: shippedMatrix,
+  wallMs: () => 0,
+  rssMb: () => 0
+}
+const run = (changes: object) => {
+  const small = { claim: 'a test', nodes: 8, units: 40, arrive_over_ms: 20_000 }
+  const scenario = Scenario.parse({ ...small, ...changes })
+  return runScenario({ name: 'test', scenario, seed: 1 }, PORTS)
+}
+
+const INCARNATION = new Uint8Array(32).fill(3)
+const AUTHOR = peerOf(1, 0)
+const KEYS = new Keys('hash', 1)
+const LOG = logIdOf(AUTHOR, INCARNATION)
+const MESH = new Sequencer(new Uint8Array(32)).genesis.id
+
+const said = (health_milli: number): EntryContent => ({
+  kind: 'node.observed',
+  body: { node: AUTHOR, state: 'active', health_milli, reason: 'a test' }
+})
+
+/** A log that says one thing after another. */
+function logOf(...says: readonly number[]) {
+  const entries: ReturnType<typeof packEntry>[] = []
+  for (const [seq, health] of says.entries()) {
+    const prev = entries.at(-1)?.hash ?? NO_PREVIOUS
+    entries.push(packEntry(said(health), { log: LOG, seq, prev }))
+  }
+  return entries
+}
+
+type Log = ReturnType<typeof logOf>
+
+function batchOf(log: Log, from: number, to = log.length) {
+  const entries = log.slice(from, to)
+  const { seq = 0, hash = NO_PREVIOUS } = entries.at(-1) ?? {}
+  const signer = KEYS.signerOf(AUTHOR)
+  return {
+    head: signHead({ incarnation: INCARNATION, seq, hash }, { mesh: MESH, signer }),
+    entries
+  }
+}
+
+class Story {
+  nowMs = 0
+  readonly rules: string[] = []
+  readonly book = new ReplicaBook({
+    nowMs: () => this.nowMs,
+    mesh: MESH,
+    verifier: KEYS,
+    broken: (rule) => this.rules.push(rule)
+  })
+
+  constructor(...written: readonly Log[]) {
+    for (const [face, log] of written.entries()) {
+      if (face > 0) this.book.forks(LOG)
+      this.book.stored(this.holder('author', { face, log: LOG }), batchOf(log, 0))
+    }
+  }
+
+  holder(
+    name: string,
+    { face = 0, log = logIdOf(peerOf(9, 0), INCARNATION), proof = null as Uint8Array | null } = {}
+  ): Holder {
+    const ledger: Holder['ledger'] = Object.assign(Object.create(null), {
+      forkProof: async () => proof
+    })
+    return { name: `${name}${face}`, face, identity: { log }, ledger }
+  }
+}
+
+const conflict = () => new MeshError('ledger.conflict', { log: LOG, seq: 1, hash: '' })
+const TRUE = logOf(1, 2, 3)
+const OTHER = logOf(1, 2, 4, 5)
+
+describe('the book of replicas', () => {
+  it('sees a replica that holds what the author did not write', () => {
+    const story = new Story(TRUE)
+    const replica = story.holder('a')
+    story.book.stored(replica, batchOf(TRUE, 0, 2))
+    deepEqual(story.rules, [])
+    story.book.stored(replica, batchOf(OTHER, 2, 3))
+    deepEqual(story.rules, ['prefix'])
+  })
+
+  it('sees a replica that holds half of one log and half of another', () => {
+    const story = new Story(TRUE, OTHER)
+    const replica = story.holder('a')
+    story.book.stored(replica, batchOf(TRUE, 0, 3))
+    deepEqual(story.rules, [])
+    story.book.stored(replica, batchOf(OTHER, 3, 4))
+    deepEqual(story.rules, ['prefix'])
+  })
+
+  it('sees an entry that was passed over, and one that comes again', () => {
+    const story = new Story(TRUE)
+    story.book.stored(story.holder('a'), batchOf(TRUE, 0, 1))
+    story.book.stored(story.holder('a'), batchOf(TRUE, 2, 3))
+    deepEqual(story.rules, ['prefix'])
+    story.book.stored(story.holder('a'), batchOf(TRUE, 1, 2))
+    deepEqual(story.rules, ['prefix', 'never_back'])
+  })
+
+  it('sees a store that has not what it had', async () => {
+    const opened = async (heads: number, lied = false): Promise<readonly string[]> => {
+      const story = new Story(TRUE)
+      story.book.stored(story.holder('a'), batchOf(TRUE, 0, 3))
+      const ledger = {
+        heads: () => TRUE.slice(heads - 1, heads).map(({ log, seq, hash }) => ({ log, seq, hash })),
+        async *entries() {}
+      }
+      await story.book.opened(story.holder('a'), ledger, lied)
+      return story.rules
+    }
+    deepEqual(await opened(3), [])
+    deepEqual(await opened(2), ['never_back'])
+    deepEqual(await opened(2, true), [])
+  })
+
+  it('sees an author accused who said one thing', () => {
+    const story = new Story(TRUE)
+    story.book.refused(story.holder('a'), conflict())
+    deepEqual(story.rules, ['nobody_accused'])
+  })
+
+  it('sees an accusation without a proof', async () => {
+    const accused = async (proof: Uint8Array | null): Promise<readonly string[]> => {
+      const story = new Story(TRUE, OTHER)
+      story.book.refused(story.holder('a', { proof }), conflict())
+      await new Promise((resolve) => setImmediate(resolve))
+      story.book.throwFailure()
+      return story.rules
+    }
+    deepEqual(await accused(null), ['proof_holds'])
+    deepEqual(await accused(Uint8Array.of(0xa0)), ['proof_holds'])
+  })
+
+  it('sees two that are linked and say nothing of what cannot both be right', () => {
+    const linkedFor = (ms: number, isTold = false): readonly string[] => {
+      const story = new Story(TRUE, OTHER)
+      const [a, b] = [story.holder('a'), story.holder('b')]
+      story.book.stored(a, batchOf(TRUE, 0))
+      story.book.stored(b, batchOf(OTHER, 0))
+      story.book.linked(a, b, 0)
+      if (isTold) story.book.refused(a, conflict())
+      story.nowMs += ms
+      story.book.linked(a, b, 0)
+      return story.rules
+    }
+    deepEqual(linkedFor(TOLD_MS), [])
+    deepEqual(linkedFor(TOLD_MS + 1), ['fork_told'])
+    deepEqual(linkedFor(TOLD_MS + 1, true), [])
+  })
+
+  it('sees a torn store that is opened, and a whole one that is not', () => {
+    const story = new Story(TRUE)
+    story.book.untold(story.holder('a'))
+    story.book.unopened(story.holder('a'), 'ledger.store_corrupted')
+    deepEqual(story.rules, ['damage_told', 'store_opens'])
+  })
+})
+
+describe('the disk of a replica', () => {
+  const [key, value] = [Uint8Array.of(2), Uint8Array.of(1)]
+  const puts = [2, 3].map((byte) => ({ type: 'put' as const, key: Uint8Array.of(byte), value }))
+  const BINARY = { keyEncoding: 'view', valueEncoding: 'view' } as const
+
+  for (const [kind, isThere, isTorn] of [
+    ['keeps', [true, true], false],
+    ['forgets', [false, false], false],
+    ['tears', [true, false], true]
+  ] as const) {
+    it(`${kind} the write that was under way when its process went`, async () => {
+      const disk = new ReplicaDisk({ kind, chance: new Chance(1, 'test'), after: () => {} })
+      const level = disk.begin()
+      level.opened()
+      void level.batch(puts, { ...BINARY, sync: true })
+      equal(disk.cut(), isTorn)
+      const after = disk.begin()
+      const found = [await after.get(key, BINARY), await after.get(Uint8Array.of(3), BINARY)]
+      deepEqual(
+        found.map((one) => one !== undefined),
+        isThere
+      )
+    })
+  }
+
+  it('has less than it said where it lied, and never less than a store', async () => {
+    const written: (() => void)[] = []
+    const after = (done: () => void): void => void written.push(done)
+    const disk = new ReplicaDisk({ kind: 'rolls_back', chance: new Chance(1, 'test'), after })
+    let level = disk.begin()
+    await level.batch(puts.slice(0, 1), { ...BINARY, sync: true })
+    level.opened()
+    const writing = level.batch(puts.slice(1), { ...BINARY, sync: true })
+    for (const done of written) done()
+    await writing
+    for (let life = 0; life < 20; life++) {
+      disk.cut()
+      level = disk.begin()
+    }
+    ok((await level.get(key, BINARY)) !== undefined)
+    equal(await level.get(Uint8Array.of(3), BINARY), undefined)
+  })
+})
+
+describe('replicas in a simulated mesh', function () {
+  this.timeout(60_000)
+
+  it('hold what the sequencer has, whatever becomes of links, processes and disks', async () => {
+    for (const disk of ['keeps', 'forgets', 'tears', 'rolls_back']) {
+      const { violations, replicas } = await run({
+        replicas: { nodes: 3, disk, write_ms: 300 },
+        vanish: [{ at_ms: 12_000, share_per_mille: 700, back_after_ms: 5_000 }],
+        partitions: [{ from_ms: 20_000, until_ms: 40_000, share_per_mille: 500 }],
+        crashes: [{ at_ms: 15_000, down_ms: 2_000, disk: 'forgets' }]
+      })
+      deepEqual(violations, [], disk)
+      ok((replicas?.entries ?? 0) > 300, disk)
+    }
+  })
+
+  it('tell of a sequencer and of a node that write two logs', async () => {
+    for (const who of ['sequencer', 'node']) {
+      const fork = { at_ms: 12_000, who, share_per_mille: 500 }
+      const { violations, replicas } = await run({ replicas: { nodes: 5, fork } })
+      deepEqual(violations, [], who)
+      ok((replicas?.forks_told ?? 0) > 0, who)
+    }
+  })
+
+  it('are the same in every run of a seed', async () => {
+    const trouble = { replicas: { nodes: 3, disk: 'tears', write_ms: 300 }, quorum_per_mille: 300 }
+    deepEqual(await run(trouble), await run(trouble))
+  })
+
+  it('are said to be behind where a disk is slower than the log grows', async () => {
+    const { violations } = await run({ replicas: { nodes: 1, write_ms: 60_000 } })
+    deepEqual(
+      violations.map(({ rule }) => rule),
+      ['replicas_follow']
+    )
+  })
+
+  it('are refused where there are more of them than nodes, or nobody to be shown a fork', () => {
+    const of = (replicas: object) =>
+      Scenario.safeParse({ claim: 'c', nodes: 2, units: 1, replicas }).success
+    deepEqual(
+      [of({ nodes: 2 }), of({ nodes: 3 }), of({ fork: { at_ms: 1 } }), of({ disk: 'melts' })],
+      [true, false, false, false]
+    )
+  })
+})
