@@ -107,7 +107,8 @@ export class Escrow {
     const { money, sessions } = this.#books
     const session = sessions.at(money.attempts.session(row))
     money.takeBack(session, row)
-    if (!isAgain || !money.attempts.isCanonical(unit, row)) return
+    // the last who stood for it need not be the one whose result is the unit's
+    if (!isAgain || !money.attempts.hasCanonical(unit)) return
     const isOpen = session.state === 'running'
     this.#reopenings.push({ seq, session: session.body.session, unit, node, isOpen })
   }

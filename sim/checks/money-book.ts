@@ -15,6 +15,7 @@ import {
 import { escrowAccount, type LedgerFold, nodeAccount } from '#ledger'
 import type { GatewayInput, GatewaySnapshot } from '#mesh-node/core'
 import type { BookPorts } from './book.ts'
+import { EscrowBook } from './escrow-book.ts'
 import type { LeaseBook } from './lease-book.ts'
 
 const US_PER_S = 1_000_000n
@@ -32,12 +33,14 @@ export class MoneyBook {
   #modelBaseUs = 0
   #reservedMicro = 0
   #postedMicro = 0
+  readonly #escrow: EscrowBook
   /** What came back from escrow, as of the last record: the tenant may spend it again. */
   #returnedMicro = 0
 
   constructor(ports: BookPorts, leases: LeaseBook) {
     this.#ports = ports
     this.#leases = leases
+    this.#escrow = new EscrowBook(ports)
   }
 
   took(input: GatewayInput): void {
@@ -80,6 +83,12 @@ export class MoneyBook {
       const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
       this.#ports.broken('same_sums', `${own}; the fold ${reservedMicro}, ${postedMicro}`)
     }
+    const { probation } = fold
+    if (probation === null) return
+    this.#escrow.folded({
+      convictionsOf: (node) => probation.convictionsOf(node),
+      escrowOf: (node) => fold.balanceOf(escrowAccount(node))?.balance ?? 0
+    })
   }
 
   /** The gateway has come to the same sums. */
@@ -114,6 +123,7 @@ export class MoneyBook {
     const micro = this.#price(lease.node, lease.attestation.usage.wall_ms, lease.maxMicro)
     this.#postedMicro += micro
     this.#earned.set(lease.node, (this.#earned.get(lease.node) ?? 0) + micro)
+    this.#escrow.paid(lease.node, micro)
   }
 
   #release(id: LeaseId): void {

@@ -10,6 +10,7 @@ import {
   MeshError,
   NO_PREVIOUS,
   packEntry,
+  parseLogId,
   peerIdFromPublicKey,
   type SignedGenesis,
   type Signer,
@@ -57,7 +58,13 @@ export async function checkReplica(author: Author, ports: ReplicaPorts): Promise
       const left = entries.length - from
       const to = part === PARTS ? entries.length : from + 1 + ports.chance.below(left)
       await offerTampered(replica, { author, from, to }, ports)
-      await replica.receive(headAt(author, to - 1), bytesOf(entries.slice(from, to)))
+      // peers do not know what is held: what was sent before comes again
+      const again = Math.max(0, from - ports.chance.below(PARTS))
+      const head = headAt(author, to - 1)
+      const code = await codeOf(() => replica.receive(head, bytesOf(entries.slice(again, to))))
+      if (code !== null)
+        ports.broken('replicas_converge', `${code} for entries of ${again} to ${to}`)
+      if (code !== null) return
       from = to
     }
     if (replica.fold.digest() !== digest) ports.broken('replicas_converge', replica.fold.digest())
@@ -102,9 +109,19 @@ async function offerTampered(
     ...(last > 0 ? { 'one missing': whole.toSpliced(at, 1) } : {}),
     ...(last > 0 ? { 'one forged': whole.with(at, forged(author, from + at, 'loose')) } : {})
   }
+  const stranger = ofAnotherLog(author, to - 1)
+  const tampered = [
+    ...Object.entries(offers).map(([how, entries]) => ({ how, entries, under: head })),
+    { how: 'fewer than its head says', entries: whole.slice(0, -1), under: head },
+    {
+      how: 'an entry of another log',
+      entries: whole.with(last, stranger),
+      under: headOf(author, stranger)
+    }
+  ]
   const before = replica.head(author.log)?.seq ?? -1
-  for (const [how, entries] of Object.entries(offers)) {
-    const code = await codeOf(() => replica.receive(head, bytesOf(entries)))
+  for (const { how, entries, under } of tampered) {
+    const code = await codeOf(() => replica.receive(under, bytesOf(entries)))
     const isTaken = (replica.head(author.log)?.seq ?? -1) !== before
     if (code === null || isTaken) broken('tampered_refused', how)
     if (isTaken) return
@@ -118,6 +135,15 @@ function forged({ log, entries }: Author, seq: number, how: 'linked' | 'loose'):
   const prev =
     how === 'linked' ? (entries[seq - 1]?.hash ?? NO_PREVIOUS) : new Uint8Array(32).fill(1)
   return packEntry(content, { log, seq, prev })
+}
+
+/** What its author wrote there, under the name of another log. */
+function ofAnotherLog({ entries }: Author, seq: number): LedgerEntry {
+  const entry = entries[seq]
+  if (entry === undefined) throw new RangeError(`entry ${seq}`)
+  const content = { kind: entry.kind, body: entry.body } as EntryContent
+  const prev = entries[seq - 1]?.hash ?? NO_PREVIOUS
+  return packEntry(content, { log: parseLogId('ee'.repeat(32)), seq, prev })
 }
 
 async function offerForks(

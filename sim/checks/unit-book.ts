@@ -15,6 +15,7 @@ import {
 } from '#contracts'
 import type { GatewayInput } from '#mesh-node/core'
 import type { BookPorts } from './book.ts'
+import type { ClaimBook } from './claim-book.ts'
 import type { LeaseBook } from './lease-book.ts'
 
 interface BookedUnit {
@@ -38,19 +39,28 @@ const LOOK_MS_MAX = 3_000
 const TERMINAL: readonly string[] = ['workunit.completed', 'workunit.failed', 'workunit.rejected']
 const GOING_ON: readonly string[] = ['workunit.dispatched', 'workunit.retried', 'workunit.deferred']
 
+interface OtherBooks {
+  readonly leases: LeaseBook
+  readonly claims: ClaimBook
+}
+
 export class UnitBook {
   readonly #ports: BookPorts
   readonly #leases: LeaseBook
+  readonly #claims: ClaimBook
   readonly #units = new Map<UnitId, BookedUnit>()
   /** Units with a result that stands; a control node that began anew knows of them too. */
   readonly #haveResults = new Set<UnitId>()
+  /** Said to be done again, or to be in doubt. */
+  readonly #reopened = new Set<UnitId>()
   readonly #linked = new Set<PeerId>()
   /** By a right clock: nobody has been there since; null while somebody is. */
   #emptySinceMs: number | null = null
 
-  constructor(ports: BookPorts, leases: LeaseBook) {
+  constructor(ports: BookPorts, { leases, claims }: OtherBooks) {
     this.#ports = ports
     this.#leases = leases
+    this.#claims = claims
   }
 
   took(input: GatewayInput): void {
@@ -76,6 +86,7 @@ export class UnitBook {
     if (id === null) return
     const unit = this.#units.get(id)
     if (unit === undefined) return
+    if (type === 'workunit.reopened' || type === 'workunit.doubted') this.#reopened.add(id)
     if (type === 'workunit.queued') {
       unit.isQueued = true
       unit.queuedMs = this.#ports.nowMs()
@@ -122,6 +133,14 @@ export class UnitBook {
       this.#ports.broken('one_terminal_event', `${id}: none`)
     if (status === 'success') this.#succeeded(outcome)
     else this.#gaveUp(outcome)
+  }
+
+  /** At the end: where nobody stands for a result any more, that was said. */
+  finished(nodes: { isAbandoned(unit: UnitId): boolean }): void {
+    for (const unit of this.#haveResults) {
+      if (this.#reopened.has(unit) || !nodes.isAbandoned(unit)) continue
+      this.#ports.broken('abandoned_told', `${unit}: nobody stands for it`)
+    }
   }
 
   /** The control node says all again, and knows no pauses. */
@@ -224,6 +243,10 @@ export class UnitBook {
       const waitedMs = this.#ports.wallMs() - unit.submittedMs
       if (waitedMs < timeouts.dispatch_ms) {
         this.#ports.broken('given_up_early', `${id}: no node after ${waitedMs} ms`)
+      }
+      const { unableMs } = this.#claims
+      if (verification.replicas === 1 && unableMs < timeouts.dispatch_ms - LOOK_MS_MAX) {
+        this.#ports.broken('given_up_early', `${id}: somebody was there ${unableMs} ms ago`)
       }
     }
     if (stopReason !== 'retry_exhausted' || unit.isHopeless || verification.replicas > 1) return

@@ -1,7 +1,8 @@
 /**
  * A process of its own for one mutant: puts the bug into the source as it is loaded, and only then loads
- * the product and runs seeds of the swarm until a rule is broken. Says one line of JSON. A bug that stops
- * the product with an error of its own is found as well. Without a mutant it runs the product as it is.
+ * the product and runs seeds of the swarm until a rule is broken. Says a line of JSON for each seed that
+ * was run, and one at the end. A bug that stops the product with an error of its own is found as well.
+ * Without a mutant it runs the product as it is.
  */
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
@@ -11,8 +12,8 @@ import { type Mutant, patched } from './mutant.ts'
 export interface Trial {
   /** Null: nothing is planted. */
   readonly mutant: Mutant | null
-  readonly from: number
-  readonly seeds: number
+  /** In the order in which they are run. */
+  readonly seeds: readonly number[]
 }
 
 export interface TrialResult {
@@ -23,6 +24,14 @@ export interface TrialResult {
   readonly seed: number | null
   /** Seeds that were run, this one counted. */
   readonly seeds: number
+  /** Of the processor, in user mode. */
+  readonly cpuMs: number
+}
+
+/** What is said while it goes on. */
+export interface SeedRun {
+  readonly ran: number
+  readonly events: number
 }
 
 const ROOT = new URL('../../', import.meta.url)
@@ -40,7 +49,9 @@ function plant(mutant: Mutant): void {
   })
 }
 
-async function run({ mutant, from, seeds }: Trial): Promise<TrialResult> {
+type Found = Pick<TrialResult, 'rule' | 'detail'>
+
+async function run({ mutant, seeds }: Trial, say: (ran: SeedRun) => void): Promise<TrialResult> {
   if (mutant !== null) plant(mutant)
   const { runSeed } = await import('../search/soak.ts')
   const { shippedMatrix } = await import('../network/shipped-matrices.ts')
@@ -50,25 +61,32 @@ async function run({ mutant, from, seeds }: Trial): Promise<TrialResult> {
     wallMs: () => 0,
     rssMb: () => 0
   }
-  for (let seed = from; seed < from + seeds; seed++) {
-    const done = seed - from + 1
+  const one = async (seed: number): Promise<Found | null> => {
     try {
       const { report, finding } = await runSeed(seed, ports)
-      if (finding !== null) return { rule: finding.rule, detail: finding.detail, seed, seeds: done }
-      if (report?.is_partial === true) {
-        return { rule: 'work_without_end', detail: `${EVENTS_MAX} events`, seed, seeds: done }
-      }
+      say({ ran: seed, events: report?.events ?? 0 })
+      if (finding !== null) return finding
+      return report?.is_partial === true
+        ? { rule: 'work_without_end', detail: `${EVENTS_MAX} events` }
+        : null
     } catch (error) {
       // a patch that is no program is no bug of the product
       if (error instanceof ReferenceError || error instanceof SyntaxError) throw error
-      const detail = error instanceof Error ? error.message : String(error)
-      return { rule: 'error', detail, seed, seeds: done }
+      return { rule: 'error', detail: error instanceof Error ? error.message : String(error) }
     }
   }
-  return { rule: null, detail: '', seed: null, seeds }
+  const cpuMs = (): number => Math.round(process.cpuUsage().user / 1_000)
+  for (const [index, seed] of seeds.entries()) {
+    const found = await one(seed)
+    if (found === null) continue
+    return { rule: found.rule, detail: found.detail, seed, seeds: index + 1, cpuMs: cpuMs() }
+  }
+  return { rule: null, detail: '', seed: null, seeds: seeds.length, cpuMs: cpuMs() }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const trial: Trial = JSON.parse(process.argv[2] ?? '')
-  process.stdout.write(JSON.stringify(await run(trial)))
+  const trial: Trial = JSON.parse(readFileSync(0, 'utf8'))
+  const say = (line: SeedRun | TrialResult): boolean =>
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+  say(await run(trial, say))
 }

@@ -25,6 +25,36 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     replacement: '    next = entry.seq\n    hash = entry.prev\n'
   },
   {
+    name: 'log-not-compared',
+    bug: 'entries of one log are taken for another',
+    file: 'ledger/incoming.ts',
+    anchor:
+      "    if (entry.log !== head.log) throw broken(head, entry.seq, 'the entry is of another log')\n",
+    replacement: ''
+  },
+  {
+    name: 'head-not-reached',
+    bug: 'entries may end before their head',
+    file: 'ledger/incoming.ts',
+    anchor:
+      "  if (next - 1 !== head.seq) throw broken(head, next, 'the entries do not reach the head')\n  if (!equalBytes",
+    replacement: '  if (next - 1 === head.seq && !equalBytes'
+  },
+  {
+    name: 'held-prefix-refused',
+    bug: 'entries that are held already are taken for a gap',
+    file: 'ledger/incoming.ts',
+    anchor: '    if (entry.seq < next && entries.length === 0) continue\n',
+    replacement: ''
+  },
+  {
+    name: 'own-batch-forgotten',
+    bug: 'what was received is stored and not folded',
+    file: 'ledger/ledger.ts',
+    anchor: '      for (const one of prepared) this.#fold.apply(one)\n',
+    replacement: '      if (isOwn) for (const one of prepared) this.#fold.apply(one)\n'
+  },
+  {
     name: 'fork-not-seen',
     bug: 'two heads of one length are taken for one',
     file: 'ledger/ledger.ts',

@@ -8,6 +8,8 @@ const DRIFT_PPM_MAX = 100_000
 /** A control node that dies oftener than this in a run is no control node. */
 const CRASHES_MAX = 20
 
+export const PAUSE_KINDS = ['pause', 'finish', 'drain'] as const
+
 const perMille = z.int().min(0).max(1_000)
 const ms = z.int().min(0).max(DAY_MS)
 
@@ -69,6 +71,23 @@ export const CrashKeys = z
     })
   )
   .max(CRASHES_MAX)
+
+/**
+ * Owners want their machines back for a while. `pause`: all work is handed back at once; `finish`: what
+ * runs goes on to its end; `drain`: the node leaves as one that is told to stop does, and comes back as
+ * a new process.
+ */
+export const PauseKeys = z
+  .array(
+    z.strictObject({
+      at_ms: ms,
+      for_ms: ms,
+      share_per_mille: perMille,
+      how: z.enum(PAUSE_KINDS).default('pause')
+    })
+  )
+  .max(100)
+  .default([])
 
 /**
  * Nodes come and go as published fits say of volunteers' machines: `combos`, those of SETI@home. A

@@ -4,6 +4,7 @@
  */
 import { Chance } from '../kernel/chance.ts'
 import { CUT_KINDS } from '../network/cuts.ts'
+import { PAUSE_KINDS } from '../nodes/keys.ts'
 import { ACTOR_KEYS } from '../nodes/role-names.ts'
 import { Scenario } from '../world/scenario.ts'
 
@@ -27,6 +28,7 @@ export function drawLarge(seed: number, nodes: number): Scenario {
     units: between(UNITS_MIN, UNITS_MAX),
     arrive_over_ms: between(5_000, LARGE_FOR_MS),
     quorum_per_mille: between(100, 900),
+    dependencies: { share_per_mille: between(50, 300), parents_max: 2 },
     service_ms: { min: between(10, 500), max: between(500, 8_000) },
     latency: 'wondernetwork',
     clocks: {
@@ -47,6 +49,12 @@ export function drawLarge(seed: number, nodes: number): Scenario {
       at_ms: early(),
       share_per_mille: between(50, 500),
       back_after_ms: between(1_000, 10_000)
+    })),
+    pauses: PAUSE_KINDS.map((how) => ({
+      at_ms: early(),
+      for_ms: between(1_000, 10_000),
+      share_per_mille: between(20, 200),
+      how
     })),
     partitions: some(() => {
       const fromMs = early()

@@ -3,6 +3,7 @@
  * streams of its own, so that what others draw for a seed stays what it was.
  */
 import { Chance } from '../kernel/chance.ts'
+import { PAUSE_KINDS } from '../nodes/keys.ts'
 import { ACTOR_KEYS, type ActorKey } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
 
@@ -10,6 +11,7 @@ const HOUR_MS = 3_600_000
 const MORE_KINDS_MAX = 2
 const MORE_KINDS = ACTOR_KEYS.filter((key) => key !== 'liars' && key !== 'withholders')
 const JUMPS_MAX = 3
+const PAUSES_MAX = 3
 
 /** Up to two more kinds of those who misbehave, beside the ones that every such run may have. */
 export function drawActors(seed: number): Partial<Scenario['actors']> {
@@ -36,6 +38,18 @@ export function drawChurn(seed: number, faultsUntilMs: number): Scenario['churn'
   const chance = new Chance(seed, 'swarm churn')
   if (chance.happens(500_000)) return null
   return { fit: 'combos', speed: 50 + chance.below(1_000), until_ms: chance.below(faultsUntilMs) }
+}
+
+/** In a third of the runs owners want some machines back for a while. */
+export function drawPauses(seed: number, faultsUntilMs: number): Scenario['pauses'] {
+  const chance = new Chance(seed, 'swarm pauses')
+  if (!chance.happens(333_333)) return []
+  return Array.from({ length: 1 + chance.below(PAUSES_MAX) }, () => ({
+    at_ms: chance.below(faultsUntilMs >> 1),
+    for_ms: chance.below(faultsUntilMs >> 1),
+    share_per_mille: 50 + chance.below(951),
+    how: PAUSE_KINDS[chance.below(PAUSE_KINDS.length)] ?? 'pause'
+  }))
 }
 
 /** Half of the runs have clocks that are wrong, and half of these have some that are set. */

@@ -8,7 +8,7 @@ import { Chance } from '../kernel/chance.ts'
 import { drawArrivals } from '../nodes/arrivals.ts'
 import { Scenario } from '../world/scenario.ts'
 import { drawCut, drawNetwork } from './draw-network.ts'
-import { drawActors, drawChurn, drawClocks, drawDevices } from './draw-nodes.ts'
+import { drawActors, drawChurn, drawClocks, drawDevices, drawPauses } from './draw-nodes.ts'
 import { drawReplicas } from './draw-replicas.ts'
 
 /** Faults begin and end within this. */
@@ -23,6 +23,8 @@ const NODES_MIN = 2
 const NODES_MAX = 24
 const NODES_FEW = 5
 const UNITS_MAX = 60
+const UNITS_MANY_MAX = 240
+const PARENTS_MAX = 4
 /** A write of the ledger on a disk that does much else. */
 const LEDGER_MS_MAX = 500
 const BUDGET_ENOUGH = 20_000
@@ -41,10 +43,16 @@ export function drawScenario(seed: number): Scenario {
   const hasActors = isIn(chance)
   const nodes = drawNodes(seed, between(chance, NODES_MIN, NODES_MAX))
   const hasQuorum = isIn(chance)
+  const silence = drawSilence(seed)
+  const trust = drawTrust(seed)
+  const isPaired = hasQuorum || trust.trust === 'probation'
+  const isSlow = silence !== null || (hasActors && isPaired)
   return Scenario.parse({
     claim: 'Whatever a swarm of faults does, each unit ends once and is paid at most once.',
     nodes,
-    units: between(chance, 1, UNITS_MAX),
+    units: drawUnits(seed, between(chance, 1, UNITS_MAX)),
+    dependencies: drawDependencies(seed),
+    pauses: drawPauses(seed, FAULTS_UNTIL_MS),
     arrive_over_ms: isIn(chance) ? between(chance, 0, FAULTS_UNTIL_MS) : 0,
     quorum_per_mille: hasQuorum ? between(chance, 0, 1_000) : 0,
     service_ms: drawService(seed),
@@ -53,7 +61,7 @@ export function drawScenario(seed: number): Scenario {
     churn: drawChurn(seed, FAULTS_UNTIL_MS),
     devices: drawDevices(seed),
     arrivals: drawArrivals(seed, FAULTS_UNTIL_MS),
-    actors: drawSilence(seed) ?? {
+    actors: silence ?? {
       liars: hasActors ? between(chance, 0, 300) : 0,
       withholders: hasActors ? between(chance, 0, 300) : 0,
       ...(hasActors ? drawActors(seed) : {})
@@ -64,11 +72,11 @@ export function drawScenario(seed: number): Scenario {
     }),
     ...drawNetwork(seed),
     crashes: isIn(chance) ? repeated(chance, crash) : [],
-    ...drawTrust(seed),
+    ...trust,
     budget_per_mille: drawBudget(seed),
     replicas: drawReplicas(seed, { nodes, faultsUntilMs: FAULTS_UNTIL_MS }),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
-    until_ms: hasActors && hasQuorum ? SLOW_UNTIL_MS : UNTIL_MS
+    until_ms: isSlow ? SLOW_UNTIL_MS : UNTIL_MS
   })
 }
 
@@ -76,6 +84,22 @@ export function drawScenario(seed: number): Scenario {
 function drawSilence(seed: number): Partial<Scenario['actors']> | null {
   const chance = new Chance(seed, 'swarm silence')
   return chance.happens(80_000) ? { withholders: between(chance, 500, 950) } : null
+}
+
+/** A tenth of the meshes have far more work than they can take on at once. */
+function drawUnits(seed: number, drawn: number): number {
+  const chance = new Chance(seed, 'swarm units')
+  return chance.happens(100_000) ? between(chance, UNITS_MAX, UNITS_MANY_MAX) : drawn
+}
+
+/** A third of the runs do graphs: some of their units wait for others. */
+function drawDependencies(seed: number): Scenario['dependencies'] {
+  const chance = new Chance(seed, 'swarm dependencies')
+  if (!chance.happens(333_333)) return null
+  return {
+    share_per_mille: between(chance, 100, 900),
+    parents_max: between(chance, 1, PARENTS_MAX)
+  }
 }
 
 /** A quarter of the meshes have hardly as many owners as must agree. */
@@ -88,7 +112,7 @@ function drawNodes(seed: number, drawn: number): number {
 function drawTrust(seed: number) {
   const chance = new Chance(seed, 'trust')
   return {
-    trust: isIn(chance) ? 'probation' : 'credibility',
+    trust: isIn(chance) ? ('probation' as const) : ('credibility' as const),
     cheat_per_mille: isIn(chance) ? between(chance, 1, 1_000) : 1_000
   }
 }

@@ -40,7 +40,7 @@ export async function shrink(
 
 /** What is worth a try, the largest steps first. */
 function* smallerOnes(scenario: Scenario): Generator<Scenario> {
-  for (const key of ['vanish', 'partitions', 'crashes'] as const) {
+  for (const key of ['vanish', 'partitions', 'pauses', 'crashes'] as const) {
     const faults = scenario[key]
     if (faults.length > 1) yield { ...scenario, [key]: [] }
     for (let index = 0; index < faults.length; index++) {
@@ -57,6 +57,7 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   }
   if (scenario.trust !== 'credibility') yield { ...scenario, trust: 'credibility' }
   if (scenario.cheat_per_mille < 1_000) yield { ...scenario, cheat_per_mille: 1_000 }
+  if (scenario.dependencies !== null) yield { ...scenario, dependencies: null }
   if (scenario.churn !== null) yield { ...scenario, churn: null }
   if (scenario.devices !== null) yield { ...scenario, devices: null }
   yield* calmerClocks(scenario)

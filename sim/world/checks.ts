@@ -14,6 +14,7 @@ import {
 import type { LedgerFold } from '#ledger'
 import type { GatewayEffect, GatewayInput, GatewaySizes, GatewaySnapshot } from '#mesh-node/core'
 import type { BookPorts, Broken } from '../checks/book.ts'
+import { ClaimBook } from '../checks/claim-book.ts'
 import { LeaseBook } from '../checks/lease-book.ts'
 import { MoneyBook } from '../checks/money-book.ts'
 import { RunBook } from '../checks/run-book.ts'
@@ -50,6 +51,7 @@ export class Checks {
   readonly runs: RunBook
   readonly #nowMs: () => number
   readonly #leases: LeaseBook
+  readonly #claims: ClaimBook
   readonly #units: UnitBook
   readonly #money: MoneyBook
   readonly #outcomes = new Map<UnitId, UnitOutcome>()
@@ -78,7 +80,8 @@ export class Checks {
       checksNodes
     }
     this.#leases = new LeaseBook(ports)
-    this.#units = new UnitBook(ports, this.#leases)
+    this.#claims = new ClaimBook(ports)
+    this.#units = new UnitBook(ports, { leases: this.#leases, claims: this.#claims })
     this.#money = new MoneyBook(ports, this.#leases)
     this.runs = new RunBook(ports, this.#leases)
   }
@@ -93,6 +96,7 @@ export class Checks {
   /** The gateway takes this now. */
   took(input: GatewayInput): void {
     this.#leases.took(input)
+    this.#claims.took(input)
     this.#units.took(input)
     this.#money.took(input)
   }
@@ -100,8 +104,14 @@ export class Checks {
   /** The gateway's word is carried out; what it records was recorded before. */
   performed(effect: GatewayEffect): void {
     if (effect.type === 'send') this.#leases.sent(effect.node, effect.frame)
-    if (effect.type === 'drop') this.#units.left(effect.node)
-    if (effect.type === 'event') this.#units.event(effect.event)
+    if (effect.type === 'drop') {
+      this.#units.left(effect.node)
+      this.#claims.left(effect.node)
+    }
+    if (effect.type === 'event') {
+      this.#units.event(effect.event)
+      this.#claims.event(effect.event)
+    }
     if (effect.type === 'outcome') this.#outcome(effect.outcome)
     if (effect.type === 'corrected') this.#corrected(effect.outcome)
   }
@@ -143,12 +153,14 @@ export class Checks {
     if (!isSame) this.#broken('same_from_disk', 'the disk gives another state')
     this.#said.clear()
     this.#leases.reopened()
+    this.#claims.reopened()
     this.#units.reopened()
   }
 
   /** An attempt reserves once, and is then paid once or given back once. */
   recorded(content: EntryContent): void {
     this.#leases.recorded(content)
+    this.#claims.recorded(content)
     this.#units.recorded(content)
     this.#money.recorded(content)
     switch (content.kind) {
@@ -216,9 +228,15 @@ export class Checks {
     if (first !== undefined) this.#broken('everybody_back', `${nodes.length} are not: ${first}`)
   }
 
+  /** At the end: results for which nobody stands any more were named. */
+  abandoned(nodes: { isAbandoned(unit: UnitId): boolean }): void {
+    this.#units.finished(nodes)
+  }
+
   /** At the end, of the whole state. */
   settled(fold: LedgerFold): void {
     this.runs.finished()
+    if (fold.probation !== null) this.abandoned(fold.probation)
     this.#sums(fold)
     this.#money.finished(fold)
   }

@@ -31,17 +31,19 @@ export function planFaults(scenario: Scenario, ports: FaultPorts): void {
       stop: (node) => links.stop(node)
     })
   }
+  for (const [index, one] of scenario.pauses.entries()) pause(one, index, ports)
   for (const fault of scenario.crashes) crash(fault, ports)
   for (const [index, jump] of scenario.clocks.jumps.entries()) setClocks(jump, index, ports)
 }
 
 /** When the last fault is over, and everybody who will come has come. */
 export function lastFaultMs(scenario: Scenario): number {
-  const { vanish, partitions, crashes, churn, clocks, arrivals } = scenario
+  const { vanish, partitions, pauses, crashes, churn, clocks, arrivals } = scenario
   return Math.max(
     0,
     ...vanish.map((one) => one.at_ms + (one.back_after_ms ?? 0)),
     ...partitions.map((one) => one.until_ms),
+    ...pauses.map((one) => one.at_ms + one.for_ms),
     ...crashes.map((one) => one.at_ms + one.down_ms + OPERATOR_MS),
     ...clocks.jumps.map((one) => one.at_ms),
     ...arrivals.map((one) => one.at_ms + one.over_ms),
@@ -71,6 +73,24 @@ function part(fault: Scenario['partitions'][number], index: number, ports: Fault
     nodes: nodes.length,
     begin: (cut) => links.begin(cut, nodes),
     end: (cut) => links.end(cut)
+  })
+}
+
+/** Whoever is gone meanwhile comes back as one that serves. */
+function pause(one: Scenario['pauses'][number], index: number, ports: FaultPorts): void {
+  const { at_ms: atMs, for_ms: forMs, share_per_mille: share, how } = one
+  const resting = drawn('pause', index, share, ports)
+  at(atMs, ports, () => {
+    for (const node of resting) node.feed({ type: how, nowMs: node.clock.nowMs })
+  })
+  at(atMs + forMs, ports, () => {
+    for (const node of resting) {
+      if (how !== 'drain') node.feed({ type: 'resume', nowMs: node.clock.nowMs })
+      else {
+        if (node.isUp) ports.links.stop(node)
+        node.restart()
+      }
+    }
   })
 }
 

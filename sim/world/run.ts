@@ -20,6 +20,9 @@ import { type PacedWorkflow, plainWork, workflowWork } from './workload.ts'
 
 /** Events between two looks at whether to stop. */
 const SLICE = 20_000
+/** Events between two looks at what the gateway of a small mesh keeps. */
+const LOOK_EVERY = 500
+const LOOKED_AT_MAX = 200
 /** After the last unit has ended: what is still under way settles, and credit is given back. */
 const SETTLE_MS = 120_000
 /** Then whoever can reach the control node has so long, to the end, to do it: pauses are half as long. */
@@ -64,6 +67,7 @@ async function runMesh(
       isMarked = true
       mesh.markApart()
     }
+    if (turn % LOOK_EVERY === 0 && scenario.nodes <= LOOKED_AT_MAX) mesh.look()
     if (turn % SLICE !== 0) continue
     const progress = {
       events: time.trace.events,

@@ -7,7 +7,7 @@ import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { ISSUES_MAX, type Issue, MeshError, shapeIssues } from '#contracts'
 import { ArrivalKeys } from '../nodes/arrivals.ts'
-import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys } from '../nodes/keys.ts'
+import { ActorKeys, ChurnKeys, ClockKeys, CrashKeys, DeviceKeys, PauseKeys } from '../nodes/keys.ts'
 import { REPLICAS_DEFAULT, ReplicaKeys } from '../replicas/keys.ts'
 import {
   AttackKeys,
@@ -23,6 +23,8 @@ const SCENARIO_BYTES_MAX = 256 * 1024
 /** A node with its agent takes some 30 KB; more of them than this fit no usual machine. */
 const SIM_NODES_MAX = 200_000
 const HOUR_MS = 3_600_000
+/** Of one unit. */
+const PARENTS_MAX = 16
 /** Enough for every attempt and every replica that a unit may have. */
 const BUDGET_PER_MILLE = 20_000
 
@@ -35,6 +37,12 @@ const span = z
   .strictObject({ min: ms, max: ms })
   .refine(({ min, max }) => min <= max, { message: 'min is not above max' })
 
+const DependencyKeys = z.strictObject({
+  share_per_mille: perMille,
+  /** Each of them for up to so many. */
+  parents_max: z.int().min(1).max(PARENTS_MAX).default(2)
+})
+
 const Shape = z.strictObject({
   /** What is held to be true of every run; its checkers say when it is not. */
   claim: z.string().min(1).max(500),
@@ -45,6 +53,8 @@ const Shape = z.strictObject({
   arrive_over_ms: ms.default(0),
   /** Of a thousand units so many ask two owners to agree. */
   quorum_per_mille: perMille.default(0),
+  /** Of a thousand units so many wait for the results of others before them. */
+  dependencies: DependencyKeys.nullable().default(null),
   /** Drawn for each node: what its runs take. */
   service_ms: span.default({ min: 20, max: 200 }),
   /** Kinds of machines, and what a real model takes on them; in place of `service_ms`. */
@@ -77,6 +87,8 @@ const Shape = z.strictObject({
     )
     .max(100)
     .default([]),
+  /** Owners want a share of the machines back for a time. */
+  pauses: PauseKeys,
   /** A share of the nodes is cut off from all others for a time. */
   partitions: z.array(PartitionKeys).max(100).default([]),
   /** Loss, bandwidth and NATs between hosts. */

@@ -126,6 +126,11 @@ export class SimulatedMesh {
     return this.#gateway.sequencer
   }
 
+  /** In the midst of it: what the gateway keeps. */
+  look(): void {
+    this.#gateway.look({ isOver: false })
+  }
+
   /** All units have ended: as KORA does then. */
   close(): void {
     this.#gateway.look({ isOver: false })
@@ -254,6 +259,7 @@ export class SimulatedMesh {
         this.checks.runs.dials(node.id)
         this.#links.dial(node)
       },
+      leaves: (node) => this.#links.stop(node),
       heard: (node) => this.checks.runs.heard(node.id),
       dialled: (node, isLinked) => this.checks.runs.dialled(node.id, isLinked),
       send: (node, frame) => {

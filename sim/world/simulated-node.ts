@@ -37,6 +37,8 @@ export interface NodePorts {
   readonly gateway: PeerId
   /** The way to the gateway is tried; answers through `linked` or `unlinked`. */
   readonly dial: (node: SimulatedNode) => void
+  /** It was told to stop, and has. */
+  readonly leaves: (node: SimulatedNode) => void
   readonly send: (node: SimulatedNode, frame: Exclude<NodeFrame, { kind: 'result' }>) => void
   readonly deliver: (node: SimulatedNode, attestations: readonly Attestation[]) => void
   readonly executed: (node: SimulatedNode, lease: LeaseId, unit: PackedUnit) => void
@@ -60,6 +62,7 @@ const MANIFEST_US = 100_000
 /** Fetching the files and running the golden vectors. */
 const CHECK_US = 3_000_000
 const KILL_US = 34_000
+const LEAVES_US = 1_000_000
 const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
@@ -258,7 +261,10 @@ export class SimulatedNode {
         return
       case 'forget':
       case 'event':
+        return
       case 'drained':
+        // its last words are under way
+        this.#later(LEAVES_US, () => this.#ports.leaves(this))
         return
       default:
         assertNever(effect)

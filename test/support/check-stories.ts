@@ -8,6 +8,7 @@ const two = { unit: SINGLE, attempt: 2, node: B }
 export const first = { unit: QUORUM, attempt: 1, node: A }
 const second = { unit: QUORUM, attempt: 2, node: B }
 const WRONG = wrongAnswer(QUORUM.id)
+const UNPLACED = { status: 'timeout', error: { code: 'unit.no_node', detail: '' } } as const
 
 export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
 const child = { unit: CHILD, attempt: 1, node: A }
@@ -83,6 +84,18 @@ export const STORIES: readonly {
     rule: 'node_not_overfilled',
     well: () => single().hello(A, [], 1).reserve(one),
     ill: () => single().hello(A, [], 1).reserve(one).reserve(first)
+  },
+  {
+    sees: 'a lease to one who offers nothing any more',
+    rule: 'offered',
+    well: () => single().withdraw(A).claim(A).reserve(one),
+    ill: () => single().withdraw(A).reserve(one)
+  },
+  {
+    sees: 'a unit that is given up as if nobody were there',
+    rule: 'given_up_early',
+    well: () => single().after(60_000).withdraw(A).gone(B).after(30_000).end(SINGLE, UNPLACED),
+    ill: () => single().after(60_000).withdraw(A).gone(B).after(20_000).end(SINGLE, UNPLACED)
   },
   {
     sees: 'a lease that outlives its time',

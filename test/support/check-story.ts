@@ -8,6 +8,7 @@ import {
   commitmentOf,
   type EntryBody,
   type EntryContent,
+  type EventDraft,
   type EventType,
   type GatewayFrame,
   type HelloMessage,
@@ -16,6 +17,7 @@ import {
   type PackedUnit,
   type PeerId,
   peerIdFromPublicKey,
+  type UnitId,
   type UnitOutcome
 } from '#contracts'
 import type { GatewayInput } from '#mesh-node/core'
@@ -39,6 +41,9 @@ export const CHILD = unitOf(1, scenarioWith(0), { dependencies: [SINGLE.id] })
 export function nodeOf(number: number): PeerId {
   return peerIdFromPublicKey(new Uint8Array(32).fill(number + 1))
 }
+
+/** A model that nobody asks for. */
+const ANY = rightAnswer(SINGLE.id)
 
 /** The node that most stories are about. */
 export const A = nodeOf(0)
@@ -124,7 +129,18 @@ export class CheckStory {
       holding: holding.map(leaseOf),
       models: []
     }
-    return this.took({ type: 'hello', node, body, standing: null })
+    return this.took({ type: 'hello', node, body, standing: null }).claim(node)
+  }
+
+  /** It offers to run anything, and the gateway takes the offer. */
+  claim(node: PeerId): this {
+    const some = { v: 1, claim: 1, batch: null, slots: 2, standing: true } as const
+    this.took({ type: 'claim', node, body: { ...some, kinds: ['small_model'], models: [ANY] } })
+    return this.about('workunit.claimed', null, { node, slots: 2 })
+  }
+
+  withdraw(node: PeerId): this {
+    return this.took({ type: 'withdraw', node, body: { v: 1, claim: 1, reason: 'paused' } })
   }
 
   gone(node: PeerId): this {
@@ -218,6 +234,10 @@ export class CheckStory {
   }
 
   event(type: EventType, { id }: PackedUnit): this {
+    return this.about(type, id, {})
+  }
+
+  about(type: EventType, unit: UnitId | null, data: EventDraft['data']): this {
     this.checks.performed({
       type: 'event',
       event: {
@@ -226,9 +246,9 @@ export class CheckStory {
         tenant_id: null,
         graph_id: null,
         execution_session_id: SESSION,
-        work_unit_id: id,
+        work_unit_id: unit,
         attempt: null,
-        data: {}
+        data
       }
     })
     return this

@@ -24,6 +24,7 @@ const utf8 = new TextEncoder()
 export type Manner =
   | 'honest'
   | 'lie'
+  | 'collude'
   | 'malformed'
   | 'fail'
   | 'hopeless'
@@ -101,11 +102,13 @@ export function attestationOf(
   const output =
     manner === 'lie'
       ? wrongAnswer(id, node.id)
-      : manner === 'malformed'
-        ? malformedAnswer(id)
-        : manner === 'unsure'
-          ? unsureAnswer(id)
-          : rightAnswer(id)
+      : manner === 'collude'
+        ? wrongAnswer(id, 'all')
+        : manner === 'malformed'
+          ? malformedAnswer(id)
+          : manner === 'unsure'
+            ? unsureAnswer(id)
+            : rightAnswer(id)
   const attestation: Attestation = {
     v: 1,
     work_unit_id: id,

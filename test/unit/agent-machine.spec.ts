@@ -493,6 +493,16 @@ describe('a node that stops', () => {
     equal(over.at(-1)?.type, 'drained')
   })
 
+  it('is not woken again and again while its gateway is away', () => {
+    const bench = AgentBench.ready()
+    bench.grant(offerOf(unitOf(1)))
+    bench.step({ type: 'drain' })
+    bench.step({ type: 'unlinked', gateway: GATEWAY })
+    const woken = bench.tick(1_000)
+    equal(effectsOf(woken, 'dial').length, 0)
+    for (const { atMs } of effectsOf(woken, 'timer')) ok(atMs > bench.nowMs, `${atMs}`)
+  })
+
   it('is over at once when it has nothing', () => {
     equal(AgentBench.online().step({ type: 'drain' }).at(-1)?.type, 'drained')
   })

@@ -4,7 +4,7 @@ import type { PackedUnit, UnitId } from '#contracts'
 import { KeyedDraw } from '../../mesh-node/core/gateway/keyed-draw.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
 import { GatewayMesh, type MeshOptions } from '../support/gateway-mesh.ts'
-import { peer, unitOf } from '../support/mesh-units.ts'
+import { peer, SESSION, unitOf } from '../support/mesh-units.ts'
 import { type Manner, type NodeOptions, rightAnswer } from '../support/model-node.ts'
 
 const KEY = new Uint8Array(32).fill(7)
@@ -214,6 +214,38 @@ describe('gateway on probation: what was accepted is done again', () => {
     equal(eventsOf(mesh, 'workunit.corrected').length, mesh.corrected.length)
     deepEqual(mesh.book.fold.rejections(), [], 'the ledger takes all of it')
     mesh.audit()
+  })
+
+  it('asks nobody for a result once more who gave it before a restart, and takes back all their pay', async () => {
+    const sequencer = book('probation', true)
+    const liars = [peer(0), peer(1)]
+    const begun = (nodes: number): GatewayMesh => {
+      const mesh = new GatewayMesh({ book: sequencer, mayCorrect: true })
+      const manner = (number: number): Manner => (number < liars.length ? 'collude' : 'honest')
+      for (let number = 0; number < nodes; number++)
+        mesh.addNode(number, { manner: manner(number) })
+      return mesh
+    }
+    const before = begun(2)
+    before.open()
+    const lie = unitOf('lie')
+    work(before, [lie])
+    equal(before.items('units.accepted').length, 2)
+    const { history } = await sequencer.reopen(SESSION)
+    ok(history !== null)
+    const mesh = begun(6)
+    mesh.nowMs = before.nowMs + 100
+    for (const item of before.items('units.reserved')) mesh.auditor.recall(item)
+    for (const { lease } of before.items('units.accepted')) mesh.auditor.recallSettled(lease, 10)
+    mesh.open({}, history)
+    mesh.submit(lie)
+    work(mesh, named('after', 60))
+    mesh.run(30_000)
+    equal(mesh.outcomes.get(lie.id)?.outputCid, rightAnswer(lie.id), 'the lie is found and mended')
+    const again = mesh.items('units.reserved').filter(({ unit }) => unit === lie.id)
+    ok(again.length > 0 && again.every(({ node }) => !liars.includes(node)))
+    equal(mesh.items('units.withdrawn').filter(({ unit }) => unit === lie.id).length, 2)
+    deepEqual(sequencer.fold.rejections(), [])
   })
 
   it('leaves what was made use of, takes its pay back and says that it is in doubt', () => {

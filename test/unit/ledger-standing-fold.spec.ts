@@ -154,9 +154,9 @@ const named = (prefix: string, count: number): UnitId[] =>
   Array.from({ length: count }, (_, index) => unitOf(`${prefix}${index}`))
 
 /** Two results that the other node refutes: a newcomer is convicted by the second. */
-function convict(book: Book, node: Signer): void {
+function convict(book: Book, node: Signer, units = 'refuted'): void {
   const other = node === nodeA ? nodeB : nodeA
-  for (const unit of named('refuted', 2)) {
+  for (const unit of named(units, 2)) {
     const wrong = { unit, attempt: 1, node }
     const right = { unit, attempt: 2, node: other }
     book.add(reserved([wrong, right]), take([right]))
@@ -235,6 +235,23 @@ describe('a mesh on probation', () => {
     ok(book.reasons(nodeA).includes('probation.convicted'))
     deepEqual(book.refused, [])
   })
+
+  for (const [first, then] of [
+    [nodeA, nodeB],
+    [nodeB, nodeA]
+  ] as const) {
+    it(`opens what two gave when both are convicted, the ${first === nodeA ? 'first' : 'second'} of them first`, () => {
+      const book = new Book()
+      const lie = unitOf('lie')
+      book.both(lie)
+      convict(book, first, 'x')
+      equal(book.fold.probation?.isAbandoned(lie), false)
+      convict(book, then, 'y')
+      equal(book.fold.probation?.isAbandoned(lie), true)
+      equal(book.fold.reopenings(0).filter(({ unit }) => unit === lie).length, 1)
+      deepEqual(book.refused, [])
+    })
+  }
 
   it('lets another result take the place of what a convicted node gave', () => {
     const book = new Book()

@@ -1,6 +1,7 @@
 /** The checkers of the simulated mesh: each is shown the fault that it is there for, and sees it. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { leaseIdOf } from '#contracts'
+import { EscrowBook } from '../../sim/checks/escrow-book.ts'
 import { Chance } from '../../sim/kernel/chance.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { rightAnswer } from '../../sim/nodes/answers.ts'
@@ -23,6 +24,14 @@ const scenario = (changes: object = {}): Scenario =>
 const run = (changes: object = {}, seed = 1) =>
   runScenario({ name: 'test', scenario: scenario(changes), seed }, PORTS)
 
+const BOOK_PORTS = {
+  wallMs: () => 0,
+  nowMs: () => 0,
+  isQuiet: true,
+  isHonest: () => true,
+  ledgerMs: 0,
+  checksNodes: true
+}
 const SIZES = {
   sessions: 1,
   tenants: 1,
@@ -119,6 +128,35 @@ describe('the checkers of a simulated mesh', () => {
     deepEqual(story.rules, ['bounded', 'nothing_kept'])
     story.checks.apart([A])
     deepEqual(story.rules, ['bounded', 'nothing_kept', 'everybody_back'])
+  })
+
+  it('see a result for which nobody stands any more, and of which nothing is said', () => {
+    const story = single().reserve(one).result(one).accept(one)
+    const { checks } = story
+    checks.abandoned({ isAbandoned: () => false })
+    deepEqual(story.rules, [])
+    checks.abandoned({ isAbandoned: () => true })
+    deepEqual(story.rules, ['abandoned_told'])
+    const said = single().reserve(one).result(one).accept(one)
+    said.event('workunit.reopened', SINGLE).checks.abandoned({ isAbandoned: () => true })
+    deepEqual(said.rules, [])
+  })
+
+  it('see a convicted node that still has in escrow what it earned before', () => {
+    const ports = { ...BOOK_PORTS, broken: (rule: string) => found.push(rule) }
+    const found: string[] = []
+    const book = new EscrowBook(ports)
+    const foldOf = (convictions: number, balance: number) => ({
+      convictionsOf: () => convictions,
+      escrowOf: () => balance
+    })
+    book.paid(A, 10)
+    book.folded(foldOf(0, 10))
+    book.paid(A, 5)
+    book.folded(foldOf(1, 5))
+    deepEqual(found, [], 'what it earned since is its own')
+    book.folded(foldOf(2, 5))
+    deepEqual(found, ['convicted_unpaid'])
   })
 
   it('see sums of the gateway that are not those of the books', () => {

@@ -41,6 +41,8 @@ describe('a swarm', () => {
     'clocks that are set': ({ clocks }) => clocks.jumps.length > 0,
     'nodes that keep the ledger': ({ replicas }) => replicas.nodes > 0,
     quorums: ({ quorum_per_mille }) => quorum_per_mille > 0,
+    'units that wait for others': ({ dependencies }) => dependencies !== null,
+    'nodes that rest': ({ pauses }) => pauses.length > 0,
     'measured round trips': ({ latency }) => latency === 'wondernetwork',
     'nodes that come late': ({ arrivals }) => arrivals.length > 1,
     'work that comes over time': ({ arrive_over_ms }) => arrive_over_ms > 0
@@ -53,11 +55,12 @@ describe('a swarm', () => {
   }
 
   it('ends every fault in the first part of the time', () => {
-    for (const { vanish, partitions, until_ms } of seeds.map(drawScenario)) {
+    for (const { vanish, partitions, pauses, until_ms } of seeds.map(drawScenario)) {
       for (const { at_ms, back_after_ms } of vanish) {
         ok(back_after_ms !== null && at_ms + back_after_ms < until_ms / 2)
       }
       for (const { until_ms: healed } of partitions) ok(healed < until_ms / 2)
+      for (const { at_ms, for_ms } of pauses) ok(at_ms + for_ms < until_ms / 2)
     }
   })
 })

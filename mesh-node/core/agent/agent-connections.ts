@@ -222,9 +222,10 @@ export class AgentConnections {
   }
 
   #dial(entry: GatewayEntry): void {
+    // also where nothing is dialled any more: a time that has passed would wake the node without end
+    entry.redialAtMs = null
     if (this.#context.mode === 'draining') return
     entry.phase = 'dialing'
-    entry.redialAtMs = null
     const { gateway, addresses } = entry
     this.#context.out.push({ type: 'dial', gateway, addresses })
   }

@@ -113,10 +113,12 @@ export function settle({ unit, maxMicro }: LeaseRecord, postedMicro: number): vo
   assert(session.reservedMicro >= 0, 'a reservation is settled once')
 }
 
-/** What was paid for the lease came back from escrow. */
-export function giveBack({ unit, told }: LeaseRecord): void {
+/** What was paid for the lease came back from escrow: once, however often its unit is opened again. */
+export function giveBack(lease: LeaseRecord): void {
+  const { told } = lease
+  const { root } = lease.unit
   const micro = told?.earnedMicro ?? 0
-  const { root } = unit
+  if (told !== null) lease.told = { ...told, earnedMicro: 0 }
   const { session } = root
   session.postedMicro -= micro
   root.costMicro -= micro

@@ -150,7 +150,7 @@ export interface UnitRecord {
 /** A unit that has succeeded and is looked at again. */
 export interface Recheck {
   /** `past`: a check of a node; `reopened`: its node was convicted, and nobody else stands for it. */
-  readonly why: 'past' | 'reopened'
+  why: 'past' | 'reopened'
   /** Whose check it is beside the one who does it again; null: nobody's. */
   readonly subject: NodeRecord | null
   /** It waits for so many leases. */

@@ -26,12 +26,13 @@ type Allowed = (node: NodeRecord) => boolean
 function settledUnit(world: World, id: UnitId): UnitRecord | null {
   for (const session of world.sessions.values()) {
     const unit = session.units.get(id)
-    if (unit === undefined) continue
-    const isFree = unit.recheck === null && unit.canonical !== null && unit.state === 'success'
-    return isFree && session.state === 'running' ? unit : null
+    if (unit !== undefined) return unit.recheck === null && hasResult(unit) ? unit : null
   }
   return null
 }
+
+const hasResult = ({ canonical, state, root }: UnitRecord): boolean =>
+  canonical !== null && state === 'success' && root.session.state === 'running'
 
 export function isRecheckable(world: World, id: UnitId): boolean {
   const unit = settledUnit(world, id)
@@ -54,11 +55,14 @@ export function queueRecheck(world: World, id: UnitId, subject: NodeRecord): boo
 /** Its node was convicted, and nobody else stands for it. */
 export function reopen(world: World, session: SessionId, id: UnitId, node: string): void {
   const unit = world.sessions.get(session)?.units.get(id)
-  if (world.trust === null || unit === undefined || settledUnit(world, id) !== unit) return
+  if (world.trust === null || unit === undefined || !hasResult(unit)) return
   // the fold gave its pay back with the conviction
   for (const lease of unit.leases) if (lease.isAccepted) giveBack(lease)
   world.event('workunit.reopened', { unit }, { node, reason: 'probation.convicted' })
-  start(world.trust, unit, { why: 'reopened', subject: null, wanted: 1, lost: 0, isOver: false })
+  // a check that is under way goes on, and the convicted has no voice in it
+  if (unit.recheck !== null) unit.recheck.why = 'reopened'
+  else
+    start(world.trust, unit, { why: 'reopened', subject: null, wanted: 1, lost: 0, isOver: false })
 }
 
 function start(trust: TrustChecks, unit: UnitRecord, recheck: Recheck): void {

@@ -5,7 +5,6 @@
  */
 import {
   type AcceptedAttempt,
-  type Attestation,
   decodeAttestation,
   type ExecutionRecord,
   type OutstandingLease,
@@ -69,7 +68,7 @@ function goOn(world: World, root: RootRecord, past: UnitHistory): boolean {
   const unit = root.current
   const canonical = past.accepted.find((accepted) => accepted.canonical)
   if (canonical !== undefined) {
-    recallSuccess(world, unit, canonical)
+    recallSuccess(world, unit, canonical, past.accepted)
     for (const open of past.outstanding) letGo(world, unit, open)
   } else if (past.ended !== null) recallEnd(world, unit, past.ended)
   else if (past.outstanding.length > 0) restoreLeases(world, unit, past.outstanding)
@@ -136,9 +135,13 @@ const voidedExecution = ({ attempt, node, reason, fault }: VoidedAttempt): Execu
   reason: fault === 'none' ? reason : fault
 })
 
-function recallSuccess(world: World, unit: UnitRecord, canonical: AcceptedAttempt): void {
-  const attestation = decodeAttestation(canonical.receipt.item)
-  const { output_cid, usage } = attestation
+function recallSuccess(
+  world: World,
+  unit: UnitRecord,
+  canonical: AcceptedAttempt,
+  accepted: readonly AcceptedAttempt[]
+): void {
+  const { output_cid, usage } = decodeAttestation(canonical.receipt.item)
   const { mode } = unit.packed.unit.verification
   const verification = mode === 'none' || mode === 'schema' ? mode : 'agreed'
   holdTokens(unit)
@@ -158,7 +161,11 @@ function recallSuccess(world: World, unit: UnitRecord, canonical: AcceptedAttemp
     verification,
     usage
   })
-  unit.canonical = recalledLease(world, unit, canonical, attestation)
+  // all who gave the result: none of them is asked for it again, and all lose their pay if it is refuted
+  for (const attempt of accepted) {
+    const lease = recalledLease(world, unit, attempt)
+    if (attempt === canonical) unit.canonical = lease
+  }
   const { trust } = world
   const { session } = unit.root.session.spec
   if (trust?.view.isAbandoned(unit.packed.id)) {
@@ -166,13 +173,13 @@ function recallSuccess(world: World, unit: UnitRecord, canonical: AcceptedAttemp
   }
 }
 
-/** The lease whose result stands, as far as later comparisons need it. */
+/** A lease whose result was accepted, as far as later comparisons need it. */
 function recalledLease(
   world: World,
   unit: UnitRecord,
-  { attempt, lease: id, node, costMicro }: AcceptedAttempt,
-  attestation: Attestation
+  { attempt, lease: id, node, canonical, costMicro, receipt }: AcceptedAttempt
 ): LeaseRecord {
+  const reason = canonical ? 'accepted' : 'agreed'
   const lease: LeaseRecord = {
     ...newLease(unit, nodeOf(world, node), null),
     id,
@@ -181,9 +188,9 @@ function recalledLease(
     expiresAtMs: world.nowMs,
     restored: true,
     phase: 'ended',
-    attestation,
+    attestation: decodeAttestation(receipt.item),
     isAccepted: true,
-    told: { verdict: 'accepted', reason: 'accepted', earnedMicro: costMicro }
+    told: { verdict: 'accepted', reason, earnedMicro: costMicro }
   }
   unit.leases.push(lease)
   return lease

@@ -1,0 +1,124 @@
+/**
+ * What nodes offer to take, as they say it: nobody is leased anything who offered nothing, or who took
+ * the offer back. From it follows, too, when somebody was last there who could have run a unit.
+ */
+import type { Cid, EntryContent, EventDraft, PeerId } from '#contracts'
+import type { GatewayInput, NodeStanding } from '#mesh-node/core'
+import type { BookPorts } from './book.ts'
+
+interface Offering {
+  /** Models of the claims that were made over this link and stand, the refused ones among them. */
+  readonly claims: Map<number, readonly Cid[]>
+  /** The gateway said that it took one of them. */
+  isTaken: boolean
+  mayWork: boolean
+}
+
+/** By the gateway's clock, and by a right one. */
+interface Moment {
+  readonly wallMs: number
+  readonly nowMs: number
+}
+
+export class ClaimBook {
+  readonly #ports: BookPorts
+  /** Of nodes that are linked. */
+  readonly #nodes = new Map<PeerId, Offering>()
+  #able = 0
+  #left: Moment
+
+  constructor(ports: BookPorts) {
+    this.#ports = ports
+    this.#left = { wallMs: Number.NEGATIVE_INFINITY, nowMs: Number.NEGATIVE_INFINITY }
+  }
+
+  /** For how long nobody has been there who could take anything. */
+  get unableMs(): number {
+    if (this.#able > 0) return 0
+    const { wallMs, nowMs } = this.#ports
+    return Math.max(wallMs() - this.#left.wallMs, nowMs() - this.#left.nowMs)
+  }
+
+  took(input: GatewayInput): void {
+    switch (input.type) {
+      case 'hello':
+        this.left(input.node)
+        if (input.body.node === input.node) this.#came(input.node, input.standing)
+        return
+      case 'disconnected':
+        this.left(input.node)
+        return
+      case 'trust':
+        this.#change(input.node, (one) => {
+          one.mayWork = input.standing.state === 'active'
+        })
+        return
+      case 'claim':
+        this.#change(input.node, (one) => {
+          if (input.body.slots === 0) one.claims.delete(input.body.claim)
+          else one.claims.set(input.body.claim, input.body.models)
+        })
+        return
+      case 'withdraw':
+        this.#change(input.node, (one) => one.claims.delete(input.body.claim))
+        return
+      default:
+        return
+    }
+  }
+
+  event({ type, data }: EventDraft): void {
+    if (type !== 'workunit.claimed') return
+    const named = String(data['node'])
+    for (const node of this.#nodes.keys()) {
+      if (node !== named) continue
+      this.#change(node, (one) => {
+        one.isTaken = true
+      })
+    }
+  }
+
+  recorded(content: EntryContent): void {
+    if (content.kind !== 'units.reserved') return
+    for (const { node, unit, model } of content.body.items) {
+      // one that is gone by the time of the record is another rule's affair
+      const offered = [...(this.#nodes.get(node)?.claims.values() ?? [[model]])]
+      const isOffered = offered.some((models) => model === null || models.includes(model))
+      if (!isOffered) this.#ports.broken('offered', `${node}: ${unit}`)
+    }
+  }
+
+  /** Its link is gone, or the control node takes it for gone. */
+  left(node: PeerId): void {
+    this.#change(node, (one) => one.claims.clear())
+    this.#nodes.delete(node)
+  }
+
+  /** The control node began anew: it knows nobody. */
+  reopened(): void {
+    for (const node of [...this.#nodes.keys()]) this.left(node)
+    this.#note()
+  }
+
+  #came(node: PeerId, standing: NodeStanding | null): void {
+    const mayWork = standing === null || standing.state === 'active'
+    this.#nodes.set(node, { claims: new Map(), isTaken: false, mayWork })
+  }
+
+  #change(node: PeerId, change: (offering: Offering) => unknown): void {
+    const offering = this.#nodes.get(node)
+    if (offering === undefined) return
+    const was = isAble(offering)
+    change(offering)
+    const is = isAble(offering)
+    this.#able += Number(is) - Number(was)
+    if (was && this.#able === 0) this.#note()
+  }
+
+  #note(): void {
+    this.#left = { wallMs: this.#ports.wallMs(), nowMs: this.#ports.nowMs() }
+  }
+}
+
+const isAble = ({ claims, isTaken, mayWork }: Offering): boolean =>
+  isTaken && mayWork && [...claims.values()].some((models) => models.length > 0)
