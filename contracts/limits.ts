@@ -208,6 +208,8 @@ export const CONTROL_SUBMISSIONS_MAX = 4
 export const CONTROL_REPLAYS_MAX = 2
 /** Sessions of one tenant that clients may have running; the operator's own are not counted. */
 export const CONTROL_SESSIONS_PER_TENANT_MAX = 64
+/** Nodes that a control node starts on its own machine; each is named in the genesis, fifty bytes. */
+export const LOCAL_NODES_MAX = 64
 /** Clients that one operator lists. */
 export const CONTROL_CLIENTS_MAX = 1_024
 

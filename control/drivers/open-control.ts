@@ -37,6 +37,7 @@ import { ControlLinks } from './control-links.ts'
 import { blobsFolder, ControlNode, type ControlParts } from './control-node.ts'
 import { EventLog } from './event-log.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
+import { localNodeSeed, localNodesFolder } from './local-keys.ts'
 import { startLocalNodes } from './local-nodes.ts'
 import {
   certificateFile,
@@ -98,7 +99,8 @@ export async function openControl(
         count: options.localNodes,
         genesisFile: genesisFile(mesh.folder),
         bootstrap: node.addresses(),
-        dataRoot: join(mesh.folder, 'nodes')
+        dataRoot: localNodesFolder(mesh.folder),
+        seedOf: (index) => localNodeSeed(mesh.seed, index)
       })
       opened.push(() => nodes.stop())
       // processes of this operator on this machine: what is `local_only` may run there

@@ -53,6 +53,7 @@ export type ProbationView = Pick<
   ProbationBook,
   | 'suspects'
   | 'residualPerMille'
+  | 'isTrusted'
   | 'isProven'
   | 'isSuspect'
   | 'convictionsOf'
@@ -61,6 +62,7 @@ export type ProbationView = Pick<
   | 'mayCheck'
   | 'pastToCheck'
   | 'isAbandoned'
+  | 'finalAfter'
 >
 
 export class ProbationBook {
@@ -100,6 +102,7 @@ export class ProbationBook {
     return this.#settings[this.stage].residualPerMille
   }
 
+  /** A node of the operator's own. */
   isTrusted(node: PeerId): boolean {
     return this.#trusted.has(node)
   }
@@ -134,6 +137,12 @@ export class ProbationBook {
     return number === undefined
       ? this.#settings[this.stage].passesFirst
       : this.#standings.needsOf(number)
+  }
+
+  /** Checks that it must pass until its first held result is final, and until all are; null: none is held. */
+  finalAfter(node: PeerId): { readonly first: number; readonly all: number } | null {
+    const number = this.#numbers.get(node)
+    return number === undefined || this.isTrusted(node) ? null : this.#standings.finalAfter(number)
   }
 
   /** Whether one more execution may be spent on checks; `open` are those that the ledger has not seen. */

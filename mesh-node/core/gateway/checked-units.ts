@@ -8,7 +8,7 @@ import { acceptAlone, acceptGroup } from './acceptance.ts'
 import { isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { again } from './retry.ts'
-import type { TrustChecks } from './trust-checks.ts'
+import { electorateOf, type TrustChecks } from './trust-checks.ts'
 import { likeliest, settledBy, VOTES_MAX } from './votes.ts'
 import type { World } from './world.ts'
 
@@ -27,7 +27,10 @@ export function decideChecked(
     acceptAlone(world, unit, first, 'schema')
     return
   }
-  const settled = settledBy(trust.view, ok, unit.groups)
+  const settled = settledBy(trust.view, ok, {
+    groups: unit.groups,
+    electorate: () => electorateOf(world, unit)
+  })
   if (settled !== null) acceptGroup(world, unit, settled, 'schema')
   else if (ok.length < VOTES_MAX && unit.attempt + 1 < UNIT_ATTEMPTS_MAX) {
     again(world, unit, 0, 'unit.no_agreement')
