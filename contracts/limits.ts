@@ -26,7 +26,9 @@ export const SCHEMA_RUN_MS_MAX = 250
 /** Compiled schemas kept, some 20 KiB each: as many as the tasks of large graphs have. */
 export const SCHEMAS_COMPILED_MAX = 256
 
-/** Results of finished work that are found again; an entry is a file of 59 bytes. */
+/** Units whose results are in doubt: the cache of finished work passes over them; 53 bytes each. */
+export const CACHE_DOUBTS_MAX = 65_536
+/** Results of finished work that are found again; an entry is a file of 112 bytes. */
 export const CACHE_ENTRIES_MAX = 1_000_000
 
 // Values and tensors.

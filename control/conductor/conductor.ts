@@ -294,6 +294,11 @@ export class Conductor {
     return true
   }
 
+  /** Under which the unit's result is remembered. */
+  cacheKeyOf(unit: UnitId): string | null {
+    return this.#submitted.get(unit)?.part.cacheKey ?? null
+  }
+
   #outcome({ outcome, value }: Outcome): void {
     const found = this.#submitted.get(outcome.unitId)
     if (found === undefined || found.part.status !== 'open') return
@@ -312,7 +317,8 @@ export class Conductor {
       this.#effects.push({
         type: 'remember',
         key: part.cacheKey ?? '',
-        outputCid: outcome.outputCid
+        outputCid: outcome.outputCid,
+        unit: part.unit
       })
     const isOurs = this.#stopped !== null && outcome.status === 'cancelled'
     const failure = isGood || isOurs ? null : failureOf(outcome)

@@ -176,6 +176,8 @@ export class ProbationBook {
     const others = this.#standings.supportersOf(unit)
     const { stage } = this
     this.#standings.accepted(number, unit)
+    const isSure = [number, ...others].some((one) => this.isTrusted(this.#peer(one)))
+    if (isSure) this.#standings.confirm(unit)
     this.#look([number, ...others], stage)
   }
 

@@ -46,6 +46,8 @@ interface OpenUnit {
   supporters: readonly number[]
   /** Nobody but the one supporter gave its value. */
   alone: boolean
+  /** Paid for good already: somebody who needs no checks said the same. */
+  sure: boolean
 }
 
 interface Owed<Unit> {
@@ -143,7 +145,9 @@ export class Standings<Unit> {
 
   /** Checks that it must pass until the first of its results is final, and until all of them are. */
   finalAfter(node: number): { readonly first: number; readonly all: number } | null {
-    const owed = (this.#owed[node] ?? []).filter(({ unit }) => this.supports(node, unit))
+    const isHeld = ({ unit }: Owed<Unit>): boolean =>
+      this.supports(node, unit) && this.#open.get(unit)?.sure === false
+    const owed = (this.#owed[node] ?? []).filter(isHeld)
     const [first] = owed
     const last = owed.at(-1)
     if (first === undefined || last === undefined) return null
@@ -217,7 +221,7 @@ export class Standings<Unit> {
     const known = this.#open.get(unit)
     const supporters = [...(known?.supporters ?? []), node]
     assert(new Set(supporters).size === supporters.length, 'a node supports a unit once')
-    this.#open.set(unit, { supporters, alone: known === undefined })
+    this.#open.set(unit, { supporters, alone: known === undefined, sure: known?.sure ?? false })
     this.#owed[node]?.push({ unit, since: this.#row(node).passesEver })
     if (known === undefined) {
       const row = this.#row(node)
@@ -231,6 +235,14 @@ export class Standings<Unit> {
       this.#passed(first)
     }
     this.#passed(node)
+  }
+
+  /** Somebody who needs no checks stands for the unit: it is final for all who gave the same, now. */
+  confirm(unit: Unit): void {
+    const open = this.#open.get(unit)
+    if (open === undefined) return
+    open.sure = true
+    this.#onFinal(unit, open.supporters)
   }
 
   /** Another value stands than the node's. Returns the units that must be done again. */
