@@ -12,6 +12,7 @@ import {
   type Fabric,
   type FabricSignal,
   MeshError,
+  type UnitId,
   type UnitOutcome,
   type Value
 } from '#contracts'

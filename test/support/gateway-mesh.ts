@@ -394,6 +394,7 @@ export class GatewayMesh {
       }
       case 'honest':
       case 'lie':
+      case 'collude':
       case 'malformed':
       case 'unsure':
       case 'copy':

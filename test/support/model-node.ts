@@ -24,6 +24,8 @@ const utf8 = new TextEncoder()
 export type Manner =
   | 'honest'
   | 'lie'
+  /** As all others do that say the same lie. */
+  | 'collude'
   | 'malformed'
   | 'fail'
   | 'hopeless'
@@ -99,8 +101,8 @@ export function attestationOf(
   manner: Manner
 ): Attestation {
   const output =
-    manner === 'lie'
-      ? wrongAnswer(id, node.id)
+    manner === 'lie' || manner === 'collude'
+      ? wrongAnswer(id, manner === 'lie' ? node.id : peer(99))
       : manner === 'malformed'
         ? malformedAnswer(id)
         : manner === 'unsure'

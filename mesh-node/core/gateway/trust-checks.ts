@@ -16,7 +16,7 @@ import {
   type UnitRecord
 } from './gateway-state.ts'
 import { KeyedDraw } from './keyed-draw.ts'
-import { type Electorate, JURY, VOTES_MAX } from './votes.ts'
+import { type Electorate, FEW_BELIEVED, VOTES_MAX } from './votes.ts'
 import type { World } from './world.ts'
 
 /** What is read here of the gateway's state. */
@@ -107,7 +107,7 @@ export function electorateOf(world: World, unit: UnitRecord): Electorate {
     if (!node.connected || lastingRefusal(unit.packed.unit, node, world) !== null) continue
     owners.add(node.descriptor?.owner ?? node.id)
     if (world.trust?.view.isProven(node.id)) proven += 1
-    if (owners.size > VOTES_MAX * 2 && proven >= JURY) break
+    if (owners.size > VOTES_MAX * 2 && proven > FEW_BELIEVED) break
   }
   for (const lease of unit.leases) if (lease.attestation !== null) owners.add(lease.owner)
   return { owners: owners.size, proven }

@@ -90,7 +90,7 @@ function alone(seeker: Seeker): Placing | null {
 function withoutProven(seeker: Seeker): Placing | null {
   const { world, waiting } = seeker
   const node = takeFrom(seeker, 'tested', () => true)
-  if (node === null) return null
+  if (node === null) return idleOfFew(seeker)
   if (isAffordable(seeker)) {
     const pair = pairWith(seeker, node, 'anyone')
     if (pair !== null) {
@@ -103,6 +103,13 @@ function withoutProven(seeker: Seeker): Placing | null {
     }
   }
   return { nodes: [node], isCheck: false }
+}
+
+/** Of few, one that has checks enough under way does not stand idle until a slow one has done its half. */
+function idleOfFew(seeker: Seeker): Placing | null {
+  if (seeker.world.connectedNodes > FEW_PARTNERS + 1) return null
+  const node = anyone(seeker, ({ working }) => working === 0)
+  return node === null || isWorthWaiting(seeker, node) ? null : { nodes: [node], isCheck: false }
 }
 
 /** One more for a unit of which some results are there, or still come. */

@@ -18,7 +18,10 @@ export interface Electorate {
 }
 
 /** Of so many believed nodes one or two that came in together do not decide. */
-export const JURY = 8
+const JURY = 8
+/** Where no more are believed than these, most of them must say so, or four. */
+export const FEW_BELIEVED = 16
+const FEW_VOICES = 4
 
 /**
  * The leases that say what stands; null: more must be asked. `voters` are those whose results count. The
@@ -40,11 +43,18 @@ export function settledBy(
   const { owners, proven } = electorate()
   const isJury = proven >= Math.min(JURY, Math.floor(owners / 2) + 1)
   const believed = mostOf(sides, ({ node }) => checks.isProven(node.id))
-  if (isJury && believed !== null && believed.length >= LEAD) return believed
+  if (isJury && believed !== null && believed.length >= LEAD) {
+    const voices = believed.filter(({ node }) => checks.isProven(node.id)).length
+    if (voices >= voicesNeeded(proven)) return believed
+  }
   const isAnyBelieved = voters.some(({ node }) => checks.isProven(node.id))
   if (isJury && isAnyBelieved) return null
   return top.length - second.length >= LEAD || top.length * 2 > owners ? top : null
 }
+
+/** Two who were believed early must not decide in a mesh of few. */
+const voicesNeeded = (believed: number): number =>
+  believed > FEW_BELIEVED ? 1 : Math.min(FEW_VOICES, Math.floor(believed / 2) + 1)
 
 /** The side that more than half of such voters are on. */
 function mostOf(

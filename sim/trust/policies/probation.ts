@@ -17,6 +17,9 @@ const VOTES_MAX = 40
 const LEAD = 2
 /** As the gateway has it: fewer believed nodes do not decide, unless they are most of a small mesh. */
 const JURY = 8
+/** Where no more are believed than these, most of them must say so, or four. */
+const FEW_BELIEVED = 16
+const FEW_VOICES = 4
 
 export interface ProbationOptions {
   readonly settings: ProbationSettings
@@ -269,7 +272,8 @@ export class ProbationRun implements PolicyRun {
     const { here, believed } = this.#electorate()
     const isJury = believed >= Math.min(JURY, Math.floor(here / 2) + 1)
     for (const [value, count] of isJury ? proven : []) {
-      if ((all.get(value) ?? 0) >= LEAD && count * 2 > provenVotes) return value
+      const isEnough = (all.get(value) ?? 0) >= LEAD && count >= voicesNeeded(believed)
+      if (isEnough && count * 2 > provenVotes) return value
     }
     const [top, second] = [...all].sort((a, b) => b[1] - a[1])
     assert(top !== undefined, 'there are votes')
@@ -314,3 +318,7 @@ export class ProbationRun implements PolicyRun {
     }
   }
 }
+
+/** Two who were believed early must not decide in a mesh of few. */
+const voicesNeeded = (believed: number): number =>
+  believed > FEW_BELIEVED ? 1 : Math.min(FEW_VOICES, Math.floor(believed / 2) + 1)
