@@ -41,7 +41,7 @@ export function addLocalCommands(kora: Command, context: CommandContext, settle:
     )
     .option(
       '--trusted <peer id...>',
-      "nodes of your own on other machines, by `krako-node identity`: their word is taken"
+      'nodes of your own on other machines, by `krako-node identity`: their word is taken'
     )
     .addOption(dataOption())
     .addOption(jsonOption())

@@ -98,7 +98,6 @@ export type ConductorEffect =
       readonly outputCid: Cid
       readonly unit: UnitId
     }
-
   | { readonly type: 'stage'; readonly record: StageRecord }
   | { readonly type: 'event'; readonly event: EventDraft }
   /** Come back with `continue` after others have had their turn. */

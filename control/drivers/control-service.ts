@@ -70,7 +70,14 @@ export interface ReplayDocument {
   readonly difference: string | null
 }
 
-export const NODE_STANDINGS = ['own', 'believed', 'proving', 'suspect', 'convicted', 'scored'] as const
+export const NODE_STANDINGS = [
+  'own',
+  'believed',
+  'proving',
+  'suspect',
+  'convicted',
+  'scored'
+] as const
 export type NodeStandingName = (typeof NODE_STANDINGS)[number]
 
 export interface NodeDocument {

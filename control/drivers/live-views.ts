@@ -25,10 +25,7 @@ export function liveRow(
   }
 }
 
-export function nodeRows(
-  gateway: GatewayDriver,
-  fold: Ledger['fold']
-): readonly NodeDocument[] {
+export function nodeRows(gateway: GatewayDriver, fold: Ledger['fold']): readonly NodeDocument[] {
   return gateway.snapshot().nodes.map((node) => ({
     node: node.node,
     owner: node.owner,

@@ -160,9 +160,15 @@ describe('the mood of a mesh', () => {
     const book = new Book(2)
     equal(book.standings.finalAfter(0), null)
     book.agree(0, 1)
-    deepEqual(book.standings.finalAfter(0), { first: calm.clearAfter - 1, all: calm.clearAfter - 1 })
+    deepEqual(book.standings.finalAfter(0), {
+      first: calm.clearAfter - 1,
+      all: calm.clearAfter - 1
+    })
     book.agree(0, 1, 4)
-    deepEqual(book.standings.finalAfter(0), { first: calm.clearAfter - 5, all: calm.clearAfter - 1 })
+    deepEqual(book.standings.finalAfter(0), {
+      first: calm.clearAfter - 5,
+      all: calm.clearAfter - 1
+    })
   })
 })
 

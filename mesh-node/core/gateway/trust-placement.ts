@@ -17,8 +17,11 @@ import type { World } from './world.ts'
 const PARTNER_TRIES = 12
 /** Candidates passed over for one place, because of their owner or their backend. */
 const PASSED_OVER_MAX = 32
-/** As long as nobody minds; then the first goes alone, and what it gave is checked when another is there. */
-const LONE_WAIT_MS = 2_000
+/**
+ * A node that is here fetches and tries a small model well within this. Then the first goes alone, and what
+ * it gave is checked when another is there.
+ */
+const LONE_WAIT_MS = 10_000
 /** Among more than these one is free soon; fewer would keep the others idle for as long as they run. */
 const FEW_PARTNERS = 2
 /** Where there are more nodes than these, some are in a list. */
@@ -76,8 +79,7 @@ function alone(seeker: Seeker): Placing | null {
   if (!anyProven(seeker)) return withoutProven(seeker)
   const node = takeFrom(seeker, 'candidates', () => true)
   if (node === null) return null
-  const isDrawn =
-    !trust.view.isTrusted(node.id) && draws.below(1_000) < trust.view.residualPerMille
+  const isDrawn = !trust.view.isTrusted(node.id) && draws.below(1_000) < trust.view.residualPerMille
   const pair = isDrawn && isAffordable(seeker) ? pairWith(seeker, node) : null
   if (pair === null && !placesFor(seeker, node)) {
     waiting.put(node, world)
@@ -274,7 +276,7 @@ function partners(seeker: Seeker, first: NodeRecord, refusal: typeof lastingRefu
 
 /**
  * Another is soon free where there are many. Where there are few, or they have yet to claim, it is waited
- * for as long as nobody minds: the first of a mesh is not believed for being the first.
+ * for a while: the first of a mesh is not believed for being the first.
  */
 function isWorthWaiting(seeker: Seeker, first: NodeRecord): boolean {
   const { world, waiting } = seeker
