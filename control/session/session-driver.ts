@@ -183,10 +183,9 @@ class SessionDriver {
 
   /** Takes the unit back, where no use was made of its value; nobody else is to have that meanwhile. */
   #reopened(unit: UnitId): boolean {
-    if (!this.#conductor.reopen(unit)) return false
-    const key = this.#conductor.cacheKeyOf(unit)
+    const key = this.#conductor.reopen(unit)
     if (key !== null) this.#keep(this.#ports.cache?.drop(key))
-    return true
+    return key !== null
   }
 
   #refused(refusal: string): void {

@@ -5,10 +5,11 @@
  */
 import { UNIT_ATTEMPTS_MAX } from '#contracts'
 import { acceptAlone, acceptGroup } from './acceptance.ts'
+import { electorateOf } from './electorate.ts'
 import { isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { again } from './retry.ts'
-import { electorateOf, type TrustChecks } from './trust-checks.ts'
+import type { TrustChecks } from './trust-checks.ts'
 import { likeliest, settledBy, VOTES_MAX } from './votes.ts'
 import type { World } from './world.ts'
 

@@ -5,10 +5,10 @@
  */
 import { assert, UNIT_ATTEMPTS_MAX } from '#contracts'
 import { giveBack } from './budget.ts'
+import { electorateOf } from './electorate.ts'
 import { isOutstanding, type LeaseRecord, type Recheck, type UnitRecord } from './gateway-state.ts'
 import { acceptLease, voidLease } from './lease-life.ts'
 import { askAgain, endRecheck } from './rechecks.ts'
-import { electorateOf } from './trust-checks.ts'
 import { settledBy, sidesOf, VOTES_MAX } from './votes.ts'
 import type { World } from './world.ts'
 

@@ -6,7 +6,6 @@
 import { assert, type WorkUnit } from '#contracts'
 import { remainingMicro } from './budget.ts'
 import type { NodeChanges, RankRule } from './candidates.ts'
-import { lastingRefusal } from './eligibility.ts'
 import type { GatewayOptions, NodeChecks } from './gateway-io.ts'
 import {
   backendClassOf,
@@ -16,8 +15,6 @@ import {
   type UnitRecord
 } from './gateway-state.ts'
 import { KeyedDraw } from './keyed-draw.ts'
-import { type Electorate, FEW_BELIEVED, VOTES_MAX } from './votes.ts'
-import type { World } from './world.ts'
 
 /** What is read here of the gateway's state. */
 interface Nodes {
@@ -97,20 +94,6 @@ export class TrustChecks {
     assert(node.checks >= 0, 'a check ends once')
     world.changes.risen(node)
   }
-}
-
-/** Who could say what the unit comes to: those who have, and those who could be asked. */
-export function electorateOf(world: World, unit: UnitRecord): Electorate {
-  const owners = new Set<string>()
-  let proven = 0
-  for (const node of world.nodes.values()) {
-    if (!node.connected || lastingRefusal(unit.packed.unit, node, world) !== null) continue
-    owners.add(node.descriptor?.owner ?? node.id)
-    if (world.trust?.view.isProven(node.id)) proven += 1
-    if (owners.size > VOTES_MAX * 2 && proven > FEW_BELIEVED) break
-  }
-  for (const lease of unit.leases) if (lease.attestation !== null) owners.add(lease.owner)
-  return { owners: owners.size, proven }
 }
 
 /** Null where the mesh's policy asks for no checks of its own. */
