@@ -26,7 +26,9 @@ export const SCHEMA_RUN_MS_MAX = 250
 /** Compiled schemas kept, some 20 KiB each: as many as the tasks of large graphs have. */
 export const SCHEMAS_COMPILED_MAX = 256
 
-/** Results of finished work that are found again; an entry is a file of 59 bytes. */
+/** Units whose results are in doubt: the cache of finished work passes over them; 53 bytes each. */
+export const CACHE_DOUBTS_MAX = 65_536
+/** Results of finished work that are found again; an entry is a file of 112 bytes. */
 export const CACHE_ENTRIES_MAX = 1_000_000
 
 // Values and tensors.
@@ -208,6 +210,8 @@ export const CONTROL_SUBMISSIONS_MAX = 4
 export const CONTROL_REPLAYS_MAX = 2
 /** Sessions of one tenant that clients may have running; the operator's own are not counted. */
 export const CONTROL_SESSIONS_PER_TENANT_MAX = 64
+/** Nodes that a control node starts on its own machine; each is named in the genesis, fifty bytes. */
+export const LOCAL_NODES_MAX = 64
 /** Clients that one operator lists. */
 export const CONTROL_CLIENTS_MAX = 1_024
 

@@ -50,4 +50,4 @@ export {
   type RunningNode,
   startNode
 } from './node.ts'
-export { genesisCid, type MeshName } from './node-files.ts'
+export { genesisCid, keyFile, type MeshName } from './node-files.ts'

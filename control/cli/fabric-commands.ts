@@ -1,6 +1,6 @@
 /** The verbs of a control node: run, up, and everything that asks one what happened. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Exit } from '#contracts'
+import { type Exit, LOCAL_NODES_MAX } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
 import { type AllowedClient, parseAllowed } from '../drivers/allowed-client.ts'
 import { collect, dataOption, inputOption, jsonOption, outOption, wholeNumber } from './options.ts'
@@ -24,7 +24,7 @@ const bootstrapOption = () =>
     .default([], 'none')
 const localNodesOption = () =>
   new Option('--local-nodes <count>', 'start so many nodes on this machine').argParser(
-    wholeNumber(0, 64)
+    wholeNumber(0, LOCAL_NODES_MAX)
   )
 const meshOption = () =>
   new Option(

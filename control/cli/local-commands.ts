@@ -36,8 +36,12 @@ export function addLocalCommands(kora: Command, context: CommandContext, settle:
     )
     .addOption(
       new Option('--trust <policy>', "how the mesh checks its nodes' results (docs/trust.md)")
-        .choices(['credibility', 'probation'])
-        .default('credibility')
+        .choices(['probation', 'credibility'])
+        .default('probation')
+    )
+    .option(
+      '--trusted <peer id...>',
+      'nodes of your own on other machines, by `krako-node identity`: their word is taken'
     )
     .addOption(dataOption())
     .addOption(jsonOption())

@@ -4,7 +4,9 @@
  */
 import { table } from '#mesh-node/cli'
 import type {
+  BalancesDocument,
   BillDocument,
+  EscrowDocument,
   ExplainDocument,
   ReplayDocument,
   SessionDocument,
@@ -83,12 +85,20 @@ export function billLines(bill: BillDocument): string[] {
   ]
 }
 
-export function balanceLines({
-  balances,
-  sum_micro
-}: Pick<BillDocument, 'balances' | 'sum_micro'>): string[] {
+export function balanceLines({ balances, sum_micro, escrow = [] }: BalancesDocument): string[] {
   const rows = Object.entries(balances).map(([account, micro]) => [account, micro])
-  return [...table(['account', 'balance micro'], rows), `sum of all balances: ${sum_micro}`]
+  return [
+    ...table(['account', 'balance micro'], rows),
+    `sum of all balances: ${sum_micro}`,
+    ...escrow.map(escrowLine)
+  ]
+}
+
+/** Earned and posted: what is left is that later checks find nothing wrong. */
+function escrowLine({ node, micro, checks_first, checks_all }: EscrowDocument): string {
+  const more = checks_all > checks_first ? `, all of it after ${checks_all}` : ''
+  const results = checks_first === 1 ? 'result is' : 'results are'
+  return `${shortId(node)} has ${micro} micro in escrow until ${checks_first} more of its ${results} checked${more}`
 }
 
 export function sessionLines(session: SessionDocument): string[] {
@@ -174,13 +184,14 @@ export function statusLines(status: StatusDocument): string[] {
     ),
     '',
     ...table(
-      ['node', 'owner', 'state', 'health', 'trust', 'running', 'slots', 'models'],
+      ['node', 'owner', 'state', 'health', 'trust', 'standing', 'running', 'slots', 'models'],
       status.nodes.map((row) => [
         shortId(row.node),
         shortId(row.owner),
         row.state,
         row.health_milli,
         row.trust_milli,
+        row.checks_needed > 0 ? `${row.standing}, ${row.checks_needed} to go` : row.standing,
         row.running,
         row.slots,
         row.models

@@ -283,15 +283,15 @@ export class Conductor {
     this.#endPart(found.run, found.part, { status: 'cancelled', failure: null })
   }
 
-  /** Takes a unit back of whose value no use was made: another outcome follows. False: too late. */
-  reopen(unit: UnitId): boolean {
+  /** Takes a unit back of whose value no use was made: another outcome follows. Its key; null: too late. */
+  reopen(unit: UnitId): string | null {
     const found = this.#submitted.get(unit)
-    if (found === undefined || this.#stopped !== null || !found.run.reopen(found.part)) return false
+    if (found === undefined || this.#stopped !== null || !found.run.reopen(found.part)) return null
     this.#budget.spend(-(found.part.outcome?.costMicro ?? 0))
     this.#counts.open++
     this.#counts.done--
     this.#counts.waited++
-    return true
+    return found.part.cacheKey ?? ''
   }
 
   #outcome({ outcome, value }: Outcome): void {
@@ -312,7 +312,8 @@ export class Conductor {
       this.#effects.push({
         type: 'remember',
         key: part.cacheKey ?? '',
-        outputCid: outcome.outputCid
+        outputCid: outcome.outputCid,
+        unit: part.unit
       })
     const isOurs = this.#stopped !== null && outcome.status === 'cancelled'
     const failure = isGood || isOurs ? null : failureOf(outcome)

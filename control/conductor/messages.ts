@@ -92,7 +92,12 @@ export type ConductorEffect =
   | { readonly type: 'store'; readonly cid: Cid; readonly bytes: Uint8Array }
   | { readonly type: 'submit'; readonly units: readonly SubmittedUnit[] }
   /** A verified result that later sessions may use. */
-  | { readonly type: 'remember'; readonly key: string; readonly outputCid: Cid }
+  | {
+      readonly type: 'remember'
+      readonly key: string
+      readonly outputCid: Cid
+      readonly unit: UnitId
+    }
   | { readonly type: 'stage'; readonly record: StageRecord }
   | { readonly type: 'event'; readonly event: EventDraft }
   /** Come back with `continue` after others have had their turn. */

@@ -242,14 +242,14 @@ export class ControlNode implements ControlService {
 
   /** Of all sessions, or of those that are `mine`. */
   async status(mine: OwnSessions = everyone): Promise<StatusDocument> {
-    const { recorded, gateway, feed } = this.#parts
+    const { recorded, gateway, feed, ledger } = this.#parts
     const past = recorded.status(mine)
     const sessions = past.sessions.map((row) => {
       const session = parseSessionId(row.session)
       const running = this.#running.get(session)
       return running === undefined ? row : liveRow(row, running.graph, feed.latest(session))
     })
-    return { ...past, addresses: this.addresses(), sessions, nodes: nodeRows(gateway) }
+    return { ...past, addresses: this.addresses(), sessions, nodes: nodeRows(gateway, ledger.fold) }
   }
 
   async explain(unit: string, mine: OwnSessions = everyone): Promise<ExplainDocument> {

@@ -22,6 +22,17 @@ export interface BillDocument {
   /** Every account's posted balance; they sum to zero. */
   readonly balances: Readonly<Record<string, number>>
   readonly sum_micro: number
+  /** Pay that checks may still take back, of nodes that have such; documents of before lack it. */
+  readonly escrow?: readonly EscrowDocument[] | undefined
+}
+export type BalancesDocument = Pick<BillDocument, 'balances' | 'sum_micro' | 'escrow'>
+
+/** What a node has in escrow, and how many of its results must be checked until it is final. */
+export interface EscrowDocument {
+  readonly node: string
+  readonly micro: number
+  readonly checks_first: number
+  readonly checks_all: number
 }
 
 /** A session as it ended: KORA's own result, its outputs as JSON, and what the ledger says of it. */
@@ -59,12 +70,26 @@ export interface ReplayDocument {
   readonly difference: string | null
 }
 
+export const NODE_STANDINGS = [
+  'own',
+  'believed',
+  'proving',
+  'suspect',
+  'convicted',
+  'scored'
+] as const
+export type NodeStandingName = (typeof NODE_STANDINGS)[number]
+
 export interface NodeDocument {
   readonly node: string
   readonly owner: string
   readonly state: string
   readonly health_milli: number
   readonly trust_milli: number
+  /** Of a mesh on probation; `scored` elsewhere. */
+  readonly standing: NodeStandingName
+  /** Checked results until its word is taken. */
+  readonly checks_needed: number
   readonly running: number
   readonly slots: number
   readonly models: number
@@ -119,7 +144,7 @@ export interface SessionService {
 /** And the ledger: what only the operator asks. */
 export interface ControlService extends SessionService {
   verifyLedger(): Promise<LedgerReportDocument>
-  balances(): Promise<Pick<BillDocument, 'balances' | 'sum_micro'>>
+  balances(): Promise<BalancesDocument>
   /** Every entry in the order of the fold, as JSON text, one at a time. */
   exportLedger(): AsyncIterable<string>
 }

@@ -4,12 +4,13 @@
  */
 import { z } from 'zod'
 import { MeshError, readShape } from '#contracts'
-import type {
-  BillDocument,
-  ExplainDocument,
-  ReplayDocument,
-  SessionDocument,
-  StatusDocument
+import {
+  type BillDocument,
+  type ExplainDocument,
+  NODE_STANDINGS,
+  type ReplayDocument,
+  type SessionDocument,
+  type StatusDocument
 } from './control-service.ts'
 
 const count = z.number()
@@ -34,7 +35,12 @@ const Bill = z.looseObject({
   ),
   total_micro: count,
   balances: z.record(z.string(), count),
-  sum_micro: count
+  sum_micro: count,
+  escrow: z
+    .array(
+      z.looseObject({ node: z.string(), micro: count, checks_first: count, checks_all: count })
+    )
+    .optional()
 })
 const Unit = z.looseObject({
   unit: z.string(),
@@ -86,6 +92,8 @@ const Status = z.looseObject({
       state: z.string(),
       health_milli: count,
       trust_milli: count,
+      standing: z.enum(NODE_STANDINGS).default('scored'),
+      checks_needed: count.default(0),
       running: count,
       slots: count,
       models: count

@@ -14,6 +14,7 @@ import {
 import type { SessionProgress } from '../session/progress.ts'
 import type { ControlFile } from './control-file.ts'
 import type {
+  BalancesDocument,
   BillDocument,
   ControlService,
   ExplainDocument,
@@ -81,7 +82,7 @@ export class HttpControl implements ControlService {
     return (await this.#ask('GET', '/v1/ledger/verify')) as LedgerReportDocument
   }
 
-  async balances(): Promise<Pick<BillDocument, 'balances' | 'sum_micro'>> {
+  async balances(): Promise<BalancesDocument> {
     return (await this.#ask('GET', '/v1/ledger/balances')) as BillDocument
   }
 

@@ -3,9 +3,11 @@
  * the gateway and the feed; keeps nothing and changes nothing.
  */
 import { parseUnitId, type SessionId, type TaskGraph } from '#contracts'
+import type { Ledger } from '#ledger'
 import type { GatewayDriver } from '#mesh-node'
 import type { ExplainDocument, NodeDocument, SessionRowDocument } from './control-service.ts'
 import type { SessionFeed } from './session-feed.ts'
+import { standingOf } from './standing-view.ts'
 
 /** A row of a session that runs: what was recorded of it, and how far it is. */
 export function liveRow(
@@ -23,13 +25,14 @@ export function liveRow(
   }
 }
 
-export function nodeRows(gateway: GatewayDriver): readonly NodeDocument[] {
+export function nodeRows(gateway: GatewayDriver, fold: Ledger['fold']): readonly NodeDocument[] {
   return gateway.snapshot().nodes.map((node) => ({
     node: node.node,
     owner: node.owner,
     state: node.connected ? node.state : `${node.state}, away`,
     health_milli: node.health_milli,
     trust_milli: node.trust_milli,
+    ...standingOf(fold, node.node),
     running: node.leases,
     slots: node.leases_max,
     models: node.models.length

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { MeshError, type PeerId, parsePeerId } from '#contracts'
+import { keyFile, openKeyFile } from '#mesh-node'
 
 export interface LocalNodesOptions {
   readonly count: number
@@ -16,6 +17,8 @@ export interface LocalNodesOptions {
   readonly bootstrap: readonly string[]
   /** Each node keeps its key, models and log in a folder of its own below this one. */
   readonly dataRoot: string
+  /** The key of a node by its number from 0, where its folder has none yet; absent: it draws its own. */
+  readonly seedOf?: (index: number) => Uint8Array
   /** Flags for one node, by its number from 0: a drill, a limit. */
   readonly flags?: (index: number) => readonly string[]
   readonly onLog?: (index: number, line: string) => void
@@ -64,6 +67,8 @@ function startOne(
   options: LocalNodesOptions,
   index: number
 ): { child: ChildProcess; ready: Promise<LocalNode> } {
+  const data = join(options.dataRoot, `node-${index + 1}`)
+  if (options.seedOf !== undefined) openKeyFile(keyFile(data), options.seedOf(index))
   const args = [
     COMMAND,
     'start',
@@ -71,7 +76,7 @@ function startOne(
     '--mesh',
     options.genesisFile,
     '--data',
-    join(options.dataRoot, `node-${index + 1}`),
+    data,
     '--listen',
     '/ip4/127.0.0.1/tcp/0',
     '--pod',

@@ -13,6 +13,7 @@ import {
   MeshError,
   type MeshId,
   openGenesis,
+  type PeerId,
   parseMeshId,
   SEED_BYTES,
   type SignedGenesis,
@@ -21,6 +22,7 @@ import {
 } from '#contracts'
 import { DEFAULT_TRUST_POLICY, PROBATION, PROBATION_DEFAULTS, trustSettingsOf } from '#ledger'
 import { nodeSigner, nodeVerifier } from '#mesh-node'
+import { localNodePeers } from './local-keys.ts'
 
 export interface MeshSettings {
   readonly name: string
@@ -28,6 +30,8 @@ export interface MeshSettings {
   readonly grantMicro: number
   /** A trust policy of the ledger. */
   readonly trust: string
+  /** Nodes on other machines that are the operator's own, beside those that it starts itself. */
+  readonly trusted: readonly PeerId[]
 }
 
 export interface MeshFolder {
@@ -42,7 +46,8 @@ const DEFAULT_MESH: MeshSettings = {
   name: 'kora',
   tenant: 'local',
   grantMicro: 1_000_000_000,
-  trust: DEFAULT_TRUST_POLICY
+  trust: DEFAULT_TRUST_POLICY,
+  trusted: []
 }
 
 const INCARNATION_BYTES = 32
@@ -73,6 +78,7 @@ export function createMeshFolder(
   const seed = keptSecret(seedFile(folder), SEED_BYTES)
   const incarnation = keptSecret(incarnationFile(folder), INCARNATION_BYTES)
   const signer = nodeSigner(seed)
+  const own = new Set([signer.peerId, ...localNodePeers(folder, seed), ...settings.trusted])
   const genesis = signGenesis(
     {
       v: 1,
@@ -85,7 +91,7 @@ export function createMeshFolder(
       tenants: [{ id: settings.tenant, grant_micro: settings.grantMicro }],
       prices: DEFAULT_PRICES,
       policies: policiesOf(settings.trust),
-      zones: { trusted: [signer.peerId] },
+      zones: { trusted: [...own] },
       created_at_ms: nowMs
     },
     signer

@@ -7,11 +7,13 @@ import { join } from 'node:path'
 import {
   type Cid,
   type EventDraft,
+  type FabricSignal,
   isTabAddress,
   MeshError,
   type PeerId,
   parseLogId,
   parseSessionId,
+  parseUnitId,
   type SignedGenesis
 } from '#contracts'
 import {
@@ -37,6 +39,7 @@ import { ControlLinks } from './control-links.ts'
 import { blobsFolder, ControlNode, type ControlParts } from './control-node.ts'
 import { EventLog } from './event-log.ts'
 import { openLedgerFolder } from './ledger-folder.ts'
+import { localNodeSeed, localNodesFolder } from './local-keys.ts'
 import { startLocalNodes } from './local-nodes.ts'
 import {
   certificateFile,
@@ -98,7 +101,8 @@ export async function openControl(
         count: options.localNodes,
         genesisFile: genesisFile(mesh.folder),
         bootstrap: node.addresses(),
-        dataRoot: join(mesh.folder, 'nodes')
+        dataRoot: localNodesFolder(mesh.folder),
+        seedOf: (index) => localNodeSeed(mesh.seed, index)
       })
       opened.push(() => nodes.stop())
       // processes of this operator on this machine: what is `local_only` may run there
@@ -150,11 +154,16 @@ async function assemble(
   const sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })
   opened.push(() => sync.close())
   const judge = new SessionJudge()
+  const cache = await DiskResultCache.open(join(folder, 'cache'))
   const signals = new SignalBoard((event) => {
     keepDoubt(event, { folder, fatal, say })
     sayTrust(event, say)
   })
-  const on = { network, ledger, blobs, exchange, judge, signals }
+  const onSignal = (signal: FabricSignal): void => {
+    if (signal.type === 'event') passOver(signal.event, cache, fatal)
+    signals.post(signal)
+  }
+  const on = { network, ledger, blobs, exchange, judge, onSignal }
   const gateway = gatewayOn(mesh, opening, on)
   opened.push(() => gateway.stop())
   const registry = await ModelRegistry.open(join(folder, 'models'))
@@ -169,7 +178,7 @@ async function assemble(
     gateway,
     registry,
     offer,
-    cache: await DiskResultCache.open(join(folder, 'cache')),
+    cache,
     judge,
     recorded: new RecordedControl(folder, ledger),
     feed: new SessionFeed(),
@@ -180,14 +189,15 @@ async function assemble(
   }
 }
 
-type GatewayGround = Pick<ControlParts, 'network' | 'ledger' | 'blobs' | 'judge' | 'signals'> & {
+type GatewayGround = Pick<ControlParts, 'network' | 'ledger' | 'blobs' | 'judge'> & {
+  readonly onSignal: (signal: FabricSignal) => void
   readonly exchange: BlobExchange
 }
 
 function gatewayOn(
   { genesis, signer }: MeshFolder,
   { trusted, refusals, fatal }: Opening,
-  { network, ledger, blobs, exchange, judge, signals }: GatewayGround
+  { network, ledger, blobs, exchange, judge, onSignal }: GatewayGround
 ): GatewayDriver {
   return new GatewayDriver(
     {
@@ -208,7 +218,7 @@ function gatewayOn(
       signer,
       verifier: nodeVerifier,
       clock: systemClock,
-      onSignal: signals.post,
+      onSignal,
       report: (report) => {
         if (report.type === 'refused') refusals.add(report.node, report)
       },
@@ -224,6 +234,15 @@ function sayTrust({ type, data }: EventDraft, say: (line: string) => void): void
   const { node, reason } = data
   if (type !== 'trust.updated' || typeof reason !== 'string' || !TOLD_REASONS.test(reason)) return
   say(`trust of ${node}: ${reason}, score ${data['score_milli']} of 1000`)
+}
+
+/** What a session of later would take from the cache is run again instead. */
+function passOver(
+  { type, work_unit_id: unit }: EventDraft,
+  cache: DiskResultCache,
+  fatal: (error: unknown) => void
+): void {
+  if (type === 'workunit.doubted' && unit !== null) cache.doubt(parseUnitId(unit)).catch(fatal)
 }
 
 /** An output that was delivered and is in doubt since: the session's telemetry has it, and the operator. */

@@ -15,19 +15,24 @@ import {
 import type { AccountBalance, Ledger } from '#ledger'
 import type { OutputFile } from '../session/output-view.ts'
 import type {
+  BalancesDocument,
   BillDocument,
   ExplainDocument,
   LedgerReportDocument,
   SessionDocument,
   StatusDocument
 } from './control-service.ts'
+import { readEvents } from './event-log.ts'
+import { escrowOf, standingOf } from './standing-view.ts'
 import { writeWhole } from './whole-file.ts'
 
 export class RecordedControl {
+  readonly #folder: string
   readonly #sessionsFolder: string
   readonly #ledger: Ledger
 
   constructor(dataFolder: string, ledger: Ledger) {
+    this.#folder = dataFolder
     this.#sessionsFolder = join(dataFolder, 'sessions')
     this.#ledger = ledger
   }
@@ -86,6 +91,7 @@ export class RecordedControl {
         state: node.state,
         health_milli: node.healthMilli,
         trust_milli: node.scoreMilli,
+        ...standingOf(fold, node.node),
         running: 0,
         slots: 0,
         models: 0
@@ -98,17 +104,31 @@ export class RecordedControl {
     const rows = this.#ledger.fold
       .sessions()
       .filter(({ session }) => mine(session) && this.has(session))
-      .flatMap(({ session }) => this.result(session).units)
+      .flatMap(({ session }) => this.result(session).units.map((row) => ({ row, session })))
       .filter(
-        (row) => row.unit === unit || (unit.length >= 6 && row.unit.endsWith(unit.replace('…', '')))
+        ({ row }) =>
+          row.unit === unit || (unit.length >= 6 && row.unit.endsWith(unit.replace('…', '')))
       )
-    const row = rows[0]
-    if (row === undefined) throw new MeshError('unit.unknown', { unit: unit.slice(0, 80) })
-    if (rows.some((other) => other.unit !== row.unit))
+    const [found] = rows
+    if (found === undefined) throw new MeshError('unit.unknown', { unit: unit.slice(0, 80) })
+    const { row, session } = found
+    if (rows.some((other) => other.row.unit !== row.unit))
       throw new MeshError('unit.ambiguous', { unit })
-    const why =
-      row.error === null ? 'nothing: it has ended' : `${row.error.code}: ${row.error.detail}`
-    return { unit: row.unit, state: row.status, attempts: row.executions, refusals: [], next: why }
+    const next = this.#doubtOf(session, row.unit) ?? whyOf(row)
+    return { unit: row.unit, state: row.status, attempts: row.executions, refusals: [], next }
+  }
+
+  /** What came of it later: its node was convicted or refuted when use had been made of its output. */
+  #doubtOf(session: SessionId, unit: string): string | null {
+    const doubt = readEvents(this.#folder, session).findLast(
+      ({ type, work_unit_id }) => type === 'workunit.doubted' && work_unit_id === unit
+    )
+    if (doubt === undefined) return null
+    const node = String(doubt.data['node'])
+    return (
+      `in doubt: node ${node} was caught giving wrong results after this one was used, and was not paid ` +
+      'for it; run the graph again: what is in doubt is not taken from the cache'
+    )
   }
 
   bill(session: SessionId | null): BillDocument {
@@ -127,9 +147,11 @@ export class RecordedControl {
     }
   }
 
-  balances(): Pick<BillDocument, 'balances' | 'sum_micro'> {
-    const accounts: readonly AccountBalance[] = this.#ledger.fold.balances()
+  balances(): BalancesDocument {
+    const { fold } = this.#ledger
+    const accounts: readonly AccountBalance[] = fold.balances()
     return {
+      escrow: escrowOf(fold),
       balances: Object.fromEntries(accounts.map(({ account, balance }) => [account, balance])),
       sum_micro: accounts.reduce((sum, { balance }) => sum + balance, 0)
     }
@@ -168,3 +190,6 @@ function entryJson(entry: PlacedEntry): string {
     (_, value) => (value instanceof Uint8Array ? bytesToHex(value) : value)
   )
 }
+
+const whyOf = ({ error }: SessionDocument['units'][number]): string =>
+  error === null ? 'nothing: it has ended' : `${error.code}: ${error.detail}`

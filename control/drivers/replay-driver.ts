@@ -40,7 +40,7 @@ export async function replayFolder(
     { ...submitted, requestId: summary.requestId, history },
     {
       blobs,
-      cache: await DiskResultCache.open(join(folder, 'cache')),
+      cache: await DiskResultCache.open(join(folder, 'cache'), { isReplay: true }),
       handle: (handler, args) => runHandler(handler, args),
       models: await ModelRegistry.open(join(folder, 'models')),
       judge: new SessionJudge(),

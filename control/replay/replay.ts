@@ -115,7 +115,8 @@ function cacheBeside({ units }: SessionHistory, cache: ReplayPorts['cache']): Re
   return {
     has: () => false,
     get: (key, unit) => (units.has(unit) ? Promise.resolve(null) : cache.get(key, unit)),
-    set: () => Promise.resolve()
+    set: () => Promise.resolve(),
+    drop: () => Promise.resolve()
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Fabric,
   type FabricSignal,
   MeshError,
+  type UnitId,
   type UnitOutcome,
   type Value
 } from '#contracts'
@@ -170,8 +171,7 @@ class SessionDriver {
           this.#supervise(this.#outcome(signal.outcome))
         break
       case 'reclaim':
-        if (signal.session === this.#names.session && this.#conductor.reopen(signal.unit))
-          signal.take()
+        if (signal.session === this.#names.session && this.#reopened(signal.unit)) signal.take()
         break
       case 'session-refused':
         if (signal.session === this.#names.session) this.#refused(signal.refusal)
@@ -179,6 +179,13 @@ class SessionDriver {
       default:
         assertNever(signal)
     }
+  }
+
+  /** Takes the unit back, where no use was made of its value; nobody else is to have that meanwhile. */
+  #reopened(unit: UnitId): boolean {
+    const key = this.#conductor.reopen(unit)
+    if (key !== null) this.#keep(this.#ports.cache?.drop(key))
+    return key !== null
   }
 
   #refused(refusal: string): void {
@@ -240,7 +247,7 @@ class SessionDriver {
       case 'submit':
         return this.#submit(effect.units)
       case 'remember':
-        this.#remember(effect.key, effect.outputCid)
+        this.#keep(this.#ports.cache?.set(effect.key, effect.outputCid, effect.unit))
         return
       case 'stage':
         this.#task = effect.record.task_id
@@ -316,8 +323,8 @@ class SessionDriver {
     )
   }
 
-  #remember(key: string, outputCid: Cid): void {
-    const kept = this.#ports.cache?.set(key, outputCid)
+  /** A change of the cache: the session ends when it is made. */
+  #keep(kept: Promise<void> | undefined): void {
     if (kept === undefined) return
     kept.catch(() => {})
     this.#remembered.push(kept)

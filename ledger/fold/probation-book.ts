@@ -53,6 +53,7 @@ export type ProbationView = Pick<
   ProbationBook,
   | 'suspects'
   | 'residualPerMille'
+  | 'isTrusted'
   | 'isProven'
   | 'isSuspect'
   | 'convictionsOf'
@@ -61,6 +62,7 @@ export type ProbationView = Pick<
   | 'mayCheck'
   | 'pastToCheck'
   | 'isAbandoned'
+  | 'finalAfter'
 >
 
 export class ProbationBook {
@@ -100,6 +102,7 @@ export class ProbationBook {
     return this.#settings[this.stage].residualPerMille
   }
 
+  /** A node of the operator's own. */
   isTrusted(node: PeerId): boolean {
     return this.#trusted.has(node)
   }
@@ -136,6 +139,12 @@ export class ProbationBook {
       : this.#standings.needsOf(number)
   }
 
+  /** Checks that it must pass until its first held result is final, and until all are; null: none is held. */
+  finalAfter(node: PeerId): { readonly first: number; readonly all: number } | null {
+    const number = this.#numbers.get(node)
+    return number === undefined || this.isTrusted(node) ? null : this.#standings.finalAfter(number)
+  }
+
   /** Whether one more execution may be spent on checks; `open` are those that the ledger has not seen. */
   mayCheck(open: { readonly extras: number; readonly units: number }): boolean {
     const units = this.#units + open.units
@@ -167,6 +176,8 @@ export class ProbationBook {
     const others = this.#standings.supportersOf(unit)
     const { stage } = this
     this.#standings.accepted(number, unit)
+    const isSure = [number, ...others].some((one) => this.isTrusted(this.#peer(one)))
+    if (isSure) this.#standings.confirm(unit)
     this.#look([number, ...others], stage)
   }
 

@@ -18,6 +18,13 @@ const PAST_TRIES = 8
 const PAST_LATEST = 16
 /** Of a suspect there is more to look at: it was believed then, and cheated if it reads its standing. */
 const PAST_LATEST_OF_SUSPECT = 32
+/**
+ * In a mesh of few nodes a share of the work is too little to prove anybody. So many extra executions
+ * may always be spent for each: what the longest calm proof takes where only one of two needs it.
+ */
+const FEW_EXTRAS_EACH = 40
+/** From 25 nodes on it is less with each, until the share of the work is enough. */
+const FEW_EXTRAS_TAPER = { from: 2_000, each: 40 }
 /** Convictions that make a node's next proof longer; more make it no longer still. */
 const LONGER_PROOFS_MAX = 3
 
@@ -39,6 +46,8 @@ interface OpenUnit {
   supporters: readonly number[]
   /** Nobody but the one supporter gave its value. */
   alone: boolean
+  /** Paid for good already: somebody who needs no checks said the same. */
+  sure: boolean
 }
 
 interface Owed<Unit> {
@@ -134,6 +143,20 @@ export class Standings<Unit> {
     return Math.max(0, lacks, suspect ? evidence + this.#settings.clearAt : 0)
   }
 
+  /** Checks that it must pass until the first of its results is final, and until all of them are. */
+  finalAfter(node: number): { readonly first: number; readonly all: number } | null {
+    const isHeld = ({ unit }: Owed<Unit>): boolean =>
+      this.supports(node, unit) && this.#open.get(unit)?.sure === false
+    const owed = (this.#owed[node] ?? []).filter(isHeld)
+    const [first] = owed
+    const last = owed.at(-1)
+    if (first === undefined || last === undefined) return null
+    const { passesEver } = this.#row(node)
+    const after = ({ since }: Owed<Unit>): number =>
+      Math.max(1, since + this.#now.clearAfter - passesEver)
+    return { first: after(first), all: after(last) }
+  }
+
   /** Its supporters were convicted or refuted, and nobody else stands for it. */
   isAbandoned(unit: Unit): boolean {
     return this.#open.get(unit)?.supporters.length === 0
@@ -181,6 +204,7 @@ export class Standings<Unit> {
 
   /** Whether one more execution may be spent on checks. */
   mayCheck(extras: number, units: number): boolean {
+    if (extras < this.#forFew()) return true
     const calm = this.#budget(this.#settings.calm, units)
     const hostile = this.#budget(this.#settings.hostile, units)
     if (this.#stage === 'calm') return extras < Math.min(calm, hostile)
@@ -197,7 +221,7 @@ export class Standings<Unit> {
     const known = this.#open.get(unit)
     const supporters = [...(known?.supporters ?? []), node]
     assert(new Set(supporters).size === supporters.length, 'a node supports a unit once')
-    this.#open.set(unit, { supporters, alone: known === undefined })
+    this.#open.set(unit, { supporters, alone: known === undefined, sure: known?.sure ?? false })
     this.#owed[node]?.push({ unit, since: this.#row(node).passesEver })
     if (known === undefined) {
       const row = this.#row(node)
@@ -211,6 +235,14 @@ export class Standings<Unit> {
       this.#passed(first)
     }
     this.#passed(node)
+  }
+
+  /** Somebody who needs no checks stands for the unit: it is final for all who gave the same, now. */
+  confirm(unit: Unit): void {
+    const open = this.#open.get(unit)
+    if (open === undefined) return
+    open.sure = true
+    this.#onFinal(unit, open.supporters)
   }
 
   /** Another value stands than the node's. Returns the units that must be done again. */
@@ -328,6 +360,12 @@ export class Standings<Unit> {
   /** Whether the node's result stands for the unit, and is not final. */
   supports(node: number, unit: Unit): boolean {
     return this.#open.get(unit)?.supporters.includes(node) ?? false
+  }
+
+  #forFew(): number {
+    const nodes = Math.max(1, this.#rows.length)
+    const { from, each } = FEW_EXTRAS_TAPER
+    return Math.min(FEW_EXTRAS_EACH * nodes, Math.max(0, from - each * nodes))
   }
 
   #budget({ extrasPerNode, extrasPerMille }: ProbationStage, units: number): number {

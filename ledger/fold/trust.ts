@@ -81,7 +81,7 @@ export const PROBATION = probation.name
 export const TRUST_POLICIES: ReadonlyMap<string, TrustPolicy> = new Map(
   [none, credibility, probation].map((policy) => [policy.name, policy])
 )
-export const DEFAULT_TRUST_POLICY = credibility.name
+export const DEFAULT_TRUST_POLICY = probation.name
 
 export function trustPolicy(name: string): TrustPolicy {
   const policy = TRUST_POLICIES.get(name)

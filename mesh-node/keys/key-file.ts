@@ -26,14 +26,17 @@ function readKeyFile(path: string): Uint8Array | null {
   return seed
 }
 
-/** The seed in the file, drawn first where there is none. Two starts at once end with one key. */
-export function openKeyFile(path: string): Uint8Array {
+/**
+ * The seed in the file, drawn first where there is none, or `given` written there. Two starts at once
+ * end with one key.
+ */
+export function openKeyFile(path: string, given?: Uint8Array): Uint8Array {
   const known = readKeyFile(path)
   if (known !== null) return known
   const part = `${path}.${process.pid}.part`
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    writeFileSync(part, randomBytes(SEED_BYTES), { mode: 0o600, flush: true })
+    writeFileSync(part, given ?? randomBytes(SEED_BYTES), { mode: 0o600, flush: true })
     linkSync(part, path)
   } catch (cause) {
     if (codeOf(cause) !== 'EEXIST') throw unusable(path, cause)

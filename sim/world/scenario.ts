@@ -72,8 +72,8 @@ const Shape = z.strictObject({
   actors: ActorKeys.prefault({}),
   /** Of a thousand units liars, colluders and sybils lie on so many, and do the others well. */
   cheat_per_mille: perMille.default(1_000),
-  /** The mesh's trust policy, as its genesis names it. */
-  trust: z.enum(['credibility', 'probation']).default('credibility'),
+  /** The mesh's trust policy, as its genesis names it; a new mesh's where absent. */
+  trust: z.enum(['credibility', 'probation']).default('probation'),
   /** When nodes come: all within two seconds, or in crowds. */
   arrivals: ArrivalKeys,
   /** A share of the nodes goes at a moment; it comes back as a new process, or never. */

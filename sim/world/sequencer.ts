@@ -45,6 +45,8 @@ export interface SequencerOptions {
   readonly keepsLog?: boolean
   /** The trust policy that the genesis names; `credibility` where absent. */
   readonly trust?: string
+  /** Nodes of the operator's own; none where absent. */
+  readonly trusted?: readonly PeerId[]
   /** `hash` where absent. */
   readonly signer?: SignerKind
 }
@@ -79,6 +81,7 @@ export class Sequencer {
       keepsDisk,
       keepsLog = false,
       trust = 'credibility',
+      trusted = [],
       signer: kind = 'hash'
     }: SequencerOptions = {
       keepsDisk: false
@@ -100,7 +103,7 @@ export class Sequencer {
         tenants: [{ id: TENANT, grant_micro: GRANT_MICRO }],
         prices: DEFAULT_PRICES,
         policies: { trust, scheduler: 'default' },
-        zones: {},
+        zones: trusted.length === 0 ? {} : { trusted: [...trusted] },
         created_at_ms: EPOCH_MS
       },
       signer

@@ -52,6 +52,8 @@ describe('a tab in a real mesh', function () {
     data = join(await started.folder(), 'data')
     loops = new LoopFiles(await started.folder())
     equal((await commands.ended(...loops.addWords(data))).code, 0)
+    // a lone tab's credit is cleared at once here
+    await commands.json('init', '--trust', 'credibility', '--data', data)
     const run = commands.kora(['up', '--json', '--local-nodes', '0', '--data', data])
     const line = UpLine.parse(JSON.parse(await run.firstLine()))
     fragment = new URL(line.donate_url).hash

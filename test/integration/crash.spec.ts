@@ -73,6 +73,8 @@ describe('a session whose processes are killed', function () {
   async function freshData(name: string): Promise<string> {
     const data = files.path(name)
     await cp(join(files.path('calm'), 'models'), join(data, 'models'), { recursive: true })
+    // what is posted is counted: checks of another policy would be posted too
+    await commands.json('init', '--trust', 'credibility', '--data', data)
     return data
   }
 

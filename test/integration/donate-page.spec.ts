@@ -90,7 +90,7 @@ describe('the page server', function () {
     await writeFile(join(dir, 'runtime-0A1B2C3D', 'ort.wasm'), new Uint8Array(100_000))
     const mesh = createMeshFolder(
       join(folder, 'mesh'),
-      { name: 'test', tenant: 'local', grantMicro: 1, trust: 'credibility' },
+      { name: 'test', tenant: 'local', grantMicro: 1, trust: 'credibility', trusted: [] },
       Date.now()
     )
     genesis = mesh.genesis

@@ -42,7 +42,7 @@ describe('a mesh on probation', function () {
   })
 
   it('compares results that its graph does not, and takes none of a node that forges', async () => {
-    const settings = { name: 'trust', tenant: 'local', grantMicro: 1_000_000_000 }
+    const settings = { name: 'trust', tenant: 'local', grantMicro: 1_000_000_000, trusted: [] }
     createMeshFolder(folder, { ...settings, trust: 'probation' }, Date.now())
     const data = ['--data', folder]
     const model = at('examples/any-onnx/nearest-corner.onnx')

@@ -140,7 +140,7 @@ export function conduct(graph: TaskGraph, options: ConductOptions = {}): Conduct
     if (input.type === 'outcome') {
       const asked = submitted.find(({ id }) => id === input.outcome.unitId)
       const value = asked === undefined ? undefined : options.mend?.(asked)
-      if (value !== undefined && conductor.reopen(input.outcome.unitId)) {
+      if (value !== undefined && conductor.reopen(input.outcome.unitId) !== null) {
         waiting.push(outcomeOf(input.outcome, { value }, values))
       }
     }

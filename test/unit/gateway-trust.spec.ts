@@ -17,8 +17,8 @@ function meshOf(
   nodes: readonly (Manner | NodeOptions)[],
   options: MeshOptions = {}
 ): GatewayMesh & { readonly book: Sequencer } {
-  const sequencer = book()
-  const mesh = new GatewayMesh({ book: sequencer, mayCorrect: true, ...options })
+  const sequencer = options.book instanceof Sequencer ? options.book : book()
+  const mesh = new GatewayMesh({ mayCorrect: true, ...options, book: sequencer })
   mesh.open()
   nodes.forEach((manner, number) => {
     mesh.addNode(number, typeof manner === 'string' ? { manner } : manner)
@@ -187,13 +187,123 @@ describe('gateway on probation: differences', () => {
   })
 })
 
+describe('gateway on probation: few nodes', () => {
+  const OWN = 0
+  function besideOwn(...others: readonly (Manner | NodeOptions)[]) {
+    const sequencer = new Sequencer(KEY, {
+      keepsDisk: false,
+      trust: 'probation',
+      trusted: [peer(OWN)]
+    })
+    return meshOf(['honest', ...others], { book: sequencer, trusted: [OWN] })
+  }
+  const leasesOfNode = (mesh: GatewayMesh, number: number): ReadonlySet<string> => {
+    const its = mesh.items('units.reserved').filter(({ node }) => node === peer(number))
+    return new Set(its.map(({ lease }) => lease))
+  }
+  const acceptedOf = (mesh: GatewayMesh, number: number): number => {
+    const its = leasesOfNode(mesh, number)
+    return mesh.items('units.accepted').filter(({ lease }) => its.has(lease)).length
+  }
+
+  const statesOf = (mesh: GatewayMesh & { readonly book: Sequencer }, number: number) => {
+    const its = leasesOfNode(mesh, number)
+    return mesh
+      .items('units.accepted')
+      .filter(({ lease }) => its.has(lease))
+      .map(({ unit, attempt }) => mesh.book.fold.attempt(unit, attempt)?.state)
+  }
+
+  it('takes the word of the operator’s own node from the first unit on, and pays it at once', () => {
+    const mesh = besideOwn()
+    const units = named('u', 5)
+    mesh.submit(...units)
+    ok(mesh.drain(1_500))
+    for (const { id } of units) equal(leasesOf(mesh, id), 1)
+    deepEqual(new Set(statesOf(mesh, OWN)), new Set(['posted']))
+    mesh.audit()
+  })
+
+  it('names a stranger that lies beside it with the first lie, and takes none', () => {
+    const mesh = besideOwn('lie')
+    const units = named('u', 12)
+    work(mesh, units)
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.outputCid, rightAnswer(id))
+    const faults = mesh.items('units.voided').map(({ fault }) => fault)
+    ok(faults.length > 0 && faults.every((fault) => fault === 'disagreed'), faults.join())
+    ok((mesh.book.fold.probation?.convictionsOf(peer(1)) ?? 0) > 0)
+    mesh.audit()
+  })
+
+  it('lets a stranger beside it work all the while, and pays for good what it confirmed', () => {
+    const mesh = besideOwn('honest')
+    for (let round = 0; round < 10; round++) {
+      const earlier = acceptedOf(mesh, 1)
+      for (const half of ['a', 'b']) {
+        mesh.submit(...named(`r${round}${half}-`, 20))
+        ok(mesh.drain(20_000))
+      }
+      // while its past is looked at it may be passed over
+      ok(acceptedOf(mesh, 1) - earlier >= 10, `${acceptedOf(mesh, 1) - earlier} in round ${round}`)
+    }
+    const states = statesOf(mesh, 1)
+    ok(states.includes('posted'), 'the operator’s own node said the same')
+    ok(states.includes('held'), 'taken on its word')
+    mesh.audit()
+  })
+
+  it('keeps no node idle for a slow one, where there is no third', () => {
+    const mesh = meshOf([{ runMs: 60_000 }, { runMs: 100 }])
+    mesh.submit(...named('u', 20))
+    mesh.run(25_000)
+    ok(acceptedOf(mesh, 1) >= 5, `${acceptedOf(mesh, 1)}`)
+  })
+
+  it('believes three honest nodes within their first units, however little there is to do', () => {
+    const mesh = meshOf(['honest', 'honest', 'honest'])
+    work(mesh, named('u', 40))
+    for (const number of [0, 1, 2]) {
+      equal(mesh.book.fold.probation?.convictionsOf(peer(number)), 0)
+      ok(acceptedOf(mesh, number) >= 10, `${number}: ${acceptedOf(mesh, number)}`)
+    }
+  })
+
+  it('does not let two that were believed first outvote a mesh', () => {
+    let isLate = false
+    const early: NodeOptions = { manner: () => (isLate ? 'collude' : 'honest') }
+    const mesh = meshOf([early, early])
+    work(mesh, named('early', 30))
+    for (const number of [0, 1]) equal(mesh.book.fold.probation?.isProven(peer(number)), true)
+    isLate = true
+    for (let number = 2; number < 7; number++) mesh.addNode(number, {})
+    work(mesh, named('late', 40))
+    for (let number = 2; number < 7; number++) {
+      const its = leasesOfNode(mesh, number)
+      const blamed = mesh
+        .items('units.voided')
+        .filter(({ fault, lease }) => fault !== 'none' && its.has(lease))
+      deepEqual(blamed, [], `${number} is honest`)
+    }
+    const isCaught = (number: number): boolean =>
+      (mesh.book.fold.probation?.convictionsOf(peer(number)) ?? 0) > 0
+    ok(isCaught(0) && isCaught(1))
+    mesh.audit()
+  })
+})
+
 describe('gateway on probation: what was accepted is done again', () => {
-  /** Node 1 reads its own standing, and lies while its word is taken. */
+  /** Node 1 reads its own standing, and lies while its word is taken, once much of it is. */
   function reader(options: MeshOptions = {}) {
+    let runs = 0
     const isBelieved = (): boolean => mesh.book.fold.probation?.isProven(peer(1)) === true
-    const liar: NodeOptions = { manner: () => (isBelieved() ? 'lie' : 'honest') }
+    const liar: NodeOptions = {
+      manner() {
+        runs += 1
+        return runs > 60 && isBelieved() ? 'lie' : 'honest'
+      }
+    }
     const mesh = meshOf(['honest', liar, 'honest', 'honest'], options)
-    const units = named('u', 200)
+    const units = named('u', 400)
     for (let start = 0; start < units.length; start += 5) {
       mesh.submit(...units.slice(start, start + 5))
       ok(mesh.drain())

@@ -142,11 +142,33 @@ describe('the mood of a mesh', () => {
   })
 
   it('spends on checks within its budget', () => {
-    const { standings } = new Book(10)
-    ok(standings.mayCheck(9, 0))
-    ok(!standings.mayCheck(10, 0))
-    ok(standings.mayCheck(150, 1_000_000))
-    ok(!standings.mayCheck(150 + 7_000, 1_000_000))
+    const { standings } = new Book(50)
+    ok(standings.mayCheck(49, 0))
+    ok(!standings.mayCheck(50, 0))
+    ok(standings.mayCheck(750, 1_000_000))
+    ok(!standings.mayCheck(750 + 7_000, 1_000_000))
+  })
+
+  it('has the longest calm proof for each of few nodes, however little work there is', () => {
+    const few = new Book(3).standings
+    ok(few.mayCheck(3 * calm.passesMax - 1, 0))
+    ok(!few.mayCheck(3 * calm.passesMax, 0))
+    ok(new Book(0).standings.mayCheck(0, 0), 'the first may be checked before anybody is known')
+  })
+
+  it('tells after how many checks what a node gave is final', () => {
+    const book = new Book(2)
+    equal(book.standings.finalAfter(0), null)
+    book.agree(0, 1)
+    deepEqual(book.standings.finalAfter(0), {
+      first: calm.clearAfter - 1,
+      all: calm.clearAfter - 1
+    })
+    book.agree(0, 1, 4)
+    deepEqual(book.standings.finalAfter(0), {
+      first: calm.clearAfter - 5,
+      all: calm.clearAfter - 1
+    })
   })
 })
 

@@ -20,6 +20,7 @@ const scenario = (changes: object): Scenario =>
     nodes: 20,
     units: UNITS,
     quorum_per_mille: 1_000,
+    trust: 'credibility',
     service_ms: { min: 200, max: 1_000 },
     latency: { rtt_ms: 60 },
     ...changes

@@ -240,7 +240,7 @@ describe('a simulated mesh', function () {
   })
 
   it('does a unit once, or twice where two must agree', async () => {
-    const { units, violations } = await run()
+    const { units, violations } = await run({ trust: 'credibility' })
     deepEqual(violations, [])
     deepEqual(units, { submitted: 40, accepted: 40, wrong_accepted: 0, failed: 0, executions: 60 })
   })

@@ -64,6 +64,27 @@ describe('our policy against sabotage', function () {
     ok(wrongAccepted.mean <= 1e-4, `${wrongAccepted.mean}`)
   })
 
+  it('holds in meshes of few nodes, and believes those that are honest', () => {
+    const base = columnOf('f20-s10')
+    for (const [nodes, liars, sabotagePerMillion] of [
+      [3, 0, 0],
+      [5, 200, 1_000_000],
+      [12, 334, 1_000_000],
+      [12, 334, 100_000],
+      [24, 334, 100_000]
+    ] as const) {
+      const units = 100 * nodes
+      const column = { ...base, nodes, units, saboteursPerMille: liars, sabotagePerMillion }
+      const policy = probation()
+      const row = compareCase({ column, policy, seeds: seedsUpTo(40) })
+      const { executionsPerUnit, wrongAccepted, honestBelieved } = row
+      const which = `${nodes} nodes, ${liars} liars in 1,000 that lie ${sabotagePerMillion}`
+      ok(executionsPerUnit.mean <= 1.45, `${which}: ${executionsPerUnit.mean}`)
+      ok(wrongAccepted.mean <= 5e-4, `${which}: ${wrongAccepted.mean}`)
+      ok(honestBelieved.mean >= 0.9, `${which}: ${honestBelieved.mean}`)
+    }
+  })
+
   it('stays below 1.30 and 1 in 1,000 in every column', () => {
     for (const column of reference) {
       const { executionsPerUnit, wrongAccepted, honestBanned } = ours(column)

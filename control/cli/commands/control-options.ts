@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { CONTROL_CLIENTS_MAX, MeshError, readShape } from '#contracts'
+import { CONTROL_CLIENTS_MAX, LOCAL_NODES_MAX, MeshError, readShape } from '#contracts'
 import { type AllowedClient, parseAllowed } from '../../drivers/allowed-client.ts'
 import { readBounded } from './submission.ts'
 
@@ -58,7 +58,7 @@ const ConfigFile = z.strictObject({
   mesh: z.string().optional(),
   listen: z.array(z.string()).optional(),
   bootstrap: z.array(z.string()).optional(),
-  local_nodes: z.int().min(0).max(64).optional(),
+  local_nodes: z.int().min(0).max(LOCAL_NODES_MAX).optional(),
   port: z.int().min(0).max(65_535).optional(),
   allow: z
     .array(

@@ -5,6 +5,7 @@
  */
 import { UNIT_ATTEMPTS_MAX } from '#contracts'
 import { acceptAlone, acceptGroup } from './acceptance.ts'
+import { electorateOf } from './electorate.ts'
 import { isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { again } from './retry.ts'
@@ -27,7 +28,10 @@ export function decideChecked(
     acceptAlone(world, unit, first, 'schema')
     return
   }
-  const settled = settledBy(trust.view, ok, unit.groups)
+  const settled = settledBy(trust.view, ok, {
+    groups: unit.groups,
+    electorate: () => electorateOf(world, unit)
+  })
   if (settled !== null) acceptGroup(world, unit, settled, 'schema')
   else if (ok.length < VOTES_MAX && unit.attempt + 1 < UNIT_ATTEMPTS_MAX) {
     again(world, unit, 0, 'unit.no_agreement')

@@ -168,6 +168,8 @@ export interface NodeChecks {
   readonly suspects: number
   /** Of a thousand results of proven nodes, so many are checked all the same. */
   readonly residualPerMille: number
+  /** A node of the operator's own: its word settles differences. */
+  isTrusted(node: PeerId): boolean
   /** Whether the node's word alone is taken. */
   isProven(node: PeerId): boolean
   isSuspect(node: PeerId): boolean

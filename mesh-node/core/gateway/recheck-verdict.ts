@@ -5,6 +5,7 @@
  */
 import { assert, UNIT_ATTEMPTS_MAX } from '#contracts'
 import { giveBack } from './budget.ts'
+import { electorateOf } from './electorate.ts'
 import { isOutstanding, type LeaseRecord, type Recheck, type UnitRecord } from './gateway-state.ts'
 import { acceptLease, voidLease } from './lease-life.ts'
 import { askAgain, endRecheck } from './rechecks.ts'
@@ -77,7 +78,7 @@ function settle(one: Case, accepted: readonly LeaseRecord[]): void {
   const voters = recheck.why === 'reopened' ? fresh : [...accepted, ...fresh]
   const checks = world.trust?.view
   assert(checks !== undefined, 'units are done again where nodes are checked')
-  const side = settledBy(checks, voters, groups)
+  const side = settledBy(checks, voters, { groups, electorate: () => electorateOf(world, unit) })
   if (side !== null) {
     const right = side.filter((lease) => fresh.includes(lease))
     const isSame = side.some((lease) => home?.includes(lease))

@@ -132,7 +132,11 @@ function choose(world: World, trust: TrustChecks, choice: Choice): NodeRecord | 
   const able: Allowed = (node) => fits(unit, node) && isFree(world, unit, node)
   const believed: Allowed = (node) => trust.view.isProven(node.id) && able(node)
   const isDispute = unit.leases.some(({ phase }) => phase === 'ok')
-  if (isDispute) return find(world, draws, believed) ?? find(world, draws, able)
+  if (isDispute) {
+    const own: Allowed = (node) => trust.view.isTrusted(node.id) && able(node)
+    const first = world.trusted.size === 0 ? null : find(world, draws, own)
+    return first ?? find(world, draws, believed) ?? find(world, draws, able)
+  }
   // every other time it is one whose word is taken: nobody can read from its standing what it is for
   const isBlind = recheck.why === 'past' && draws.below(2) === 0
   const first = isBlind ? find(world, draws, believed) : null

@@ -17,8 +17,13 @@ import type { World } from './world.ts'
 const PARTNER_TRIES = 12
 /** Candidates passed over for one place, because of their owner or their backend. */
 const PASSED_OVER_MAX = 32
-/** A node that is here fetches and tries a small model well within this. */
+/**
+ * A node that is here fetches and tries a small model well within this. Then the first goes alone, and what
+ * it gave is checked when another is there.
+ */
 const LONE_WAIT_MS = 10_000
+/** Among more than these one is free soon; fewer would keep the others idle for as long as they run. */
+const FEW_PARTNERS = 2
 /** Where there are more nodes than these, some are in a list. */
 const SCAN_MAX = 2_048
 
@@ -74,7 +79,7 @@ function alone(seeker: Seeker): Placing | null {
   if (!anyProven(seeker)) return withoutProven(seeker)
   const node = takeFrom(seeker, 'candidates', () => true)
   if (node === null) return null
-  const isDrawn = draws.below(1_000) < trust.view.residualPerMille
+  const isDrawn = !trust.view.isTrusted(node.id) && draws.below(1_000) < trust.view.residualPerMille
   const pair = isDrawn && isAffordable(seeker) ? pairWith(seeker, node) : null
   if (pair === null && !placesFor(seeker, node)) {
     waiting.put(node, world)
@@ -87,19 +92,26 @@ function alone(seeker: Seeker): Placing | null {
 function withoutProven(seeker: Seeker): Placing | null {
   const { world, waiting } = seeker
   const node = takeFrom(seeker, 'tested', () => true)
-  if (node === null) return null
+  if (node === null) return idleOfFew(seeker)
   if (isAffordable(seeker)) {
     const pair = pairWith(seeker, node, 'anyone')
     if (pair !== null) {
       waiting.loneSinceMs = null
       return pair
     }
-    if (couldPair(seeker, node, lastingRefusal) || isWorthWaiting(seeker, node)) {
+    if (isWorthWaiting(seeker, node)) {
       waiting.put(node, world)
       return null
     }
   }
   return { nodes: [node], isCheck: false }
+}
+
+/** Of few, one that has checks enough under way does not stand idle until a slow one has done its half. */
+function idleOfFew(seeker: Seeker): Placing | null {
+  if (seeker.world.connectedNodes > FEW_PARTNERS + 1) return null
+  const node = anyone(seeker, ({ working }) => working === 0)
+  return node === null || isWorthWaiting(seeker, node) ? null : { nodes: [node], isCheck: false }
 }
 
 /** One more for a unit of which some results are there, or still come. */
@@ -110,7 +122,7 @@ function another(seeker: Seeker): Placing | null {
   while (nodes.length < unit.wanted) {
     const fresh = (node: NodeRecord): boolean => !nodes.includes(node) && fits(seeker, node)
     const node =
-      (isDispute ? null : drawn(seeker, fresh)) ??
+      (isDispute ? ownNode(seeker, fresh) : drawn(seeker, fresh)) ??
       takeFrom(seeker, 'candidates', fresh) ??
       takeFrom(seeker, 'tested', fresh) ??
       anyone(seeker, fresh)
@@ -168,6 +180,13 @@ function anyone(
   const isFree = (node: NodeRecord): boolean =>
     allowed(node) && refusalOf(unit.packed.unit, node, world) === null
   return roster.find(isFree) ?? null
+}
+
+/** One of the operator's own settles a difference alone. */
+function ownNode(seeker: Seeker, allowed: (node: NodeRecord) => boolean): NodeRecord | null {
+  const { world, trust } = seeker
+  if (world.trusted.size === 0) return null
+  return anyone(seeker, (node) => trust.view.isTrusted(node.id) && allowed(node))
 }
 
 /** The best that is free and allowed; it is out of the list until it is put back. */
@@ -242,21 +261,27 @@ function anyProven({ world, trust, waiting }: Seeker): boolean {
   return any
 }
 
-/** Whether some node that is busy now could be the other of a pair. */
-function couldPair(seeker: Seeker, first: NodeRecord, refusal: typeof lastingRefusal): boolean {
+/** Nodes that could be the other of a pair once they are free, or ready; no more than say enough. */
+function partners(seeker: Seeker, first: NodeRecord, refusal: typeof lastingRefusal): number {
   const { world, waiting } = seeker
+  let found = 0
   for (const node of world.nodes.values()) {
     if (node === first || ownerOf(node) === ownerOf(first) || !node.connected) continue
     if (!areAlike(seeker, first, node) || seeker.unit.avoid.includes(node.id)) continue
-    if (refusal(waiting.sample, node, world) === null) return true
+    if (refusal(waiting.sample, node, world) === null) found += 1
+    if (found > FEW_PARTNERS) break
   }
-  return false
+  return found
 }
 
-/** Another may be about to come: it is here, and has yet to claim. The first of a mesh is not believed for it. */
+/**
+ * Another is soon free where there are many. Where there are few, or they have yet to claim, it is waited
+ * for a while: the first of a mesh is not believed for being the first.
+ */
 function isWorthWaiting(seeker: Seeker, first: NodeRecord): boolean {
   const { world, waiting } = seeker
-  if (!couldPair(seeker, first, natureOnly)) return false
+  if (partners(seeker, first, lastingRefusal) > FEW_PARTNERS) return true
+  if (partners(seeker, first, natureOnly) === 0) return false
   waiting.loneSinceMs ??= world.nowMs
   return world.nowMs - waiting.loneSinceMs < LONE_WAIT_MS
 }

@@ -15,6 +15,11 @@ const PROVEN_TRIES = 200
 const PARTNER_TRIES = 12
 const VOTES_MAX = 40
 const LEAD = 2
+/** As the gateway has it: fewer believed nodes do not decide, unless they are most of a small mesh. */
+const JURY = 8
+/** Where no more are believed than these, most of them must say so, or four. */
+const FEW_BELIEVED = 16
+const FEW_VOICES = 4
 
 export interface ProbationOptions {
   readonly settings: ProbationSettings
@@ -242,14 +247,14 @@ export class ProbationRun implements PolicyRun {
     return value === undefined || others.length > 0 ? null : value
   }
 
-  /** Asks proven nodes; where there are none, others, until one value leads by two. */
+  /** Asks proven nodes; where there are too few, others, until one value leads by two or has most nodes. */
   #settleDifference(unit: number, votes: Votes): number {
     for (;;) {
       const settled = this.#settledBy(votes)
       if (settled !== null) return settled
       const fresh: Allowed = (node) => !votes.has(node)
       const judge = this.#proven(fresh) ?? this.#arena.pick(fresh)
-      assert(judge !== null, 'a difference is settled before all nodes are asked')
+      if (judge === null) return this.#likeliest(votes)
       votes.set(judge, this.#arena.execute(judge, unit))
     }
   }
@@ -264,13 +269,40 @@ export class ProbationRun implements PolicyRun {
       proven.set(value, (proven.get(value) ?? 0) + 1)
       provenVotes += 1
     }
-    for (const [value, count] of proven) {
-      if ((all.get(value) ?? 0) >= LEAD && count * 2 > provenVotes) return value
+    const { here, believed } = this.#electorate()
+    const isJury = believed >= Math.min(JURY, Math.floor(here / 2) + 1)
+    for (const [value, count] of isJury ? proven : []) {
+      const isEnough = (all.get(value) ?? 0) >= LEAD && count >= voicesNeeded(believed)
+      if (isEnough && count * 2 > provenVotes) return value
     }
     const [top, second] = [...all].sort((a, b) => b[1] - a[1])
     assert(top !== undefined, 'there are votes')
-    const leads = top[1] - (second?.[1] ?? 0) >= LEAD
-    return (provenVotes === 0 && leads) || votes.size >= VOTES_MAX ? top[0] : null
+    const leads = top[1] - (second?.[1] ?? 0) >= LEAD || top[1] * 2 > here
+    const isUpToAll = !isJury || provenVotes === 0
+    return (isUpToAll && leads) || votes.size >= VOTES_MAX ? top[0] : null
+  }
+
+  #electorate(): { readonly here: number; readonly believed: number } {
+    let here = 0
+    let believed = 0
+    for (let node = 0; node < this.#arena.nodes; node++) {
+      if (!this.#arena.isHere(node)) continue
+      here += 1
+      if (this.standings.isProven(node)) believed += 1
+    }
+    return { here, believed }
+  }
+
+  /** Everybody was asked, and nobody can tell. */
+  #likeliest(votes: Votes): number {
+    const weights = new Map<number, number>()
+    for (const [node, value] of votes) {
+      const weight = this.standings.isProven(node) ? 1 + VOTES_MAX : 1
+      weights.set(value, (weights.get(value) ?? 0) + weight)
+    }
+    const [top] = [...weights].sort((a, b) => b[1] - a[1])
+    assert(top !== undefined, 'there are votes')
+    return top[0]
   }
 
   /** What convicted nodes alone stood for: done again by others, unmarked, as a check of them. */
@@ -286,3 +318,7 @@ export class ProbationRun implements PolicyRun {
     }
   }
 }
+
+/** Two who were believed early must not decide in a mesh of few. */
+const voicesNeeded = (believed: number): number =>
+  believed > FEW_BELIEVED ? 1 : Math.min(FEW_VOICES, Math.floor(believed / 2) + 1)

@@ -98,6 +98,9 @@ export class DonateMesh {
   /** `kora up`, ready; again after it was killed, in the same folder and at the same link. */
   async begin(): Promise<DonateUp> {
     await this.prepare()
+    // units and credit are counted: checks of another policy would count too
+    if (this.#up === undefined)
+      await this.commands.json('init', '--trust', 'credibility', '--data', this.data)
     const run = this.commands.kora(['up', '--json', '--local-nodes', '0', '--data', this.data])
     this.#up = { run, ...UpLine.parse(JSON.parse(await run.firstLine())) }
     return this.#up
