@@ -6,6 +6,7 @@ import { Chance } from '../kernel/chance.ts'
 import { CUT_KINDS } from '../network/cuts.ts'
 import { PAUSE_KINDS } from '../nodes/keys.ts'
 import { ACTOR_KEYS } from '../nodes/role-names.ts'
+import { REPLICAS_DEFAULT } from '../replicas/keys.ts'
 import { Scenario } from '../world/scenario.ts'
 
 /** All troubles begin within this, and most of them end. */
@@ -15,6 +16,9 @@ const UNITS_MAX = 400
 /** Of each kind of actor up to so many in a thousand: together no more than half. */
 const ACTORS_MAX = 30
 const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
+const REPLICA_DISKS = ['keeps', 'forgets', 'tears', 'rolls_back'] as const
+const REPLICAS = 2
+const REPLICAS_PER_MILLION = 100_000
 const FAULTS = 2
 
 export function drawLarge(seed: number, nodes: number): Scenario {
@@ -80,6 +84,19 @@ export function drawLarge(seed: number, nodes: number): Scenario {
         disk: DISKS[chance.below(DISKS.length)]
       }
     ],
+    // their heads are gossiped to everybody: five times the events
+    replicas: !chance.happens(REPLICAS_PER_MILLION)
+      ? REPLICAS_DEFAULT
+      : {
+          nodes: REPLICAS,
+          disk: REPLICA_DISKS[chance.below(REPLICA_DISKS.length)],
+          write_ms: between(1, 200),
+          fork: {
+            at_ms: early(),
+            who: chance.happens(500_000) ? 'sequencer' : 'node',
+            share_per_mille: between(200, 800)
+          }
+        },
     budget_per_mille: between(500, 20_000),
     ledger_ms: between(1, 200),
     until_ms: LARGE_FOR_MS
