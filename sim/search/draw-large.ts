@@ -10,7 +10,7 @@ import { REPLICAS_DEFAULT } from '../replicas/keys.ts'
 import { Scenario } from '../world/scenario.ts'
 
 /** All troubles begin within this, and most of them end. */
-export const LARGE_FOR_MS = 30_000
+export const LARGE_FOR_MS = 15_000
 const UNITS_MIN = 200
 const UNITS_MAX = 400
 /** Of each kind of actor up to so many in a thousand: together no more than half. */

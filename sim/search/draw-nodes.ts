@@ -8,18 +8,24 @@ import { ACTOR_KEYS, type ActorKey } from '../nodes/role-names.ts'
 import type { Scenario } from '../world/scenario.ts'
 
 const HOUR_MS = 3_600_000
-const MORE_KINDS_MAX = 2
+const MORE_KINDS_MAX = 3
+const MORE_KINDS_PER_MILLION = 667_000
+/** In thousandths of the nodes: with liars and withholders, 300 at most each, no more than all. */
+const MORE_MIN = 60
+const MORE_SPAN = 70
 const MORE_KINDS = ACTOR_KEYS.filter((key) => key !== 'liars' && key !== 'withholders')
 const JUMPS_MAX = 3
 const PAUSES_MAX = 3
 
-/** Up to two more kinds of those who misbehave, beside the ones that every such run may have. */
+/** Up to three more kinds of those who misbehave, beside the ones that every such run may have. */
 export function drawActors(seed: number): Partial<Scenario['actors']> {
   const chance = new Chance(seed, 'swarm actors')
   const actors: Partial<Record<ActorKey, number>> = {}
   for (let kind = 0; kind < MORE_KINDS_MAX; kind++) {
     const key = MORE_KINDS[chance.below(MORE_KINDS.length)]
-    if (key !== undefined && chance.happens(500_000)) actors[key] = 20 + chance.below(180)
+    if (key !== undefined && chance.happens(MORE_KINDS_PER_MILLION)) {
+      actors[key] = MORE_MIN + chance.below(MORE_SPAN)
+    }
   }
   return actors
 }

@@ -145,7 +145,10 @@ describe('a client of another operator', function () {
     const run = commands.kora([...words, ...asClient(), '--out', out, '--json'])
     const theirs = await done(run)
     match(run.err, /\| 2 nodes \|/)
-    deepEqual([theirs.status, theirs.model_calls], ['completed', 3])
+    equal(theirs.status, 'completed')
+    // nodes that have yet to prove themselves do a unit both
+    ok(theirs.model_calls >= 3 && theirs.model_calls <= 6, String(theirs.model_calls))
+    equal(theirs.units.filter(({ status }) => status === 'success').length, 3)
     const own = ResultDocument.parse(await commands.json(...words, '--data', control))
     deepEqual(theirs.outputs, own.outputs)
     deepEqual(Object.keys(theirs).sort(), Object.keys(own).sort())
