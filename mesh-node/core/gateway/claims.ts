@@ -4,6 +4,7 @@
  */
 import { type ClaimMessage, MeshError, NODE_CLAIMS_MAX, type WithdrawMessage } from '#contracts'
 import type { NodeRecord } from './gateway-state.ts'
+import { endStarvation } from './starvation.ts'
 import type { World } from './world.ts'
 
 export function onClaim(world: World, node: NodeRecord, body: ClaimMessage): void {
@@ -29,6 +30,7 @@ export function onClaim(world: World, node: NodeRecord, body: ClaimMessage): voi
   }
   world.event('workunit.claimed', {}, { node: node.id, slots: body.slots })
   world.changes.risen(node)
+  endStarvation(world, node)
 }
 
 function refusalOf(

@@ -33,6 +33,14 @@ export function starve(world: World, waiting: WaitingClass): void {
   else waiting.lackingSinceMs.clear()
 }
 
+/** Somebody can run it, if only until the next look: the time without anybody begins anew then. */
+export function endStarvation(world: World, node: NodeRecord): void {
+  for (const waiting of world.classes.values()) {
+    if (waiting.starvedSinceMs === null) continue
+    if (lastingRefusal(waiting.sample, node, world) === null) waiting.starvedSinceMs = null
+  }
+}
+
 const needsOwners = ({ sample: { verification } }: WaitingClass): boolean =>
   verification.mode === 'quorum' || verification.mode === 'recompute'
 
