@@ -27,6 +27,7 @@ export function realOptionsOf(scenario: Scenario, seed: number): RealOptions {
     dials: Math.min(DIALS, nodes - 1),
     links: { ...linksOf(scenario), latencyMatrixMs: latenciesMs(scenario, nodes, seed) },
     cuts: cutsOf(scenario, nodes, seed),
+    trust: scenario.trust,
     work: {
       units: scenario.units,
       serviceMs: Math.round((min + max) / 2),
@@ -45,6 +46,7 @@ const CARRIED_OUT: ReadonlySet<string> = new Set([
   'latency',
   'partitions',
   'network',
+  'trust',
   'until_ms'
 ])
 

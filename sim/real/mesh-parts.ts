@@ -13,7 +13,7 @@ import {
   type SignedGenesis,
   signGenesis
 } from '#contracts'
-import { DEFAULT_TRUST_POLICY, Ledger } from '#ledger'
+import { Ledger } from '#ledger'
 import {
   AgentDriver,
   BlobExchange,
@@ -65,7 +65,7 @@ export function genesisOf(options: RealOptions): SignedGenesis {
       witness_quorum: 0,
       tenants: [{ id: TENANT, grant_micro: GRANT_MICRO }],
       prices: DEFAULT_PRICES,
-      policies: { trust: DEFAULT_TRUST_POLICY, scheduler: 'weighted-v1' },
+      policies: { trust: options.trust, scheduler: 'weighted-v1' },
       zones: {},
       created_at_ms: 1
     },

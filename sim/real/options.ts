@@ -2,7 +2,9 @@
  * What a run of the real fidelity is told: nodes, seed, links, cuts and what is gossiped. Plain data,
  * for it crosses to a process of its own. Settings that make no sense are refused before that.
  */
+
 import { MeshError } from '#contracts'
+import { DEFAULT_TRUST_POLICY } from '#ledger'
 
 /** What every link of the mesh is like; each way of each pair draws its own latency. */
 export interface RealLinks {
@@ -57,6 +59,8 @@ export interface RealOptions {
   readonly settleMs: number
   readonly gossip: RealGossip
   readonly work: RealWork | null
+  /** The mesh's trust policy. */
+  readonly trust: string
   /** Virtual time after the last message or outcome, for what is still under way. */
   readonly drainMs: number
 }
@@ -78,6 +82,7 @@ export const DEFAULT_REAL_OPTIONS: RealOptions = {
   settleMs: 8_000,
   gossip: { messages: 30, messageBytes: 400, everyMs: 200 },
   work: null,
+  trust: DEFAULT_TRUST_POLICY,
   drainMs: 10_000
 }
 

@@ -126,7 +126,7 @@ describe('the page of kora up', function () {
     await page.getByRole('button', { name: /^Pause/ }).click()
     await heading('Paused')
     await becomes('{ saveData: false }')
-    await page.getByText('On a metered connection').waitFor({ state: 'detached' })
+    await page.getByText('On a metered connection').first().waitFor({ state: 'detached' })
     await heading('Paused')
     await page.getByRole('button', { name: /^Start/ }).click()
     await heading('Ready for work')

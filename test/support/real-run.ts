@@ -24,7 +24,7 @@ import {
   type UnitSubmission
 } from '#contracts'
 import { describeOnnx, ModelRegistry, readGraph } from '#control'
-import type { Ledger } from '#ledger'
+import { type Ledger, PROBATION } from '#ledger'
 import { nodeSigner, openKeyFile, type RunningNode, startNode } from '#mesh-node'
 import { ExecutorPool } from '#mesh-node/exec'
 import { DiskBlobStore } from '#mesh-node/store'
@@ -292,6 +292,7 @@ async function gather(parts: Parts): Promise<RealRun> {
     nodes: new Map(NODES.map(({ podTiers }, number) => [peers[number] ?? '', { podTiers }])),
     trusted: new Set(peers.slice(TRUSTED, TRUSTED + 1)),
     executions: watch.executions,
+    checksNodes: genesis.genesis.policies.trust === PROBATION,
     fits: () => false
   }
   const outputs = await outputsOf(record, watch, blobs)

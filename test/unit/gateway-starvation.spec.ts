@@ -35,6 +35,21 @@ describe('gateway: units that lack nodes', () => {
     mesh.audit()
   })
 
+  it('wait anew when a node was there, if only between two looks', () => {
+    const few = { timeouts: { dispatch_ms: DISPATCH_MS, run_ms: 10_000 } }
+    const [first, second] = [unitOf('a', few), unitOf('b', few)]
+    const mesh = meshWith(first, [])
+    mesh.submit(second)
+    mesh.run(DISPATCH_MS - 1_500)
+    const gone = mesh.addNode(1, { manner: 'silent', slots: 1 })
+    mesh.run(100)
+    mesh.disconnect(gone)
+    mesh.run(DISPATCH_MS - 1_000)
+    deepEqual([...mesh.outcomes.values()].map(({ error }) => error), [])
+    mesh.run(2_000)
+    equal(mesh.outcomes.get(second.id)?.error?.code, 'unit.no_node')
+  })
+
   it('end when too few owners are there to agree on them', () => {
     const unit = quorumOf(2)
     const twin = { descriptor: { owner: 'owner-0' } }

@@ -135,14 +135,14 @@ class BudgetWalk {
     }
   }
 
-  /** Failed rounds are bounded by what the unit was given; quorums ask for more than one at a time. */
+  /** Failed rounds are bounded by what the unit was given; quorums ask for more than one at a time, checks for two. */
   #failed(item: Extract<LogLine, { kind: 'voided' }>['item'], unit: PackedUnit | undefined): void {
     const isFailure = ['failed', 'timeout', 'rejected'].includes(item.reason)
     const mode = unit?.unit.verification.mode
     if (!isFailure || (mode !== 'schema' && mode !== 'none')) return
     const failures = (this.#failures.get(item.unit) ?? 0) + 1
     this.#failures.set(item.unit, failures)
-    const most = unit?.unit.retries.max_attempts ?? 0
+    const most = (unit?.unit.retries.max_attempts ?? 0) * (this.#record.checksNodes ? 2 : 1)
     if (failures > most) this.#name(item.unit, `${failures} failed attempts of ${most}`)
   }
 

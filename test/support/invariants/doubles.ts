@@ -2,7 +2,8 @@
  * Invariant 7: no double execution of one attempt; no double billing, whatever is retried, duplicated
  * or replayed.
  */
-import { type AccountBalance, nodeAccount } from '#ledger'
+import type { PeerId } from '#contracts'
+import { type AccountBalance, escrowAccount, nodeAccount } from '#ledger'
 import {
   attestedIn,
   type Fault,
@@ -74,21 +75,19 @@ export function billFaults(lines: readonly BilledLine[], record: RunRecord): Fau
   ]
 }
 
-/** What each node was paid is what its accepted attempts were posted at, each once. */
+/** What each node was paid, for good or into escrow, is what its accepted attempts were posted at, each once. */
 export function paidFaults(accounts: readonly AccountBalance[], record: RunRecord): Fault[] {
-  const due = new Map<string, number>()
+  const due = new Map<PeerId, number>()
   const posted = postedMicro(record.events)
   for (const { kind, item } of logLines(record.entries)) {
     if (kind !== 'accepted') continue
-    const account = nodeAccount(attestedIn(item.receipt).node)
-    due.set(account, (due.get(account) ?? 0) + (posted.get(item.lease) ?? 0))
+    const { node } = attestedIn(item.receipt)
+    due.set(node, (due.get(node) ?? 0) + (posted.get(item.lease) ?? 0))
   }
-  return accounts.flatMap(({ account, creditsPosted }) => {
-    const micro = due.get(account) ?? 0
-    const isNode = account.startsWith('node:')
-    return isNode && creditsPosted !== micro
-      ? [`${account} is paid ${creditsPosted} of ${micro}`]
-      : []
+  const paid = new Map(accounts.map(({ account, balance }) => [account, balance]))
+  return [...due].flatMap(([node, micro]) => {
+    const got = (paid.get(nodeAccount(node)) ?? 0) + (paid.get(escrowAccount(node)) ?? 0)
+    return got === micro ? [] : [`${node} is paid ${got} of ${micro}`]
   })
 }
 

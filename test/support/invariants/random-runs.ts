@@ -152,6 +152,7 @@ function recordOf(
     nodes: new Map(nodes.map(({ id, descriptor }) => [id, { podTiers: descriptor.pod_tiers }])),
     trusted: new Set(nodes.filter(({ id }) => mesh.auditor.trusted.has(id)).map(({ id }) => id)),
     executions: mesh.executions,
+    checksNodes: false,
     fits: ({ id }, output) => output !== malformedAnswer(id)
   }
 }
@@ -181,6 +182,7 @@ export function playAgents(
     nodes: new Map([...mesh.members.keys()].map((node) => [node, { podTiers: [] }])),
     trusted: new Set(),
     executions: mesh.runs,
+    checksNodes: false,
     fits: () => true
   }
 }

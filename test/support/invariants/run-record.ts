@@ -42,6 +42,8 @@ export interface RunRecord {
   readonly nodes: ReadonlyMap<string, { readonly podTiers: readonly string[] }>
   readonly trusted: ReadonlySet<string>
   readonly executions: readonly Execution[]
+  /** The mesh has a unit done by two where its node has yet to prove itself. */
+  readonly checksNodes: boolean
   /** The truth about an output, whatever a judge said. */
   readonly fits: (unit: PackedUnit, output: Cid) => boolean
 }
