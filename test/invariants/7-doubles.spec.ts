@@ -164,7 +164,7 @@ describe('invariant 7: nothing runs or is billed twice', function () {
   it('is seen broken where a node is paid once more for what it did', () => {
     const balances = run.ledger.fold.balances().map((one) => ({
       ...one,
-      creditsPosted: one.account.startsWith('node:') ? 2 * one.creditsPosted : one.creditsPosted
+      balance: /^(node|escrow):/.test(one.account) ? 2 * one.balance : one.balance
     }))
     expectNamed(paidFaults(balances, record), /is paid \d+ of \d+/)
   })

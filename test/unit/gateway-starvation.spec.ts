@@ -45,7 +45,10 @@ describe('gateway: units that lack nodes', () => {
     mesh.run(100)
     mesh.disconnect(gone)
     mesh.run(DISPATCH_MS - 1_000)
-    deepEqual([...mesh.outcomes.values()].map(({ error }) => error), [])
+    deepEqual(
+      [...mesh.outcomes.values()].map(({ error }) => error),
+      []
+    )
     mesh.run(2_000)
     equal(mesh.outcomes.get(second.id)?.error?.code, 'unit.no_node')
   })
