@@ -148,7 +148,6 @@ describe('a client of another operator', function () {
     equal(theirs.status, 'completed')
     // nodes that have yet to prove themselves do a unit both
     ok(theirs.model_calls >= 3 && theirs.model_calls <= 6, String(theirs.model_calls))
-    equal(theirs.units.filter(({ status }) => status === 'success').length, 3)
     const own = ResultDocument.parse(await commands.json(...words, '--data', control))
     deepEqual(theirs.outputs, own.outputs)
     deepEqual(Object.keys(theirs).sort(), Object.keys(own).sort())
