@@ -1,6 +1,7 @@
 /**
  * What really runs on the nodes, whatever anybody says of it: no lease twice, none long after its end,
- * no more at once than a node has slots, and no dialling without a pause.
+ * no more at once than a node has slots, nothing where the owner wants the machine back, and no dialling
+ * without a pause.
  */
 import type { LeaseId, PeerId } from '#contracts'
 import type { BookPorts } from './book.ts'
@@ -13,6 +14,8 @@ interface NodeRuns {
   missedMs: number
   /** Heard of work since, which is a reason to dial. */
   hasHeard: boolean
+  /** Since when its owner wants the machine back; null: it serves. */
+  restsSinceMs: number | null
 }
 
 /** A grant is under way so long at most; a node counts from its receipt. */
@@ -20,6 +23,8 @@ const ON_THE_WAY_MS_MAX = 20_000
 /** After so many misses the pause is seconds long. */
 const MISSES_MANY = 5
 const PAUSE_MS_MIN = 4_000
+/** What a node says over a quiet network has come by then. */
+const TOLD_MS_MAX = 20_000
 /** A run that is killed is gone within some milliseconds. */
 const STOP_MS_MAX = 1_000
 /** After a clock was set, what was timed by it may be early or late: the longest pause, and some more. */
@@ -42,12 +47,30 @@ export class RunBook {
     const { broken } = this.#ports
     if (this.#executed.has(lease)) broken('one_execution', lease)
     this.#executed.add(lease)
-    const { running } = this.#node(node)
+    const { running, restsSinceMs } = this.#node(node)
+    if (restsSinceMs !== null) broken('rests_when_told', `${node} begins ${lease}`)
     running.add(lease)
     if (running.size > slots) broken('within_slots', `${node} runs ${running.size}`)
     const booked = this.#leases.find(lease)
     if (booked === undefined) broken('write_ahead', `${lease} runs unrecorded`)
     else this.#inTime(booked)
+  }
+
+  /** Its owner wants the machine back, or gives it again. */
+  rests(node: PeerId, isResting: boolean): void {
+    const runs = this.#node(node)
+    runs.restsSinceMs = isResting ? (runs.restsSinceMs ?? this.#ports.nowMs()) : null
+  }
+
+  /** The gateway has work for the node. */
+  reserved(node: PeerId): void {
+    const { restsSinceMs } = this.#node(node)
+    const { nowMs, isQuiet, ledgerMs, broken } = this.#ports
+    if (restsSinceMs === null || !isQuiet) return
+    const restsMs = nowMs() - restsSinceMs
+    if (restsMs > TOLD_MS_MAX + ledgerMs) {
+      broken('rests_when_told', `${node} is given work after ${restsMs} ms`)
+    }
   }
 
   /** Some machine's clock was set. */
@@ -91,6 +114,7 @@ export class RunBook {
     for (const lease of runs.running) this.#revokedMs.delete(lease)
     runs.running.clear()
     runs.misses = 0
+    runs.restsSinceMs = null
   }
 
   heard(node: PeerId): void {
@@ -124,7 +148,8 @@ export class RunBook {
   #node(id: PeerId): NodeRuns {
     const known = this.#nodes.get(id)
     if (known !== undefined) return known
-    const runs = { running: new Set<LeaseId>(), misses: 0, missedMs: 0, hasHeard: false }
+    const running = new Set<LeaseId>()
+    const runs = { running, misses: 0, missedMs: 0, hasHeard: false, restsSinceMs: null }
     this.#nodes.set(id, runs)
     return runs
   }

@@ -25,6 +25,7 @@ const NODES_FEW = 5
 const UNITS_MAX = 60
 const UNITS_MANY_MAX = 240
 const PARENTS_MAX = 4
+const MACHINES_MAX = 4
 /** A write of the ledger on a disk that does much else. */
 const LEDGER_MS_MAX = 500
 const BUDGET_ENOUGH = 20_000
@@ -73,6 +74,7 @@ export function drawScenario(seed: number): Scenario {
     ...drawNetwork(seed),
     crashes: isIn(chance) ? repeated(chance, crash) : [],
     ...trust,
+    machines_per_owner: drawMachines(seed),
     budget_per_mille: drawBudget(seed),
     replicas: drawReplicas(seed, { nodes, faultsUntilMs: FAULTS_UNTIL_MS }),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
@@ -84,6 +86,12 @@ export function drawScenario(seed: number): Scenario {
 function drawSilence(seed: number): Partial<Scenario['actors']> | null {
   const chance = new Chance(seed, 'swarm silence')
   return chance.happens(80_000) ? { withholders: between(chance, 500, 950) } : null
+}
+
+/** In a quarter of the meshes owners have several machines. */
+function drawMachines(seed: number): number {
+  const chance = new Chance(seed, 'swarm owners')
+  return chance.happens(250_000) ? between(chance, 2, MACHINES_MAX) : 1
 }
 
 /** A tenth of the meshes have far more work than they can take on at once. */

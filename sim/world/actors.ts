@@ -13,10 +13,12 @@ export interface NodeTraits {
   /** Null: every run takes the same. */
   readonly device: Device | null
   readonly clock: ClockTraits
+  /** Machines of one owner have the same; a new name is a new owner. */
+  readonly owner: string
 }
 
-/** Drawn for one node, from a stream of its own. */
-export function drawTraits(scenario: Scenario, chance: Chance): NodeTraits {
+/** Drawn for the node of that number, from a stream of its own. */
+export function drawTraits(scenario: Scenario, number: number, chance: Chance): NodeTraits {
   const { service_ms: service, actors, devices } = scenario
   const role = roleAt(chance.below(1_000), actors)
   const serviceMs = service.min + chance.below(service.max - service.min + 1)
@@ -24,7 +26,8 @@ export function drawTraits(scenario: Scenario, chance: Chance): NodeTraits {
   const clock = drawClock(scenario, chance)
   // its stream goes on with the runs: nothing else is drawn from it
   const device = devices === null ? null : new Device(devices, chance)
-  return { role, cheatPerMille, serviceMs, clock, device }
+  const owner = `${Math.floor(number / scenario.machines_per_owner)}`
+  return { role, cheatPerMille, serviceMs, clock, device, owner }
 }
 
 function drawClock({ clocks }: Scenario, chance: Chance): ClockTraits {

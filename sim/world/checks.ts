@@ -168,7 +168,10 @@ export class Checks {
         this.#nodes.add(content.body.node)
         break
       case 'units.reserved':
-        for (const item of content.body.items) this.#move(item, undefined, 'reserved')
+        for (const item of content.body.items) {
+          this.#move(item, undefined, 'reserved')
+          this.runs.reserved(item.node)
+        }
         break
       case 'units.accepted':
         for (const item of content.body.items) this.#move(item, 'reserved', 'accepted')

@@ -81,12 +81,17 @@ function pause(one: Scenario['pauses'][number], index: number, ports: FaultPorts
   const { at_ms: atMs, for_ms: forMs, share_per_mille: share, how } = one
   const resting = drawn('pause', index, share, ports)
   at(atMs, ports, () => {
-    for (const node of resting) node.feed({ type: how, nowMs: node.clock.nowMs })
+    for (const node of resting) {
+      if (node.isUp) ports.checks.runs.rests(node.id, true)
+      node.feed({ type: how, nowMs: node.clock.nowMs })
+    }
   })
   at(atMs + forMs, ports, () => {
     for (const node of resting) {
-      if (how !== 'drain') node.feed({ type: 'resume', nowMs: node.clock.nowMs })
-      else {
+      if (how !== 'drain') {
+        ports.checks.runs.rests(node.id, false)
+        node.feed({ type: 'resume', nowMs: node.clock.nowMs })
+      } else {
         if (node.isUp) ports.links.stop(node)
         node.restart()
       }

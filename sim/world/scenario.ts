@@ -70,6 +70,8 @@ const Shape = z.strictObject({
   clocks: ClockKeys.prefault({}),
   /** Who misbehaves, by shares of the nodes; all others are honest. */
   actors: ActorKeys.prefault({}),
+  /** An owner has so many machines, who are never asked to agree with each other. */
+  machines_per_owner: z.int().min(1).max(1_000).default(1),
   /** Of a thousand units liars, colluders and sybils lie on so many, and do the others well. */
   cheat_per_mille: perMille.default(1_000),
   /** The mesh's trust policy, as its genesis names it; a new mesh's where absent. */

@@ -286,7 +286,7 @@ export class SimulatedMesh {
       judged: (node, verdicts) => this.replicas?.judged(node.number, verdicts)
     }
     return Array.from({ length: this.#scenario.nodes }, (_, number) => {
-      const traits = drawTraits(this.#scenario, this.#chance('traits', number))
+      const traits = drawTraits(this.#scenario, number, this.#chance('traits', number))
       const node = new SimulatedNode(number, traits, ports)
       this.#named(node, 'new')
       return node

@@ -371,13 +371,14 @@ export class SimulatedNode {
   }
 
   #options(): AgentOptions {
-    const name = this.#renamed === 0 ? `${this.number}` : `${this.number}-${this.#renamed}`
+    const { owner, role } = this.traits
+    const name = this.#renamed === 0 ? owner : `${this.number}-${this.#renamed}`
     const log = ((this.#renamed << 20) + this.number + 1).toString(16).padStart(64, '0')
     return {
       node: this.id,
       log: this.#ports.logOf(this) ?? parseLogId(log),
       descriptor: {
-        owner: this.traits.role === 'sybil' ? 'owner-of-many' : `owner-${name}`,
+        owner: role === 'sybil' ? 'owner-of-many' : `owner-${name}`,
         kinds: ['deterministic', 'retrieval', 'small_model'],
         pod_tiers: [],
         zones: [],
