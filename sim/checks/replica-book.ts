@@ -52,7 +52,7 @@ export class ReplicaBook {
   /** Who knows of which fork. */
   readonly #told = new Map<string, Set<LogId>>()
   /** Since when two that are linked hold what cannot both be right. */
-  readonly #apartSince = new Map<string, number>()
+  readonly #apartSince = new Map<string, { readonly seqs: string; readonly ms: number }>()
   #entries = 0
   #forksTold = 0
   #failure: unknown = null
@@ -183,12 +183,14 @@ export class ReplicaBook {
         this.#apartSince.delete(pair)
         continue
       }
-      const { nowMs } = this.#ports
-      const apartMs = this.#apartSince.get(pair) ?? nowMs()
-      this.#apartSince.set(pair, apartMs)
-      if (nowMs() - Math.max(apartMs, sinceMs) <= TOLD_MS) continue
+      // who has more to ask of others asks these: the two compare when neither gets longer
+      const seqs = `${mine.seq} ${theirs.seq}`
+      const before = this.#apartSince.get(pair)
+      const apartMs = before?.seqs === seqs ? before.ms : this.#ports.nowMs()
+      this.#apartSince.set(pair, { seqs, ms: apartMs })
+      if (this.#ports.nowMs() - Math.max(apartMs, sinceMs) <= TOLD_MS) continue
       this.#ports.broken('fork_told', `${one.name} and ${other.name} say nothing of ${log}`)
-      this.#apartSince.set(pair, Number.POSITIVE_INFINITY)
+      this.#apartSince.set(pair, { seqs, ms: Number.POSITIVE_INFINITY })
     }
   }
 
