@@ -18,6 +18,7 @@ const ACTORS_MAX = 30
 const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
 const REPLICA_DISKS = ['keeps', 'forgets', 'tears', 'rolls_back'] as const
 const REPLICAS = 2
+const REPLICA_WRITE_MS_MAX = 200
 const REPLICAS_PER_MILLION = 100_000
 const FAULTS = 2
 
@@ -84,21 +85,24 @@ export function drawLarge(seed: number, nodes: number): Scenario {
         disk: DISKS[chance.below(DISKS.length)]
       }
     ],
-    // their heads are gossiped to everybody: five times the events
-    replicas: !chance.happens(REPLICAS_PER_MILLION)
-      ? REPLICAS_DEFAULT
-      : {
-          nodes: REPLICAS,
-          disk: REPLICA_DISKS[chance.below(REPLICA_DISKS.length)],
-          write_ms: between(1, 200),
-          fork: {
-            at_ms: early(),
-            who: chance.happens(500_000) ? 'sequencer' : 'node',
-            share_per_mille: between(200, 800)
-          }
-        },
+    replicas: replicas(chance, early),
     budget_per_mille: between(500, 20_000),
     ledger_ms: between(1, 200),
     until_ms: LARGE_FOR_MS
   })
+}
+
+/** Their heads are gossiped to everybody, which makes five times the events: in some runs alone. */
+function replicas(chance: Chance, early: () => number): Scenario['replicas'] {
+  if (!chance.happens(REPLICAS_PER_MILLION)) return REPLICAS_DEFAULT
+  return {
+    nodes: REPLICAS,
+    disk: REPLICA_DISKS[chance.below(REPLICA_DISKS.length)] ?? 'keeps',
+    write_ms: 1 + chance.below(REPLICA_WRITE_MS_MAX),
+    fork: {
+      at_ms: early(),
+      who: chance.happens(500_000) ? 'sequencer' : 'node',
+      share_per_mille: 200 + chance.below(601)
+    }
+  }
 }
