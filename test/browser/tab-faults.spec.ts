@@ -6,8 +6,11 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { until } from '../support/mesh-hosts.ts'
 import { DonorTab, LOGGED_DIALS, PATIENCE_MS } from './support/donate-mesh.ts'
-import { FaultMesh, LONG_TURNS, renderersOf, watchWorkers } from './support/fault-mesh.ts'
+import { FaultMesh, isLong, LONG_TURNS, renderersOf, watchWorkers } from './support/fault-mesh.ts'
 import { openBrowser, type TestBrowser } from './support/open-browser.ts'
+
+/** What others here show with another end. */
+const inLong = isLong ? it : it.skip
 
 describe('a tab that ends or stops in the middle of a unit', function () {
   this.timeout(3 * PATIENCE_MS)
@@ -35,7 +38,7 @@ describe('a tab that ends or stops in the middle of a unit', function () {
     deepEqual(browser.faults(), [])
   })
 
-  it('loses it to another node where it is closed', async () => {
+  inLong('loses it to another node where it is closed', async () => {
     await tab.start()
     await mesh.endsElsewhere(tab, () => tab.page.close())
   })
@@ -102,7 +105,7 @@ describe('a tab that ends or stops in the middle of a unit', function () {
     await mesh.earns(tab)
   })
 
-  it('finds out that it lost it where the machine slept longer than its lease', async () => {
+  inLong('finds out that it lost it where the machine slept longer than its lease', async () => {
     await tab.start()
     const peer = await tab.peerId()
     const lost = async (): Promise<number> =>
