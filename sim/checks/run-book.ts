@@ -12,8 +12,8 @@ interface NodeRuns {
   /** Dials in a row that led nowhere. */
   misses: number
   missedMs: number
-  /** Heard of work since, which is a reason to dial. */
-  hasHeard: boolean
+  /** When it heard of work, which is a reason to dial once its turn to bid has come. */
+  heardMs: number
   /** Since when its owner wants the machine back; null: it serves. */
   restsSinceMs: number | null
 }
@@ -25,6 +25,8 @@ const MISSES_MANY = 5
 const PAUSE_MS_MIN = 4_000
 /** What a node says over a quiet network has come by then. */
 const TOLD_MS_MAX = 20_000
+/** A turn to bid comes within this of the announcement, also after the node has dialled for another. */
+const BID_MS_MAX = 10_000
 /** A run that is killed is gone within some milliseconds. */
 const STOP_MS_MAX = 1_000
 /** After a clock was set, what was timed by it may be early or late: the longest pause, and some more. */
@@ -118,17 +120,17 @@ export class RunBook {
   }
 
   heard(node: PeerId): void {
-    this.#node(node).hasHeard = true
+    this.#node(node).heardMs = this.#ports.nowMs()
   }
 
   dials(node: PeerId): void {
     const runs = this.#node(node)
     const pauseMs = this.#ports.nowMs() - runs.missedMs
     const isEarly = pauseMs < PAUSE_MS_MIN && !this.#isLenient()
-    if (runs.misses >= MISSES_MANY && !runs.hasHeard && isEarly) {
+    const mayBid = this.#ports.nowMs() - runs.heardMs <= BID_MS_MAX
+    if (runs.misses >= MISSES_MANY && !mayBid && isEarly) {
       this.#ports.broken('dial_pause', `${node} dials after ${pauseMs} ms`)
     }
-    runs.hasHeard = false
   }
 
   dialled(node: PeerId, isLinked: boolean): void {
@@ -149,7 +151,8 @@ export class RunBook {
     const known = this.#nodes.get(id)
     if (known !== undefined) return known
     const running = new Set<LeaseId>()
-    const runs = { running, misses: 0, missedMs: 0, hasHeard: false, restsSinceMs: null }
+    const heardMs = Number.NEGATIVE_INFINITY
+    const runs = { running, misses: 0, missedMs: 0, heardMs, restsSinceMs: null }
     this.#nodes.set(id, runs)
     return runs
   }

@@ -85,8 +85,9 @@ export async function soak(
     counts.events += report?.events ?? 0
     counts.units += report?.units.submitted ?? 0
     counts.executions += report?.units.executions ?? 0
-    const other = isTwice && finding === null && report !== null
-    const failed = other ? await differs(report, scenario, ports) : finding
+    // a run that breaks a rule must break it again
+    const other = isTwice && report !== null ? await differs(report, scenario, ports) : null
+    const failed = other ?? finding
     if (failed !== null && findings.length < FINDINGS_MAX) findings.push(failed)
     ports.onSeed(counts.seeds, findings.length)
   }
