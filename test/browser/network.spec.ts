@@ -162,6 +162,12 @@ describe('the network of a tab', function () {
       }
       await until(all, 'tabs that found each other', PATIENCE_MS)
     }
+    // what goes through the node ends with it
+    const isDirect = async (): Promise<boolean> =>
+      (await texts(two.page, 'connections')).some(
+        (way) => way.includes('/webrtc') && way.includes(one.peer)
+      )
+    await until(isDirect, 'a way to the first without the node', PATIENCE_MS)
     await host.stop()
     equal(await call(two.page, 'fetch', cid, await texts(two.page, 'peers')), true)
   })
