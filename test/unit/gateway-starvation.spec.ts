@@ -53,6 +53,21 @@ describe('gateway: units that lack nodes', () => {
     equal(mesh.outcomes.get(second.id)?.error?.code, 'unit.no_node')
   })
 
+  it('end once, though they came to wait again before their first place was passed over', () => {
+    const unit = quorumOf(3)
+    const mesh = new GatewayMesh()
+    mesh.open()
+    const [first, second] = [0, 1, 2].map((number) => mesh.addNode(number))
+    ok(first && second)
+    mesh.submit(unit, unitOf('other'))
+    mesh.disconnect(second)
+    mesh.run(DISPATCH_MS + 1)
+    mesh.disconnect(first)
+    mesh.run(30_000)
+    equal(mesh.outcomes.get(unit.id)?.error?.code, 'unit.no_node')
+    mesh.audit()
+  })
+
   it('end when too few owners are there to agree on them', () => {
     const unit = quorumOf(2)
     const twin = { descriptor: { owner: 'owner-0' } }

@@ -57,7 +57,7 @@ function dispatchLevel(world: World, level: number): void {
 function retryPlacements(world: World, waiting: WaitingClass, level: number): void {
   for (const unit of waiting.takeAgain(level, AGAIN_LOOKS_MAX)) {
     // it may stand in line twice: it left the line and came back
-    if (unit.waiting && place(world, waiting, unit) === 'blocked') waiting.putBack(unit)
+    if (unit.place !== null && place(world, waiting, unit) === 'blocked') waiting.putBack(unit)
   }
 }
 
@@ -71,7 +71,7 @@ function placeQuantum(world: World, waiting: WaitingClass, level: number): boole
 }
 
 function place(world: World, waiting: WaitingClass, unit: UnitRecord): Placement {
-  assert(unit.waiting && unit.wanted > 0, 'only a waiting unit is placed')
+  assert(unit.place !== null && unit.wanted > 0, 'only a waiting unit is placed')
   const { session } = unit.root
   const cap = world.options.tenantLeasesMax
   if (cap !== null && session.tenant.activeLeases + unit.wanted > cap) return 'blocked'

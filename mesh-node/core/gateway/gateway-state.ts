@@ -32,6 +32,7 @@ import {
 } from '#contracts'
 import type { AdmissionMode } from './admission.ts'
 import type { Breaker } from './breaker.ts'
+import type { WaitingPlace } from './waiting-class.ts'
 
 export interface SessionRecord {
   readonly spec: SessionSpec
@@ -124,7 +125,8 @@ export interface UnitRecord {
   releases: number
   /** Leases to be granted now; the unit stands in its class's queue while there are any. */
   wanted: number
-  waiting: boolean
+  /** Where it waits for them; null: it waits for none. */
+  place: WaitingPlace | null
   /** A retry in its backoff. */
   notBeforeMs: number | null
   readonly leases: LeaseRecord[]

@@ -150,7 +150,7 @@ export function again(world: World, unit: UnitRecord, delayMs: number, reason: s
   if (!unit.leases.some(isLive)) world.move(unit, 'ready')
   const subject = { unit, attempt: unit.attempt }
   world.event('workunit.retried', subject, { reason, delay_ms: delayMs })
-  if (unit.waiting) return
+  if (unit.place !== null) return
   if (delayMs === 0 && unit.notBeforeMs === null) {
     world.wait(unit, unit.wanted, 'again')
     return
@@ -164,7 +164,7 @@ export function again(world: World, unit: UnitRecord, delayMs: number, reason: s
 /** The pause is over. */
 export function retryDue(world: World, unit: UnitRecord): void {
   unit.notBeforeMs = null
-  if (unit.wanted > 0 && !unit.waiting) world.wait(unit, unit.wanted, 'again')
+  if (unit.wanted > 0 && unit.place === null) world.wait(unit, unit.wanted, 'again')
 }
 
 /** Takes one token of the tenant's retry budget; where there is none, the pause until the next. */

@@ -205,7 +205,7 @@ function gate(world: World, root: RootRecord): void {
 export function resumeDeferred(world: World): void {
   for (const { deferred } of world.sessions.values()) {
     for (const unit of deferred.splice(0)) {
-      if (unit.state === 'ready' && !unit.waiting) world.wait(unit, replicasOf(unit), 'fresh')
+      if (unit.state === 'ready' && unit.place === null) world.wait(unit, replicasOf(unit), 'fresh')
     }
   }
 }

@@ -28,7 +28,7 @@ export function newUnit(world: World, root: RootRecord, packed: PackedUnit): Uni
     losses: 0,
     releases: 0,
     wanted: 0,
-    waiting: false,
+    place: null,
     notBeforeMs: null,
     leases: [],
     holdsTokens: false,

@@ -9,6 +9,13 @@ import type { EligibilityFacts } from './eligibility.ts'
 import type { NodeRecord, SessionRecord, UnitRecord } from './gateway-state.ts'
 import type { TrustChecks } from './trust-checks.ts'
 
+/** A place in a queue. It is the unit's until it leaves; one that it left is passed over later. */
+export interface WaitingPlace {
+  readonly unit: UnitRecord
+}
+
+const isHeld = (place: WaitingPlace): boolean => place.unit.place === place
+
 /** What a node must be to run a unit, and how many owners it takes, as one string. */
 export function classKeyOf({ kind, model, constraints, verification }: WorkUnit): string {
   const { privacy, trusted_node_required, region, min_memory_mb, accelerators } = constraints
@@ -55,8 +62,8 @@ export class WaitingClass {
   readonly candidates: Candidates
   /** Nodes that lack checks, whose turn it is first; null: a node is as good as another here. */
   readonly tested: Candidates | null
-  readonly #fresh: readonly Fifo<UnitRecord>[] = PRIORITIES.map(() => new Fifo<UnitRecord>())
-  readonly #again: readonly Fifo<UnitRecord>[] = PRIORITIES.map(() => new Fifo<UnitRecord>())
+  readonly #fresh: readonly Fifo<WaitingPlace>[] = PRIORITIES.map(() => new Fifo<WaitingPlace>())
+  readonly #again: readonly Fifo<WaitingPlace>[] = PRIORITIES.map(() => new Fifo<WaitingPlace>())
   /** Units that wait here, by priority. */
   readonly #sizes = PRIORITIES.map(() => 0)
   #size = 0
@@ -105,19 +112,19 @@ export class WaitingClass {
   }
 
   add(unit: UnitRecord, how: 'fresh' | 'again'): void {
-    assert(!unit.waiting && unit.wanted > 0, 'a unit waits once, for at least one lease')
-    unit.waiting = true
+    assert(unit.place === null && unit.wanted > 0, 'a unit waits once, for at least one lease')
+    unit.place = { unit }
     const level = levelOf(unit)
     const queue = (how === 'fresh' ? this.#fresh : this.#again)[level]
     assert(queue !== undefined, 'every priority has its queue')
-    queue.push(unit)
+    queue.push(unit.place)
     this.#count(level, 1)
   }
 
-  /** The unit waits no more. Its place in the queue is passed over later. */
+  /** The unit waits no more. */
   leave(unit: UnitRecord): void {
-    if (!unit.waiting) return
-    unit.waiting = false
+    if (unit.place === null) return
+    unit.place = null
     this.lackingSinceMs.delete(unit)
     this.#count(levelOf(unit), -1)
   }
@@ -127,29 +134,30 @@ export class WaitingClass {
     const queue = this.#again[level]
     const taken: UnitRecord[] = []
     for (let left = Math.min(limit, queue?.size ?? 0); left > 0; left--) {
-      const unit = queue?.shift()
-      if (unit?.waiting) taken.push(unit)
+      const place = queue?.shift()
+      if (place !== undefined && isHeld(place)) taken.push(place.unit)
     }
     return taken
   }
 
   /** Back to the end of its queue: it could not be placed, and still waits. */
   putBack(unit: UnitRecord): void {
-    this.#again[levelOf(unit)]?.push(unit)
+    assert(unit.place !== null, 'only a unit that waits has a place')
+    this.#again[levelOf(unit)]?.push(unit.place)
   }
 
   /** The fresh unit whose turn it is; it stays until `leave`. */
   firstFresh(level: number): UnitRecord | undefined {
     const queue = this.#fresh[level]
-    while (queue !== undefined && queue.first !== undefined && !queue.first.waiting) queue.shift()
-    return queue?.first
+    while (queue?.first !== undefined && !isHeld(queue.first)) queue.shift()
+    return queue?.first?.unit
   }
 
-  /** All that wait, urgent ones first. */
+  /** All that wait, each once, urgent ones first. */
   *units(): IterableIterator<UnitRecord> {
     for (let level = 0; level < PRIORITIES.length; level++) {
       for (const queue of [this.#again[level], this.#fresh[level]]) {
-        for (const unit of queue ?? []) if (unit.waiting) yield unit
+        for (const place of queue ?? []) if (isHeld(place)) yield place.unit
       }
     }
   }

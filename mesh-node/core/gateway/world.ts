@@ -172,7 +172,7 @@ export class World implements EligibilityFacts {
 
   /** The unit leaves the line, placed or not. */
   leave(unit: UnitRecord): void {
-    if (!unit.waiting) return
+    if (unit.place === null) return
     const waiting = this.classes.get(unit.classKey)
     assert(waiting !== undefined, 'a unit waits in its class')
     waiting.leave(unit)
