@@ -11,6 +11,8 @@ export interface BookPorts {
   readonly wallMs: () => number
   /** By a right clock. */
   readonly nowMs: () => number
+  /** Since some machine's clock was set: what is timed by it may be early or late for a while. */
+  readonly sinceClockSetMs: () => number
   readonly broken: Broken
   /** Nothing keeps a word of a node that is linked from the gateway for long. */
   readonly isQuiet: boolean

@@ -37,6 +37,8 @@ export interface BookedLease {
   attestation: Attestation | null
   /** Its node came back and did not name it. */
   disownedMs: number
+  /** Its node was told of it: a record that waits for a slow disk is seen before what was decided first. */
+  isGranted: boolean
   /** Held over a restart of the control node, which forgets commitments. */
   isRestored: boolean
   state: 'reserved' | 'accepted' | 'voided'
@@ -72,7 +74,6 @@ export class LeaseBook {
   readonly #units = new Map<UnitId, PackedUnit>()
   readonly #accepted = new Map<UnitId, Cid>()
   #isClosed = false
-  #lenientUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: BookPorts) {
     this.#ports = ports
@@ -165,6 +166,7 @@ export class LeaseBook {
       for (const { lease_id: id } of frame.body.leases) {
         const lease = this.#leases.get(id)
         if (lease?.node !== node) this.#ports.broken('write_ahead', `${id} is granted unrecorded`)
+        else lease.isGranted = true
       }
     }
     if (frame.kind === 'reveal') for (const id of frame.body.leases) this.#revealed(id)
@@ -179,11 +181,6 @@ export class LeaseBook {
         this.#ports.broken('told_as_booked', `${id} is ${state ?? 'unknown'}, told ${verdict}`)
       }
     }
-  }
-
-  /** The control node's clock may have been set. */
-  clockSet(): void {
-    this.#lenientUntilMs = this.#ports.wallMs() + LENIENT_MS
   }
 
   /** The control node began anew: it knows nobody, and waits for them. */
@@ -255,6 +252,7 @@ export class LeaseBook {
       commitment: null,
       attestation: null,
       disownedMs: Number.POSITIVE_INFINITY,
+      isGranted: false,
       isRestored: false,
       state: 'reserved'
     }
@@ -308,14 +306,18 @@ export class LeaseBook {
     }
   }
 
-  /** The result is what its node committed to before it knew any other. */
+  /**
+   * The result is what its node committed to before it knew any other. Over a restart of the control
+   * node, which forgets commitments, it may name another: see DECISIONS 93.
+   */
   #kept(
     { id, node, commitment, isRestored }: BookedLease,
     { output_cid: output, commit }: Attestation
   ): void {
-    const said = commitment ?? (isRestored && commit !== undefined ? bytesToHex(commit) : null)
+    const again = isRestored && commit !== undefined ? bytesToHex(commit) : null
     const bytes = new TextEncoder().encode(`kora/commitment/v1\0${output}\0${node}`)
-    if (said !== bytesToHex(sha256(bytes))) this.#ports.broken('commitment_kept', id)
+    const kept = bytesToHex(sha256(bytes))
+    if (commitment !== kept && again !== kept) this.#ports.broken('commitment_kept', id)
   }
 
   #ended(lease: BookedLease, state: 'accepted' | 'voided'): void {
@@ -324,8 +326,7 @@ export class LeaseBook {
     const node = this.#node(lease.node)
     node.working.delete(lease)
     const lateMs = this.#ports.wallMs() - this.#dueMs(lease, node) - 2 * this.#ports.ledgerMs
-    const isLenient = this.#ports.wallMs() < this.#lenientUntilMs
-    if (lateMs > SLACK_MS && !isLenient)
+    if (lateMs > SLACK_MS && this.#ports.sinceClockSetMs() >= LENIENT_MS)
       this.#ports.broken('lease_ends_in_time', `${lease.id}: ${lateMs} ms late`)
   }
 
@@ -345,8 +346,8 @@ export class LeaseBook {
     const lease = this.#leases.get(id)
     if (lease === undefined) return
     const hidden = this.leasesOf(lease.unit).find(
-      ({ state, commitment, attestation }) =>
-        state === 'reserved' && commitment === null && attestation === null
+      ({ state, isGranted, commitment, attestation }) =>
+        state === 'reserved' && isGranted && commitment === null && attestation === null
     )
     if (hidden !== undefined && !lease.isRestored) {
       this.#ports.broken('revealed_together', `${id} before ${hidden.id} has committed`)

@@ -38,7 +38,6 @@ export class RunBook {
   readonly #executed = new Set<LeaseId>()
   readonly #revokedMs = new Map<LeaseId, number>()
   readonly #nodes = new Map<PeerId, NodeRuns>()
-  #lenientUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: BookPorts, leases: LeaseBook) {
     this.#ports = ports
@@ -73,11 +72,6 @@ export class RunBook {
     if (restsMs > TOLD_MS_MAX + ledgerMs) {
       broken('rests_when_told', `${node} is given work after ${restsMs} ms`)
     }
-  }
-
-  /** Some machine's clock was set. */
-  clockSet(): void {
-    this.#lenientUntilMs = this.#ports.nowMs() + LENIENT_MS
   }
 
   /** It has ended or was killed. */
@@ -144,7 +138,7 @@ export class RunBook {
   }
 
   #isLenient(): boolean {
-    return this.#ports.nowMs() < this.#lenientUntilMs
+    return this.#ports.sinceClockSetMs() < LENIENT_MS
   }
 
   #node(id: PeerId): NodeRuns {

@@ -34,6 +34,8 @@ interface BookedUnit {
 }
 
 const BACKOFF_MS_MAX = 30_000
+/** After the control node's clock was set: what it decided before is recorded by the new time. */
+const LENIENT_MS = 5_000
 /** Nodes are looked at twice a second, after a write of the ledger. */
 const LOOK_MS_MAX = 3_000
 const TERMINAL: readonly string[] = ['workunit.completed', 'workunit.failed', 'workunit.rejected']
@@ -120,7 +122,8 @@ export class UnitBook {
       if (missing !== undefined) this.#ports.broken('parents_first', `${id}: before ${missing}`)
       if (packed === undefined || packed.verification.replicas > 1 || checksNodes) continue
       const earlyMs = unit.notBeforeMs - this.#ports.wallMs()
-      if (earlyMs > 0) this.#ports.broken('backoff', `${id}: ${earlyMs} ms early`)
+      const isClockTold = this.#ports.sinceClockSetMs() >= LENIENT_MS
+      if (earlyMs > 0 && isClockTold) this.#ports.broken('backoff', `${id}: ${earlyMs} ms early`)
       if (unit.failures >= packed.retries.max_attempts) {
         this.#ports.broken('max_attempts', `${id}: after ${unit.failures} failures`)
       }

@@ -59,6 +59,7 @@ export class Checks {
   readonly #said = new Set<UnitId>()
   readonly #holds = new Map<string, Hold>()
   readonly #nodes = new Set<PeerId>()
+  #clockSetMs = Number.NEGATIVE_INFINITY
   #folds = 0
 
   constructor({
@@ -73,6 +74,7 @@ export class Checks {
     const ports: BookPorts = {
       wallMs: gatewayMs,
       nowMs,
+      sinceClockSetMs: () => nowMs() - this.#clockSetMs,
       isQuiet,
       isHonest,
       broken: (rule, detail) => this.#broken(rule, detail),
@@ -142,10 +144,9 @@ export class Checks {
     if (code === null) this.#broken('damage_told', damage)
   }
 
-  /** Some machine's clock was set: what is timed by it may be early or late for a while. */
+  /** Some machine's clock was set. */
   clockSet(): void {
-    this.runs.clockSet()
-    this.#leases.clockSet()
+    this.#clockSetMs = this.#nowMs()
   }
 
   /** What is folded from the disk is what was in memory. */

@@ -13,7 +13,8 @@ const UNPLACED = { status: 'timeout', error: { code: 'unit.no_node', detail: '' 
 export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
 const child = { unit: CHILD, attempt: 1, node: A }
 const family = () => new CheckStory().begin([SINGLE, CHILD], ['a']).reserve(one).result(one)
-const quorum = () => new CheckStory().begin([QUORUM], ['a', 'b']).reserve(first, second)
+const quorum = () =>
+  new CheckStory().begin([QUORUM], ['a', 'b']).reserve(first, second).grant(first).grant(second)
 /** Both have committed and shown what they have. */
 const shown = (story: CheckStory) =>
   story.commit(first).commit(second).reveal(first).reveal(second).result(first).result(second)

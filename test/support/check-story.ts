@@ -205,6 +205,20 @@ export class CheckStory {
     return this.record({ kind: 'units.voided', body: { session: SESSION, items: [item] } })
   }
 
+  grant(told: Told): this {
+    const offer = {
+      lease_id: leaseOf(told),
+      attempt: told.attempt,
+      unit: told.unit.bytes,
+      expires_at_ms: EPOCH_MS + this.nowMs + LEASE_MS,
+      ttl_ms: LEASE_MS,
+      commit: true
+    }
+    const frame: GatewayFrame = { kind: 'grant', body: { v: 1, leases: [offer], blobs: [] } }
+    this.checks.performed({ type: 'send', node: told.node, frame })
+    return this
+  }
+
   reveal(told: Told): this {
     const frame: GatewayFrame = { kind: 'reveal', body: { v: 1, leases: [leaseOf(told)] } }
     this.checks.performed({ type: 'send', node: told.node, frame })

@@ -27,6 +27,7 @@ const run = (changes: object = {}, seed = 1) =>
 const BOOK_PORTS = {
   wallMs: () => 0,
   nowMs: () => 0,
+  sinceClockSetMs: () => Number.POSITIVE_INFINITY,
   isQuiet: true,
   isHonest: () => true,
   ledgerMs: 0,
