@@ -32,7 +32,6 @@ import {
 } from '#contracts'
 import type { AdmissionMode } from './admission.ts'
 import type { Breaker } from './breaker.ts'
-import type { WaitingPlace } from './waiting-class.ts'
 
 export interface SessionRecord {
   readonly spec: SessionSpec
@@ -108,6 +107,11 @@ export interface UnitFailure {
   readonly class: FailureClass
   readonly code: string
   readonly detail: string
+}
+
+/** A place in the line of units that need a lease: the unit's until it leaves. */
+export interface WaitingPlace {
+  readonly unit: UnitRecord
 }
 
 export interface UnitRecord {

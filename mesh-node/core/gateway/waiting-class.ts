@@ -6,14 +6,10 @@
 import { assert, PRIORITIES, type WorkUnit } from '#contracts'
 import { Candidates, type NodeChanges } from './candidates.ts'
 import type { EligibilityFacts } from './eligibility.ts'
-import type { NodeRecord, SessionRecord, UnitRecord } from './gateway-state.ts'
+import type { NodeRecord, SessionRecord, UnitRecord, WaitingPlace } from './gateway-state.ts'
 import type { TrustChecks } from './trust-checks.ts'
 
-/** A place in a queue. It is the unit's until it leaves; one that it left is passed over later. */
-export interface WaitingPlace {
-  readonly unit: UnitRecord
-}
-
+/** Places that their units left stay in the queue, and are passed over. */
 const isHeld = (place: WaitingPlace): boolean => place.unit.place === place
 
 /** What a node must be to run a unit, and how many owners it takes, as one string. */
