@@ -30,7 +30,7 @@ function inNode(command: string, words: readonly string[]): readonly SeedHashes[
 async function inChromium(): Promise<readonly SeedHashes[]> {
   const { dir, remove } = await bundleSimulator()
   const server = await startStaticServer({ folders: [dir] })
-  const browser = await openBrowser({ noGpu: true })
+  const browser = await openBrowser()
   try {
     return await hashesInWorker(await browser.open(server.url), range)
   } finally {

@@ -93,9 +93,10 @@ export class MoneyBook {
 
   /** The gateway has come to the same sums. */
   booked({ reserved_micro: reserved, posted_micro: posted }: GatewayMoney): void {
-    // where nodes are checked, pay of those who are convicted comes back
-    if (this.#ports.checksNodes) return
-    if (reserved === this.#reservedMicro && posted === this.#postedMicro) return
+    // where nodes are checked, pay of those who are convicted comes back: at once, or with the record
+    const least = this.#postedMicro - (this.#ports.checksNodes ? this.#returnedMicro : 0)
+    const isPosted = posted >= least && posted <= this.#postedMicro
+    if (reserved === this.#reservedMicro && isPosted) return
     const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
     this.#ports.broken('same_sums', `${own}; the gateway ${reserved}, ${posted}`)
   }

@@ -34,7 +34,7 @@ stack.defer(() => bundle.remove())
 await stopBundler()
 const server = await startStaticServer({ folders: [bundle.dir, models.dir] })
 stack.defer(() => server.close())
-const browser = await openBrowser()
+const browser = await openBrowser({ gpu: true })
 stack.defer(() => browser.close())
 const page = await browser.open(server.url)
 

@@ -122,7 +122,7 @@ async function firstUnit(browser: TestBrowser): Promise<{ tab: DonorTab; ms: num
 }
 
 const openDonor = (folder: string): Promise<TestBrowser> =>
-  openBrowser({ folder, expected: LOGGED_DIALS, noGpu: true })
+  openBrowser({ folder, expected: LOGGED_DIALS })
 
 const fetched: number[] = []
 const atHand: number[] = []

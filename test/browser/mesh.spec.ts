@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { NodeRun } from '../support/kora-process.ts'
+import { inLong } from '../support/long.ts'
 import { until } from '../support/mesh-hosts.ts'
 import {
   acceptedBy,
@@ -45,9 +46,9 @@ describe('a mesh of a node and two tabs', function () {
     await mesh.begin()
     read = await pageWords()
     node = await mesh.node('node', '--pod')
-    one = await mesh.tab()
+    one = await mesh.tab({ gpu: true })
     await one.start()
-    two = await mesh.tab()
+    two = await mesh.tab({ gpu: true })
     await two.start()
     tabs = await Promise.all([one.peerId(), two.peerId()])
   })
@@ -92,24 +93,30 @@ describe('a mesh of a node and two tabs', function () {
     ok(byTabs(result).includes('detect'), JSON.stringify(result.units))
   })
 
-  it('transcribes and reads with tabs alone, speech to text included', async () => {
+  it('reads with tabs alone', async () => {
     node.run.child.kill('SIGTERM')
     await node.run.ended()
-    const heard = await mesh.ran(...TRANSCRIBE, '--no-cache')
-    expectSound(heard)
-    equal(heard.outputs['text'], WORDS)
     const page = await mesh.ran(...read)
-    expectSound(page)
+    expectByTabs(page)
     deepEqual(page.outputs['text'], (await alone(read))['text'])
-    for (const result of [heard, page]) {
-      const models = result.units.filter(({ executions }) => executions.length > 0)
-      equal(new Set(byTabs(result)).size, new Set(models.map(({ task }) => task)).size)
-      for (const { executions } of models) {
-        for (const { node: by } of executions) ok(tabs.includes(by), by)
-      }
-    }
     equal(await byWebGpu(page), true)
   })
+
+  // each tab reproduces the golden vectors of speech to text on WASM first
+  inLong('transcribes with tabs alone, speech to text included', async () => {
+    const heard = await mesh.ran(...TRANSCRIBE, '--no-cache')
+    expectByTabs(heard)
+    equal(heard.outputs['text'], WORDS)
+  })
+
+  function expectByTabs(result: Executed): void {
+    expectSound(result)
+    const models = result.units.filter(({ executions }) => executions.length > 0)
+    equal(new Set(byTabs(result)).size, new Set(models.map(({ task }) => task)).size)
+    for (const { executions } of models) {
+      for (const { node: by } of executions) ok(tabs.includes(by), by)
+    }
+  }
 
   /** The text-direction model ran on WebGPU in every tab in which it passed there, and else on WASM. */
   async function byWebGpu(page: Executed): Promise<boolean> {

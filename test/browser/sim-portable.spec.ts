@@ -16,8 +16,7 @@ describe('the simulator in a browser', function () {
     folders: async () => {
       bundle = await bundleSimulator()
       return [bundle.dir]
-    },
-    noGpu: true
+    }
   })
   after(() => bundle?.remove())
 

@@ -4,7 +4,7 @@ import { bundlePage } from '#browser-node/build'
 import { useBrowser } from './support/use-browser.ts'
 
 describe('the bundled page in Chromium', () => {
-  const suite = useBrowser({ folders: async () => [(await bundlePage()).dir] })
+  const suite = useBrowser({ folders: async () => [(await bundlePage()).dir], gpu: true })
 
   it('is drawn without an error', async () => {
     const { browser, server } = suite()

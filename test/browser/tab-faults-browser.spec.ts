@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CDPSession, Page } from 'playwright-core'
 import type { CommandRun } from '../support/kora-process.ts'
+import { inLong } from '../support/long.ts'
 import { until } from '../support/mesh-hosts.ts'
 import {
   DonorTab,
@@ -59,7 +60,7 @@ describe('a browser that lacks or loses something', function () {
 
   before(async () => {
     await mesh.beginWithLoops()
-    browser = await openBrowser({ noGpu: true, expected: LOGGED_DIALS })
+    browser = await openBrowser({ expected: LOGGED_DIALS })
     mesh.started.add(browser, (one) => one.close())
   })
   after(() => mesh.end())
@@ -175,7 +176,7 @@ describe('a browser that lacks or loses something', function () {
     await mesh.verify()
   })
 
-  it('goes on with a large model where a reload broke off its download', async () => {
+  inLong('goes on with a large model where a reload broke off its download', async () => {
     await open()
     const visits = [watchBlobs(tab.page)]
     const cdp = await devtools()

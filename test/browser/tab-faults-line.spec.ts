@@ -6,16 +6,10 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import type { Page } from 'playwright-core'
 import { ResultDocument } from '../support/kora-process.ts'
+import { isLong } from '../support/long.ts'
 import { CutLine } from './support/cut-line.ts'
 import { DonorTab, LOGGED_DIALS, PATIENCE_MS } from './support/donate-mesh.ts'
-import {
-  FaultMesh,
-  isLong,
-  LONG_TURNS,
-  shiftClock,
-  takeAway,
-  wallAround
-} from './support/fault-mesh.ts'
+import { FaultMesh, LONG_TURNS, shiftClock, takeAway, wallAround } from './support/fault-mesh.ts'
 import { openBrowser, type TestBrowser } from './support/open-browser.ts'
 
 const DAY_MS = 86_400_000
@@ -30,7 +24,7 @@ describe('a tab whose surroundings fail', function () {
   before(async () => {
     await mesh.beginWithLoops()
     line = mesh.started.add(await CutLine.before(wsPort()), (one) => one.close())
-    browser = await openBrowser({ noGpu: true, expected: LOGGED_DIALS })
+    browser = await openBrowser({ expected: LOGGED_DIALS })
     mesh.started.add(browser, (one) => one.close())
   })
   after(() => mesh.end())

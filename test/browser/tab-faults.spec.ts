@@ -4,13 +4,11 @@
  * elsewhere, nothing is paid for what was not done, and nothing twice.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { inLong } from '../support/long.ts'
 import { until } from '../support/mesh-hosts.ts'
 import { DonorTab, LOGGED_DIALS, PATIENCE_MS } from './support/donate-mesh.ts'
-import { FaultMesh, isLong, LONG_TURNS, renderersOf, watchWorkers } from './support/fault-mesh.ts'
+import { FaultMesh, LONG_TURNS, renderersOf, watchWorkers } from './support/fault-mesh.ts'
 import { openBrowser, type TestBrowser } from './support/open-browser.ts'
-
-/** What others here show with another end. */
-const inLong = isLong ? it : it.skip
 
 describe('a tab that ends or stops in the middle of a unit', function () {
   this.timeout(3 * PATIENCE_MS)
@@ -20,7 +18,7 @@ describe('a tab that ends or stops in the middle of a unit', function () {
   let tab: DonorTab
 
   const launch = async (): Promise<void> => {
-    const settings = { folder: profile, noGpu: true, expected: LOGGED_DIALS }
+    const settings = { folder: profile, expected: LOGGED_DIALS }
     browser = mesh.started.add(await openBrowser(settings), (one) => one.close())
   }
 
@@ -93,17 +91,20 @@ describe('a tab that ends or stops in the middle of a unit', function () {
     match(await tab.text('.card-units'), /Lost/)
   })
 
-  it('hands it back where the browser is about to freeze it, and works when it is thawed', async () => {
-    await tab.start()
-    const tell = (name: string) =>
-      tab.page.evaluate((type) => document.dispatchEvent(new Event(type)), name)
-    // headless browsers freeze no page, so that a test says what they would
-    await mesh.endsElsewhere(tab, () => tell('freeze'))
-    await tab.is('paused')
-    await tell('resume')
-    await tab.is('waiting')
-    await mesh.earns(tab)
-  })
+  inLong(
+    'hands it back where the browser is about to freeze it, and works when it is thawed',
+    async () => {
+      await tab.start()
+      const tell = (name: string) =>
+        tab.page.evaluate((type) => document.dispatchEvent(new Event(type)), name)
+      // headless browsers freeze no page, so that a test says what they would
+      await mesh.endsElsewhere(tab, () => tell('freeze'))
+      await tab.is('paused')
+      await tell('resume')
+      await tab.is('waiting')
+      await mesh.earns(tab)
+    }
+  )
 
   inLong('finds out that it lost it where the machine slept longer than its lease', async () => {
     await tab.start()

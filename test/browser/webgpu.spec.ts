@@ -12,7 +12,7 @@ const BOTH = { cpu: true, gpu: true }
 describe('WebGPU in a tab', function () {
   this.timeout(GPU_TEST_MS)
   // Chromium speaks of the GPU process that a test ends
-  const bench = new ExecBench({ expected: /GPU|device|context/i, onePage: true })
+  const bench = new ExecBench({ gpu: true, expected: /GPU|device|context/i, onePage: true })
 
   it('names its adapter and browser, and comes before WASM', async () => {
     const { backends, accelerators, status } = await bench.open(BOTH)

@@ -18,6 +18,7 @@ import {
   ResultDocument,
   type UpRun
 } from '../support/kora-process.ts'
+import { inLong } from '../support/long.ts'
 import { Started, until } from '../support/mesh-hosts.ts'
 
 /** Long enough that a kill finds most of them waiting, short enough for two nodes on one core each. */
@@ -163,18 +164,21 @@ describe('a session whose processes are killed', function () {
     await stop(second)
   })
 
-  it('goes on with nodes that the control node itself had started, which end with it', async () => {
-    const data = await freshData('bundle-killed')
-    const first = await commands.up(data, '--local-nodes', '2')
-    const session = await halfway(data)
-    await first.run.kill()
-    const second = await commands.up(data, '--local-nodes', '2')
-    deepEqual(second.resumed, [session])
-    const document = await finished(data, session)
-    equal(document.state_hash, undisturbed.state_hash)
-    await checkLedger(data, session)
-    await stop(second)
-  })
+  inLong(
+    'goes on with nodes that the control node itself had started, which end with it',
+    async () => {
+      const data = await freshData('bundle-killed')
+      const first = await commands.up(data, '--local-nodes', '2')
+      const session = await halfway(data)
+      await first.run.kill()
+      const second = await commands.up(data, '--local-nodes', '2')
+      deepEqual(second.resumed, [session])
+      const document = await finished(data, session)
+      equal(document.state_hash, undisturbed.state_hash)
+      await checkLedger(data, session)
+      await stop(second)
+    }
+  )
 
   it('gives the unit of a killed node to another one, and takes the node back under its log', async () => {
     const data = await freshData('node-killed')
@@ -232,7 +236,6 @@ describe('a session whose processes are killed', function () {
   })
 
   // both are killed one by one above
-  const inLong = process.env['KORA_LONG'] === '1' ? it : it.skip
   inLong('goes on when control node and node were killed together', async () => {
     const data = await freshData('all-killed')
     const first = await commands.up(data)

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { inLong } from '../support/long.ts'
 import { type CommandResult, nodesBelow, runCommand } from '../support/run-command.ts'
 
 const RECORDING = join(
@@ -92,7 +93,7 @@ function checkDemo({ jobs, bill, state_hash, replay_hash }: Demo): void {
 describe('the demo', function () {
   this.timeout(180_000)
 
-  it('transcribes, reads, bills and replays', async () => {
+  inLong('transcribes, reads, bills and replays', async () => {
     const shown = await demo()
     checkDemo(shown)
     const workers = shown.jobs.flatMap(({ units }) => units.map(({ node }) => node))
@@ -106,7 +107,7 @@ describe('the demo', function () {
     checkDemo(await demo('--kill-one'))
   })
 
-  it('catches, names and does not pay a node that forges its outputs', async () => {
+  inLong('catches, names and does not pay a node that forges its outputs', async () => {
     const shown = await demo('--lie')
     checkDemo(shown)
     const executions = shown.jobs.flatMap(({ units }) => units.flatMap((unit) => unit.executions))

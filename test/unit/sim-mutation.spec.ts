@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { MUTANTS } from '../../sim/mutation/catalogue.ts'
 import { tryOut } from '../../sim/mutation/gate-driver.ts'
 import { type Mutant, patched } from '../../sim/mutation/mutant.ts'
+import { fewer } from '../support/long.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const TWENTY = Array.from({ length: 20 }, (_, index) => index + 1)
@@ -37,12 +38,13 @@ describe('the mutation gate', function () {
     deepEqual([rule, seeds], [null, 3])
   })
 
-  for (const [name, ...rules] of [
+  const planted = [
     ['double-post', 'one_payment'],
     // where the control node dies in that seed, its ledger asserts it before it opens
     ['one-micro-made', 'sum_zero', 'assertion'],
     ['outcome-twice', 'one_end']
-  ]) {
+  ]
+  for (const [name, ...rules] of fewer(planted, 1)) {
     it(`finds ${name}`, async () => {
       const { rule } = await tryOut({ mutant: named(name ?? ''), seeds: TWENTY })
       ok(rules.includes(rule ?? ''), `${rule}`)

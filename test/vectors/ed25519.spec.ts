@@ -5,6 +5,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { z } from 'zod'
 import { peerIdFromPublicKey, tweetnaclSigner, tweetnaclVerifier } from '#contracts'
 import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
+import { fewer } from '../support/long.ts'
 import { fromHex, readVectors } from '../support/vector-data.ts'
 
 const WycheproofRow = z.strictObject({
@@ -57,7 +58,7 @@ describe('sign.input of the Ed25519 authors', () => {
   })
 
   it('is signed and taken line by line by tweetnacl', () => {
-    for (const row of rows) {
+    for (const row of fewer(rows, 64)) {
       const signer = tweetnaclSigner(fromHex(row.seed))
       const message = fromHex(row.message)
       const signature = fromHex(row.signature)

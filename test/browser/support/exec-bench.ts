@@ -27,6 +27,8 @@ export interface EngineStatus {
 }
 
 interface BenchSettings {
+  /** With a WebGPU adapter. */
+  readonly gpu?: boolean
   /** Errors that tests bring about on purpose. */
   readonly expected?: RegExp
   /** All tests share a page, and what it remembers of golden runs. */
@@ -40,13 +42,14 @@ export class ExecBench {
   #page: Page | undefined
 
   /** Call it in a `describe`. */
-  constructor({ expected, onePage = false }: BenchSettings = {}) {
+  constructor({ gpu = false, expected, onePage = false }: BenchSettings = {}) {
     this.#suite = useBrowser({
       folders: async () => {
         this.#models = new ExecModels()
         this.#bundle = await bundleEntry('test/browser/support/exec-entry.ts')
         return [this.#bundle.dir, this.#models.dir]
       },
+      gpu,
       ...(expected === undefined ? {} : { expected })
     })
     beforeEach(async () => {

@@ -31,9 +31,6 @@ const Entry = z.object({
     .nullable()
 })
 
-/** `npm test` runs one of each kind, `npm run test:long` all. */
-export const isLong = process.env['KORA_LONG'] === '1'
-
 export class FaultMesh extends DonateMesh {
   #files: LoopFiles | undefined
   #runs = 0
