@@ -29,8 +29,9 @@ export {
   type FetchOptions
 } from './net/blob-exchange.ts'
 export type { FetchProgress } from './net/blob-fetch.ts'
+export { createNetwork } from './net/create-network.ts'
 export type { NetworkLimits, NetworkLogger, NetworkOptions } from './net/network.ts'
-export { createNetwork, type NodeNetworkOptions } from './net/node-network.ts'
+export type { NodeNetworkOptions } from './net/node-network.ts'
 export {
   type GossipVerdict,
   LINK_PROTOCOLS,

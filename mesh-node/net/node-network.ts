@@ -30,7 +30,7 @@ export interface NodeNetworkOptions extends NetworkOptions {
 
 type Transports = NetworkParts['transports']
 
-export async function createNetwork(options: NodeNetworkOptions): Promise<MeshNetwork> {
+export async function openNodeNetwork(options: NodeNetworkOptions): Promise<MeshNetwork> {
   const parts = { transports: await transportsFor(options) }
   return openNetwork(options, options.relay === true ? { ...parts, ...(await relaying()) } : parts)
 }

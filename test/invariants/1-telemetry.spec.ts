@@ -10,8 +10,8 @@ import {
 } from '../support/invariants/telemetry.ts'
 import { type RealRun, realRun } from '../support/real-run.ts'
 
-const faultsOf = (events: readonly EventDraft[]) => [
-  ...terminalEventFaults(events),
+const faultsOf = (events: readonly EventDraft[], checksNodes = false) => [
+  ...terminalEventFaults(events, { checksNodes }),
   ...invocationFaults(events),
   ...requiredFieldFaults(events)
 ]
@@ -26,7 +26,7 @@ describe('invariant 1: telemetry is complete', function () {
 
   it('holds for every session of a real mesh', () => {
     for (const { events, document } of run.sessions.values()) {
-      expectNone(faultsOf(events))
+      expectNone(faultsOf(events, run.record.checksNodes))
       const queued = new Set<string | null>()
       for (const event of events)
         if (event.type === 'workunit.queued') queued.add(event.work_unit_id)
@@ -59,11 +59,12 @@ describe('invariant 1: telemetry is complete', function () {
   })
 
   it('takes an end told again after a restart, and no other', () => {
-    const { events } = run.record
+    const { events, checksNodes } = run.record
     const twice = [...events, ...events]
-    expectNone(terminalEventFaults(twice, 1))
-    expectNamed(terminalEventFaults(twice), /queued 2 times/)
-    expectNamed(terminalEventFaults([...twice, ...events.filter(isEnd)], 1), /3 ends/)
+    const thrice = [...twice, ...events.filter(isEnd)]
+    expectNone(terminalEventFaults(twice, { restarts: 1, checksNodes }))
+    expectNamed(terminalEventFaults(twice, { checksNodes }), /queued 2 times/)
+    expectNamed(terminalEventFaults(thrice, { restarts: 1, checksNodes }), /3 ends/)
   })
 
   it('is seen broken where a unit is dispatched unqueued or after its end', () => {

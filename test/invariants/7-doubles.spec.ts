@@ -148,7 +148,11 @@ describe('invariant 7: nothing runs or is billed twice', function () {
       return { ...entry, body: { ...entry.body, items } }
     })
     expectNamed(
-      doubleFaults({ ...record, entries: [...record.entries, ...entries] }),
+      doubleFaults({
+        ...record,
+        checksNodes: false,
+        entries: [...record.entries, ...entries]
+      }),
       /after its result/
     )
   })

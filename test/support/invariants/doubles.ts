@@ -23,15 +23,21 @@ export function doubleFaults(record: RunRecord): Fault[] {
       (attempt) => `attempt ${attempt} ran twice`
     ),
     ...repeated(postedLeases(record)).map((lease) => `lease ${lease} is posted twice`),
-    ...settlementFaults(lines)
+    ...settlementFaults(lines, record)
   ]
 }
 
 const postedLeases = ({ events }: RunRecord): string[] =>
   events.flatMap(({ type, data }) => (type === 'credits.posted' ? [String(data['lease_id'])] : []))
 
-/** Reserved once, settled once and after it, one result that stands, and no lease after that. */
-function settlementFaults(lines: readonly LogLine[]): Fault[] {
+/**
+ * Reserved once, settled once and after it, one result that stands, and no lease after that but where the
+ * mesh checks its nodes; one result more where the unit was opened again.
+ */
+function settlementFaults(lines: readonly LogLine[], { events, checksNodes }: RunRecord): Fault[] {
+  const reopened = new Set<string | null>()
+  for (const event of events)
+    if (event.type === 'workunit.reopened') reopened.add(event.work_unit_id)
   const faults: Fault[] = []
   const open = new Set<string>()
   const attempts = new Set<string>()
@@ -40,14 +46,16 @@ function settlementFaults(lines: readonly LogLine[]): Fault[] {
     const attempt = `${item.unit} ${item.attempt}`
     if (kind === 'reserved') {
       if (attempts.has(attempt)) faults.push(`attempt ${attempt} is leased twice`)
-      if (standing.has(item.unit)) faults.push(`unit ${item.unit} is leased after its result`)
+      if (standing.has(item.unit) && !checksNodes)
+        faults.push(`unit ${item.unit} is leased after its result`)
       attempts.add(attempt)
       open.add(item.lease)
       continue
     }
     if (!open.delete(item.lease)) faults.push(`lease ${item.lease} is settled twice or unreserved`)
     if (kind !== 'accepted' || !item.canonical) continue
-    if (standing.has(item.unit)) faults.push(`unit ${item.unit} has two results that stand`)
+    if (standing.has(item.unit) && !reopened.has(item.unit))
+      faults.push(`unit ${item.unit} has two results that stand`)
     standing.add(item.unit)
   }
   for (const lease of open) faults.push(`lease ${lease} is never settled`)
