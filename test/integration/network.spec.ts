@@ -381,7 +381,9 @@ describe('a status link', () => {
   })
 })
 
-describe('hosts in processes of their own', () => {
+describe('hosts in processes of their own', function () {
+  // processes start slowly where many do
+  this.timeout(60_000)
   const started = new Started()
   afterEach(() => started.endAll())
   const Hello = z.object({ peer: z.string(), address: z.string() })
