@@ -626,6 +626,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'Mend every fault listed, each at its line; `kora sim list` shows scenarios that work.'
   },
+  'scenario.unknown': {
+    retry: 'never',
+    hint: 'List the scenarios that ship with `kora sim list`, or give the path of a file: ./mine.yaml.'
+  },
   'session.failed': {
     retry: 'later',
     hint: 'See which unit failed and why with `kora explain <unit>`.'

@@ -18,7 +18,14 @@ export { comparisonPage, sweepPage } from './report/sabotage.ts'
 export { type Parting, partingOf } from './search/bisect.ts'
 export { drawScenario } from './search/draw.ts'
 export { type Shrunk, shrink } from './search/shrink.ts'
-export { type Finding, runSeed, type SeedResult, type SoakReport, soak } from './search/soak.ts'
+export {
+  type Finding,
+  runSeed,
+  type SeedResult,
+  type SoakReport,
+  seedScenario,
+  soak
+} from './search/soak.ts'
 export { type Column, columnsNamed } from './trust/columns.ts'
 export { compareCase, type Mean, type SabotageRow, seedsUpTo } from './trust/compare.ts'
 export { type EarningsRow, earningsOf, PATIENCES } from './trust/earnings.ts'

@@ -3,7 +3,7 @@
  * when one is asked for.
  */
 import type { Command } from 'commander'
-import { Option } from 'commander'
+import { Argument, Option } from 'commander'
 import type { Exit } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
 import { jsonOption, wholeNumber } from './options.ts'
@@ -15,6 +15,13 @@ const SEED_MAX = 0xffff_ffff
 const SEEDS_MAX = 1_000_000
 const SOAK_SEEDS_DEFAULT = 200
 const NODES_MAX = 100_000
+
+const seedArgument = (): Argument =>
+  new Argument('<seed>', 'as the soak named it').argParser(wholeNumber(0, SEED_MAX))
+const nodesOption = (): Option =>
+  new Option('--nodes <count>', 'as the soak was given it: the seed is of a large mesh').argParser(
+    wholeNumber(1, NODES_MAX)
+  )
 
 export function addSearchCommands(sim: Command, context: CommandContext, settle: Settle): void {
   sim
@@ -31,7 +38,7 @@ export function addSearchCommands(sim: Command, context: CommandContext, settle:
     .addOption(
       new Option(
         '--nodes <count>',
-        'meshes of so many nodes, with every kind of fault, for 30 virtual seconds'
+        'large meshes of so many nodes, with every kind of fault, for 15 virtual seconds'
       ).argParser(wholeNumber(1, NODES_MAX))
     )
     .addOption(new Option('--twice', 'run each seed again and compare the traces').default(false))
@@ -45,16 +52,20 @@ export function addSearchCommands(sim: Command, context: CommandContext, settle:
       settle(await soakSeeds(options, context))
     })
   sim
-    .command('replay <seed>')
+    .command('replay')
     .description('run one seed of the soak again')
+    .addArgument(seedArgument())
+    .addOption(nodesOption())
     .addOption(jsonOption())
     .action(async (seed, options) => {
       const { replaySeed } = await import('./commands/sim-search.ts')
       settle(await replaySeed(seed, options, context))
     })
   sim
-    .command('shrink <seed>')
+    .command('shrink')
     .description('cut a failing seed down; prints the scenario that is left, as YAML')
+    .addArgument(seedArgument())
+    .addOption(nodesOption())
     .addOption(jsonOption())
     .action(async (seed, options) => {
       const { shrinkSeed } = await import('./commands/sim-search.ts')

@@ -48,15 +48,24 @@ export interface SeedResult {
   readonly finding: Finding | null
 }
 
-/** One seed of the swarm, or of a scenario that was cut down from it. */
+/** What a seed draws: a mesh of the swarm, or a large one of so many nodes. */
+export const seedScenario = (seed: number, nodes: number | null): Scenario =>
+  nodes === null ? drawScenario(seed) : drawLarge(seed, nodes)
+
+/** What is cut off early has units that have not ended, and credit that is held for them. */
+const OF_THE_END: readonly string[] = ['all_end', 'nothing_held', 'nothing_kept']
+
+/** One seed of the swarm, or a scenario that is drawn otherwise or cut down from it. */
 export async function runSeed(
   seed: number,
   ports: RunPorts,
-  scenario: Scenario = drawScenario(seed)
+  scenario: Scenario = drawScenario(seed),
+  /** It is a large one, which ends in the middle of its troubles. */
+  isCutOff = false
 ): Promise<SeedResult> {
   try {
     const report = await runScenario({ name: `swarm-${seed}`, scenario, seed }, ports)
-    const first = report.violations[0]
+    const first = report.violations.find(({ rule }) => !isCutOff || !OF_THE_END.includes(rule))
     return { report, finding: first === undefined ? null : { seed, ...first } }
   } catch (error) {
     if (!(error instanceof AssertionFailure)) throw error
@@ -74,9 +83,8 @@ export async function soak(
   const counts = { seeds: 0, events: 0, units: 0, executions: 0 }
   let isPartial = false
   for (let seed = from; seed < from + seeds && !isPartial; seed++) {
-    const scenario = nodes === null ? drawScenario(seed) : drawLarge(seed, nodes)
-    const { report, finding: found } = await runSeed(seed, ports, scenario)
-    const finding = isOfItsEnd(found, nodes) ? null : found
+    const scenario = seedScenario(seed, nodes)
+    const { report, finding } = await runSeed(seed, ports, scenario, nodes !== null)
     if (report?.is_partial === true) {
       isPartial = true
       break
@@ -94,12 +102,6 @@ export async function soak(
   const wall_ms = Math.round(ports.wallMs() - startMs)
   return { from, ...counts, findings, wall_ms, is_partial: isPartial }
 }
-
-/** What is cut off early has units that have not ended, and credit that is held for them. */
-const OF_THE_END: readonly string[] = ['all_end', 'nothing_held', 'nothing_kept']
-
-const isOfItsEnd = (finding: Finding | null, nodes: number | null): boolean =>
-  nodes !== null && finding !== null && OF_THE_END.includes(finding.rule)
 
 /** Runs the seed of a report once more. */
 async function differs(

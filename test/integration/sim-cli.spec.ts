@@ -1,5 +1,5 @@
 /** `kora sim` as a researcher types it: a run with its page, the page again, and meshes of several sizes. */
-import { equal, match, ok } from 'node:assert/strict'
+import { equal, match, notEqual, ok } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -11,6 +11,7 @@ const Sizes = z.object({
   sizes: z.array(z.object({ nodes: z.number(), bids_per_unit: z.number(), violations: z.number() }))
 })
 const Changed = z.object({ claim: z.string(), roles: z.array(z.object({ role: z.string() })) })
+const Run = z.looseObject({ events: z.number() })
 const trace = new URL('fork-join.workflow.json', scenarioFolder()).pathname
 
 describe('kora sim', function () {
@@ -66,6 +67,24 @@ describe('kora sim', function () {
     const large = await commands.ended('sim', 'run', 'steady', '--nodes', '200000')
     equal(large.code, 3)
     match(large.err, /sim\.memory_short: nodes=200000 .*needed_mb=\d+ available_mb=\d+/)
+  })
+
+  it('runs one seed of large meshes again as the soak ran it, and refuses what is no seed', async () => {
+    const large = ['--nodes', '30']
+    const soak = await commands.json('sim', 'soak', '--seeds', '1', '--from', '7', ...large)
+    const replay = await commands.json('sim', 'replay', '7', ...large)
+    const [one, again] = [soak, replay].map((run) => Run.parse(run))
+    equal(again?.events, one?.events)
+    notEqual(Run.parse(await commands.json('sim', 'replay', '7')).events, one?.events)
+    const refused = await commands.ended('sim', 'replay', '1.5')
+    equal(refused.code, 2)
+    match(refused.err, /cli\.usage.*whole number from 0 to/)
+  })
+
+  it('names a scenario that does not ship', async () => {
+    const { code, err } = await commands.ended('sim', 'run', 'churm')
+    equal(code, 3)
+    match(err, /scenario\.unknown: scenario=churm\nnext: .*kora sim list/)
   })
 
   it('runs a scenario with meshes of several sizes', async () => {

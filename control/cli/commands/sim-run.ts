@@ -3,10 +3,10 @@
  * time. Progress goes to standard error, the report to standard output; Ctrl-C ends the run and gives
  * the report so far. A broken rule is its own exit code: the work did not succeed.
  */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Exit } from '#contracts'
+import { type Exit, MeshError } from '#contracts'
 import { type CommandContext, table } from '#mesh-node/cli'
 import {
   type RunPorts,
@@ -121,6 +121,7 @@ export function simList({ json }: { readonly json: boolean }, { io }: CommandCon
 export function scenarioNamed(name: string, changes: ScenarioChanges = {}): Scenario {
   const isName = /^[a-z][a-z0-9-]*$/.test(name)
   const path = isName ? new URL(`${name}.yaml`, scenarioFolder()) : name
+  if (isName && !existsSync(path)) throw new MeshError('scenario.unknown', { scenario: name })
   return readScenario(bytesOf(path, name), changes)
 }
 

@@ -8,12 +8,14 @@ import { z } from 'zod'
 import { type Exit, MeshError } from '#contracts'
 import type { CommandContext } from '#mesh-node/cli'
 import {
-  drawScenario,
   type Finding,
   partingOf,
   type RunPorts,
   runSeed,
+  type Scenario,
+  type SeedResult,
   type SoakReport,
+  seedScenario,
   shippedMatrix,
   shrink,
   soak
@@ -23,16 +25,18 @@ import { readBounded } from './submission.ts'
 interface JsonFlag {
   readonly json: boolean
 }
-export interface SoakFlags extends JsonFlag {
+/** `nodes`: the seed is one of the large meshes. */
+interface SeedFlags extends JsonFlag {
+  readonly nodes?: number
+}
+export interface SoakFlags extends SeedFlags {
   readonly seeds: number
   readonly from: number
   readonly twice: boolean
-  readonly nodes?: number
 }
 
 /** A report of a run with a mark for each thousand of 100 million events. */
 const REPORT_BYTES_MAX = 8 * 1024 * 1024
-const SEED_MAX = 0xffff_ffff
 const MIB = 1024 * 1024
 
 export async function soakSeeds(flags: SoakFlags, context: CommandContext): Promise<Exit> {
@@ -53,33 +57,38 @@ export async function soakSeeds(flags: SoakFlags, context: CommandContext): Prom
     }
   )
   if (flags.json) io.out(JSON.stringify(report))
-  else for (const line of soakLines(report)) io.out(line)
+  else for (const line of soakLines(report, flags)) io.out(line)
   return report.findings.length === 0 && !report.is_partial ? 'ok' : 'failed'
 }
 
-function soakLines(report: SoakReport): string[] {
+function soakLines(report: SoakReport, { nodes }: SeedFlags): string[] {
   const { seeds, events, units, executions, findings, wall_ms: wallMs } = report
   return [
     `${seeds} seeds, ${events} events, ${units} units in ${executions} executions, ${wallMs} ms`,
     ...findings.map(findingLine),
-    ...(findings.length === 0 ? ['no seed fails'] : ['next: kora sim shrink <seed>']),
+    ...(findings.length === 0
+      ? ['no seed fails']
+      : [`next: kora sim shrink <seed>${drawnWith(nodes)}`]),
     ...(report.is_partial ? [`stopped; it goes on with --from ${report.from + seeds}`] : [])
   ]
 }
+
+const drawnWith = (nodes: number | undefined): string =>
+  nodes === undefined ? '' : ` --nodes ${nodes}`
 
 const findingLine = ({ seed, rule, at_ms, detail }: Finding): string =>
   `seed ${seed} breaks ${rule}${at_ms === null ? '' : ` at ${at_ms} ms`}: ${detail}`
 
 export async function replaySeed(
-  text: string,
-  { json }: JsonFlag,
+  seed: number,
+  flags: SeedFlags,
   { io, signal }: CommandContext
 ): Promise<Exit> {
-  const seed = seedOf(text)
-  const { report, finding } = await runSeed(seed, portsOf(signal))
-  if (json) io.out(JSON.stringify({ ...report, scenario: drawScenario(seed), finding }))
+  const { scenario, run } = drawn(seed, flags, portsOf(signal))
+  const { report, finding } = await run(scenario)
+  if (flags.json) io.out(JSON.stringify({ ...report, scenario, finding }))
   else {
-    io.out(stringify(drawScenario(seed)).trimEnd())
+    io.out(stringify(scenario).trimEnd())
     if (report !== null) io.out(`# ${report.events} events, trace ${report.trace_hash}`)
     io.out(finding === null ? '# no rule is broken' : `# ${findingLine(finding)}`)
   }
@@ -87,24 +96,23 @@ export async function replaySeed(
 }
 
 export async function shrinkSeed(
-  text: string,
-  { json }: JsonFlag,
+  seed: number,
+  flags: SeedFlags,
   { io, signal }: CommandContext
 ): Promise<Exit> {
-  const seed = seedOf(text)
-  const ports = portsOf(signal)
-  const { finding } = await runSeed(seed, ports)
+  const { scenario: whole, run } = drawn(seed, flags, portsOf(signal))
+  const { finding } = await run(whole)
   if (finding === null) {
     io.err(`seed ${seed} breaks no rule`)
     return 'failed'
   }
-  const { scenario, tries } = await shrink(drawScenario(seed), async (smaller) => {
+  const { scenario, tries } = await shrink(whole, async (smaller) => {
     if (signal.aborted) return false
-    const again = await runSeed(seed, ports, smaller)
+    const again = await run(smaller)
     if (io.live) io.err(`${smaller.nodes} nodes, ${smaller.units} units`)
     return again.finding?.rule === finding.rule
   })
-  if (json) io.out(JSON.stringify({ seed, rule: finding.rule, tries, scenario }))
+  if (flags.json) io.out(JSON.stringify({ seed, rule: finding.rule, tries, scenario }))
   else {
     io.out(`# ${findingLine(finding)}; ${tries} tries`)
     io.out(stringify(scenario).trimEnd())
@@ -149,11 +157,19 @@ function readTraced(path: string): z.infer<typeof Traced> {
   }
 }
 
-function seedOf(text: string): number {
-  const seed = Number(text)
-  if (/^\d+$/.test(text) && seed <= SEED_MAX) return seed
-  const reason = `a seed is a whole number from 0 to ${SEED_MAX}`
-  throw new MeshError('input.malformed', { seed: text.slice(0, 40), reason })
+interface DrawnSeed {
+  readonly scenario: Scenario
+  /** What the seed drew, or what is left of it. */
+  readonly run: (scenario: Scenario) => Promise<SeedResult>
+}
+
+function drawn(
+  seed: number,
+  { nodes = null }: { nodes?: number | null },
+  ports: RunPorts
+): DrawnSeed {
+  const run = (scenario: Scenario) => runSeed(seed, ports, scenario, nodes !== null)
+  return { scenario: seedScenario(seed, nodes), run }
 }
 
 const portsOf = (signal: AbortSignal): RunPorts => ({
