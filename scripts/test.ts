@@ -16,7 +16,7 @@ import { floorFault, type RunTotals, totalsLine } from '../test/support/reporter
 const TESTS_MIN = 2_900
 
 /** Integration tests that go with the browsers, so that both lanes take about as long. */
-const WITH_BROWSERS = ['any-onnx', 'blob-exchange', 'donate-page', 'package'].map(
+const WITH_BROWSERS = ['blob-exchange', 'donate-page'].map(
   (name) => `test/integration/${name}.spec.ts`
 )
 const LANES: Readonly<Record<string, readonly string[]>> = {
