@@ -56,7 +56,7 @@ function dispatchLevel(world: World, level: number): void {
 
 function retryPlacements(world: World, waiting: WaitingClass, level: number): void {
   for (const unit of waiting.takeAgain(level, AGAIN_LOOKS_MAX)) {
-    // it may stand in line twice: it left the line and came back
+    // placing another may have ended it
     if (unit.place !== null && place(world, waiting, unit) === 'blocked') waiting.putBack(unit)
   }
 }
