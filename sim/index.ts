@@ -27,7 +27,7 @@ export {
   soak
 } from './search/soak.ts'
 export { type Column, columnsNamed } from './trust/columns.ts'
-export { compareCase, type Mean, type SabotageRow, seedsUpTo } from './trust/compare.ts'
+export { compareCase, type Mean, type SabotageRow, seedsFrom } from './trust/compare.ts'
 export { type EarningsRow, earningsOf, PATIENCES } from './trust/earnings.ts'
 export { POLICY_NAMES, policyNamed } from './trust/policies.ts'
 export { type SweepPoint, sweep, withFrontier } from './trust/sweep.ts'

@@ -1,7 +1,6 @@
 /**
  * What really runs on the nodes, whatever anybody says of it: no lease twice, none long after its end,
- * no more at once than a node has slots, nothing where the owner wants the machine back, and no dialling
- * without a pause.
+ * no more at once than a node has slots, and no dialling without a pause.
  */
 import type { LeaseId, PeerId } from '#contracts'
 import type { BookPorts } from './book.ts'
@@ -14,8 +13,6 @@ interface NodeRuns {
   missedMs: number
   /** When it heard of work, which is a reason to dial once its turn to bid has come. */
   heardMs: number
-  /** Since when its owner wants the machine back; null: it serves. */
-  restsSinceMs: number | null
 }
 
 /** A grant is under way so long at most; a node counts from its receipt. */
@@ -23,8 +20,6 @@ const ON_THE_WAY_MS_MAX = 20_000
 /** After so many misses the pause is seconds long. */
 const MISSES_MANY = 5
 const PAUSE_MS_MIN = 4_000
-/** What a node says over a quiet network has come by then. */
-const TOLD_MS_MAX = 20_000
 /** A turn to bid comes within this of the announcement, also after the node has dialled for another. */
 const BID_MS_MAX = 10_000
 /** A run that is killed is gone within some milliseconds. */
@@ -48,30 +43,12 @@ export class RunBook {
     const { broken } = this.#ports
     if (this.#executed.has(lease)) broken('one_execution', lease)
     this.#executed.add(lease)
-    const { running, restsSinceMs } = this.#node(node)
-    if (restsSinceMs !== null) broken('rests_when_told', `${node} begins ${lease}`)
+    const { running } = this.#node(node)
     running.add(lease)
     if (running.size > slots) broken('within_slots', `${node} runs ${running.size}`)
     const booked = this.#leases.find(lease)
     if (booked === undefined) broken('write_ahead', `${lease} runs unrecorded`)
     else this.#inTime(booked)
-  }
-
-  /** Its owner wants the machine back, or gives it again. */
-  rests(node: PeerId, isResting: boolean): void {
-    const runs = this.#node(node)
-    runs.restsSinceMs = isResting ? (runs.restsSinceMs ?? this.#ports.nowMs()) : null
-  }
-
-  /** The gateway has work for the node. */
-  reserved(node: PeerId): void {
-    const { restsSinceMs } = this.#node(node)
-    const { nowMs, isQuiet, ledgerMs, broken } = this.#ports
-    if (restsSinceMs === null || !isQuiet) return
-    const restsMs = nowMs() - restsSinceMs
-    if (restsMs > TOLD_MS_MAX + ledgerMs) {
-      broken('rests_when_told', `${node} is given work after ${restsMs} ms`)
-    }
   }
 
   /** It has ended or was killed. */
@@ -110,7 +87,6 @@ export class RunBook {
     for (const lease of runs.running) this.#revokedMs.delete(lease)
     runs.running.clear()
     runs.misses = 0
-    runs.restsSinceMs = null
   }
 
   heard(node: PeerId): void {
@@ -146,7 +122,7 @@ export class RunBook {
     if (known !== undefined) return known
     const running = new Set<LeaseId>()
     const heardMs = Number.NEGATIVE_INFINITY
-    const runs = { running, misses: 0, missedMs: 0, heardMs, restsSinceMs: null }
+    const runs = { running, misses: 0, missedMs: 0, heardMs }
     this.#nodes.set(id, runs)
     return runs
   }

@@ -113,6 +113,6 @@ export function meanWithInterval(values: readonly number[]): Mean {
   return { mean, deviation, half: (student * deviation) / Math.sqrt(values.length) }
 }
 
-/** Seeds that no run shares with another of its kind: 1 to n. */
-export const seedsUpTo = (count: number): readonly number[] =>
-  Array.from({ length: count }, (_, index) => index + 1)
+/** Seeds that no run shares with another of its kind: so many, one after another. */
+export const seedsFrom = (first: number, count: number): readonly number[] =>
+  Array.from({ length: count }, (_, index) => first + index)

@@ -17,6 +17,7 @@ import type { BookPorts, Broken } from '../checks/book.ts'
 import { ClaimBook } from '../checks/claim-book.ts'
 import { LeaseBook } from '../checks/lease-book.ts'
 import { MoneyBook } from '../checks/money-book.ts'
+import { RestBook } from '../checks/rest-book.ts'
 import { RunBook } from '../checks/run-book.ts'
 import { checkBounds, checkForgotten } from '../checks/size-rules.ts'
 import { UnitBook } from '../checks/unit-book.ts'
@@ -49,6 +50,7 @@ export interface ChecksOptions {
 export class Checks {
   readonly violations: Violation[] = []
   readonly runs: RunBook
+  readonly rests: RestBook
   readonly #nowMs: () => number
   readonly #leases: LeaseBook
   readonly #claims: ClaimBook
@@ -86,6 +88,7 @@ export class Checks {
     this.#units = new UnitBook(ports, { leases: this.#leases, claims: this.#claims })
     this.#money = new MoneyBook(ports, this.#leases)
     this.runs = new RunBook(ports, this.#leases)
+    this.rests = new RestBook(ports)
   }
 
   get ended(): number {
@@ -101,6 +104,7 @@ export class Checks {
     this.#claims.took(input)
     this.#units.took(input)
     this.#money.took(input)
+    this.rests.took(input)
   }
 
   /** The gateway's word is carried out; what it records was recorded before. */
@@ -171,7 +175,7 @@ export class Checks {
       case 'units.reserved':
         for (const item of content.body.items) {
           this.#move(item, undefined, 'reserved')
-          this.runs.reserved(item.node)
+          this.rests.reserved(item.node)
         }
         break
       case 'units.accepted':

@@ -82,14 +82,14 @@ function pause(one: Scenario['pauses'][number], index: number, ports: FaultPorts
   const resting = drawn('pause', index, share, ports)
   at(atMs, ports, () => {
     for (const node of resting) {
-      if (node.isUp) ports.checks.runs.rests(node.id, true)
+      if (node.isUp) ports.checks.rests.rests(node.id, true)
       node.feed({ type: how, nowMs: node.clock.nowMs })
     }
   })
   at(atMs + forMs, ports, () => {
     for (const node of resting) {
       if (how !== 'drain') {
-        ports.checks.runs.rests(node.id, false)
+        ports.checks.rests.rests(node.id, false)
         node.feed({ type: 'resume', nowMs: node.clock.nowMs })
       } else {
         if (node.isUp) ports.links.stop(node)

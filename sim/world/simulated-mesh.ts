@@ -278,10 +278,14 @@ export class SimulatedMesh {
         this.executions += 1
         this.#executions[node.number] = (this.#executions[node.number] ?? 0) + 1
         this.checks.runs.started(node.id, lease, node.slots)
+        this.checks.rests.begins(node.id, lease)
       },
       runEnds: (node, lease, how) => this.checks.runs.ended(node.id, lease, how),
       revoked: (node, leases) => this.checks.runs.revoked(node.id, leases),
-      stopped: (node) => this.checks.runs.stopped(node.id),
+      stopped: (node) => {
+        this.checks.runs.stopped(node.id)
+        this.checks.rests.stopped(node.id)
+      },
       logOf: (node) => this.replicas?.logOf(node.number, node.id) ?? null,
       judged: (node, verdicts) => this.replicas?.judged(node.number, verdicts)
     }

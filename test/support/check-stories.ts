@@ -93,6 +93,30 @@ export const STORIES: readonly {
     ill: () => single().withdraw(A).reserve(one)
   },
   {
+    sees: 'a node that begins something while its owner wants the machine back',
+    rule: 'rests_when_told',
+    well: () => single().reserve(one).rests(A).rests(A, false).begins(one),
+    ill: () => single().reserve(one).rests(A).begins(one)
+  },
+  {
+    sees: 'a node that is given work long after it said that it rests',
+    rule: 'rests_when_told',
+    well: () => single().rests(A).after(1_000).reserve(one),
+    ill: () => single().rests(A).after(30_000).reserve(one)
+  },
+  {
+    sees: 'a node that rests and keeps what it has not begun',
+    rule: 'rests_when_told',
+    well: () => single().rests(A).beats(A, 1).withdraw(A).after(30_000).beats(A),
+    ill: () => single().rests(A).withdraw(A).after(30_000).beats(A, 1)
+  },
+  {
+    sees: 'a node that is given back by its owner and offers nothing',
+    rule: 'serves_again',
+    well: () => single().rests(A).withdraw(A).rests(A, false).claim(A).after(30_000).beats(A),
+    ill: () => single().rests(A).withdraw(A).rests(A, false).after(30_000).beats(A)
+  },
+  {
     sees: 'a unit that is given up as if nobody were there',
     rule: 'given_up_early',
     well: () => single().after(60_000).withdraw(A).gone(B).after(30_000).end(SINGLE, UNPLACED),

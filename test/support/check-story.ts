@@ -143,6 +143,22 @@ export class CheckStory {
     return this.took({ type: 'withdraw', node, body: { v: 1, claim: 1, reason: 'paused' } })
   }
 
+  /** Its owner wants the machine back, or gives it again. */
+  rests(node: PeerId, isResting = true): this {
+    this.checks.rests.rests(node, isResting)
+    return this
+  }
+
+  begins({ node, ...told }: Told): this {
+    this.checks.rests.begins(node, leaseOf({ node, ...told }))
+    return this
+  }
+
+  beats(node: PeerId, queued = 0): this {
+    const rest = { v: 1, seq: 1, health: 'healthy', running: 0, free_memory_mb: 1_000 } as const
+    return this.took({ type: 'heartbeat', node, body: { ...rest, queued } })
+  }
+
   gone(node: PeerId): this {
     return this.took({ type: 'disconnected', node })
   }

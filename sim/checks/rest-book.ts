@@ -1,0 +1,107 @@
+/**
+ * What owners want of their machines, held against what their nodes do: who rests begins nothing, keeps
+ * nothing that it has not begun and is soon given nothing; who does not rest offers to work.
+ */
+import type { LeaseId, PeerId } from '#contracts'
+import type { GatewayInput } from '#mesh-node/core'
+import type { BookPorts } from './book.ts'
+
+interface NodeRest {
+  /** Since when its owner wants the machine back; null: it serves. */
+  restsSinceMs: number | null
+  /** Since when a claim is due from it; null: one stands, or none is due. */
+  owesSinceMs: number | null
+}
+
+/** What a node says over a quiet network has come by then. */
+const TOLD_MS_MAX = 20_000
+
+export class RestBook {
+  readonly #ports: BookPorts
+  readonly #nodes = new Map<PeerId, NodeRest>()
+
+  constructor(ports: BookPorts) {
+    this.#ports = ports
+  }
+
+  /** Its owner wants the machine back, or gives it again. */
+  rests(id: PeerId, isResting: boolean): void {
+    const node = this.#node(id)
+    const nowMs = this.#ports.nowMs()
+    const was = node.restsSinceMs
+    node.restsSinceMs = isResting ? (was ?? nowMs) : null
+    if (isResting) node.owesSinceMs = null
+    else if (was !== null) node.owesSinceMs = nowMs
+  }
+
+  /** The process is gone; the next one serves. */
+  stopped(id: PeerId): void {
+    this.#nodes.delete(id)
+  }
+
+  begins(id: PeerId, lease: LeaseId): void {
+    if (this.#nodes.get(id)?.restsSinceMs == null) return
+    this.#ports.broken('rests_when_told', `${id} begins ${lease}`)
+  }
+
+  /** The gateway has work for the node. */
+  reserved(id: PeerId): void {
+    const restsMs = this.#restsMs(id)
+    if (restsMs > TOLD_MS_MAX + this.#ports.ledgerMs) {
+      this.#ports.broken('rests_when_told', `${id} is given work after ${restsMs} ms`)
+    }
+  }
+
+  /** The gateway hears of a node what it has to do, and whether it offers to do more. */
+  took(input: GatewayInput): void {
+    switch (input.type) {
+      case 'hello':
+        this.#owes(input.node)
+        return
+      case 'claim':
+        this.#node(input.node).owesSinceMs = null
+        return
+      case 'heartbeat':
+        this.#beats(input.node, input.body.queued)
+        return
+      case 'withdraw':
+        if (input.body.reason === 'paused') this.#owes(input.node)
+        return
+      default:
+        return
+    }
+  }
+
+  #beats(id: PeerId, queued: number): void {
+    const { nowMs, isQuiet, isHonest, broken } = this.#ports
+    const restsMs = this.#restsMs(id)
+    if (restsMs > TOLD_MS_MAX && queued > 0 && isHonest(id)) {
+      broken('rests_when_told', `${id} still has ${queued} to begin after ${restsMs} ms`)
+    }
+    const owesSinceMs = this.#nodes.get(id)?.owesSinceMs ?? null
+    if (owesSinceMs === null || !isQuiet || !isHonest(id)) return
+    const owesMs = nowMs() - owesSinceMs
+    if (owesMs > TOLD_MS_MAX) broken('serves_again', `${id} offers nothing for ${owesMs} ms`)
+  }
+
+  /** What was claimed before no longer stands. */
+  #owes(id: PeerId): void {
+    const node = this.#node(id)
+    if (node.restsSinceMs === null) node.owesSinceMs = this.#ports.nowMs()
+  }
+
+  /** How long it has rested, where nothing keeps its word from the gateway; 0: it serves. */
+  #restsMs(id: PeerId): number {
+    const restsSinceMs = this.#nodes.get(id)?.restsSinceMs ?? null
+    if (restsSinceMs === null || !this.#ports.isQuiet) return 0
+    return this.#ports.nowMs() - restsSinceMs
+  }
+
+  #node(id: PeerId): NodeRest {
+    const known = this.#nodes.get(id)
+    if (known !== undefined) return known
+    const rest = { restsSinceMs: null, owesSinceMs: null }
+    this.#nodes.set(id, rest)
+    return rest
+  }
+}
