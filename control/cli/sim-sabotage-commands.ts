@@ -8,6 +8,7 @@ import { collect, groupOf, jsonOption, SWEEP_DESCRIPTION, wholeNumber } from './
 
 type Settle = (outcome: Exit) => void
 
+const SEED_MAX = 0xffff_ffff
 const SEEDS_MAX = 10_000
 /** A seed of more takes longer than anybody waits. */
 const NODES_MAX = 10_000
@@ -16,9 +17,12 @@ const POLICIES =
   'none, 2-first, 3-first, boinc-adaptive, poco-100, sarmenta, sarmenta-no-blacklist, probation'
 
 const seedsOption = () =>
-  new Option('--seeds <count>', 'runs of each case, with the seeds from 1')
-    .argParser(wholeNumber(1, SEEDS_MAX))
-    .default(5)
+  new Option('--seeds <count>', 'runs of each case').argParser(wholeNumber(1, SEEDS_MAX)).default(5)
+
+const fromOption = () =>
+  new Option('--from <seed>', 'the seed of the first')
+    .argParser(wholeNumber(0, SEED_MAX))
+    .default(1)
 
 const reportOption = () =>
   new Option('--report <file>', 'also write a page with plots there, and its figures beside it')
@@ -29,6 +33,7 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
     .command('sabotage')
     .description('what trust policies cost, and how many wrong results they accept')
     .addOption(seedsOption())
+    .addOption(fromOption())
     .addOption(
       new Option('--policy <name>', `one of ${POLICIES}; repeat for more`)
         .argParser(collect)
@@ -64,6 +69,7 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
     .command('earnings')
     .description('what a sleeper has of its lies under our policy, for each patience')
     .addOption(seedsOption())
+    .addOption(fromOption())
     .addOption(jsonOption())
     .action(async (options) => {
       const { compareEarnings } = await import('./commands/sim-compare.ts')
@@ -73,6 +79,7 @@ export function addSabotageCommands(sim: Command, context: CommandContext, settl
     .command('sabotage')
     .description('the frontier of our policy: cost against wrong results')
     .addOption(seedsOption())
+    .addOption(fromOption())
     .option('--column <name>', 'the population', 'f20-s10')
     .addOption(reportOption())
     .addOption(jsonOption())

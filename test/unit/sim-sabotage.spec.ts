@@ -7,15 +7,15 @@ import { MeshError } from '#contracts'
 import { PROBATION_DEFAULTS } from '#ledger'
 import { compareSabotage } from '../../control/cli/commands/sim-compare.ts'
 import { type Column, columnsNamed, HONEST_COLUMN } from '../../sim/trust/columns.ts'
-import { compareCase, seedsUpTo } from '../../sim/trust/compare.ts'
+import { compareCase, seedsFrom } from '../../sim/trust/compare.ts'
 import { earningsOf } from '../../sim/trust/earnings.ts'
 import { probation } from '../../sim/trust/policies/probation.ts'
 import { policyNamed } from '../../sim/trust/policies.ts'
 import { besideReference, isReproduced, REFERENCE } from '../../sim/trust/reference.ts'
 
 const reference = columnsNamed(['reference'])
-const SEEDS_OF_REFERENCE = seedsUpTo(2)
-const SEEDS = seedsUpTo(6)
+const SEEDS_OF_REFERENCE = seedsFrom(1, 2)
+const SEEDS = seedsFrom(1, 6)
 
 const ours = (column: Column, reopens = true) =>
   compareCase({
@@ -76,7 +76,7 @@ describe('our policy against sabotage', function () {
       const units = 100 * nodes
       const column = { ...base, nodes, units, saboteursPerMille: liars, sabotagePerMillion }
       const policy = probation()
-      const row = compareCase({ column, policy, seeds: seedsUpTo(40) })
+      const row = compareCase({ column, policy, seeds: seedsFrom(1, 40) })
       const { executionsPerUnit, wrongAccepted, honestBelieved } = row
       const which = `${nodes} nodes, ${liars} liars in 1,000 that lie ${sabotagePerMillion}`
       ok(executionsPerUnit.mean <= 1.45, `${which}: ${executionsPerUnit.mean}`)
@@ -135,7 +135,8 @@ describe('kora sim compare sabotage', () => {
       live: false,
       columns: 80
     }
-    const flags = { seeds: 2, json: true, policy: ['probation'], column, nodes: 50, units: 500 }
+    const size = { seeds: 2, from: 7, nodes: 50, units: 500 }
+    const flags = { ...size, json: true, policy: ['probation'], column }
     const outcome = await compareSabotage(flags, { io, signal: new AbortController().signal })
     return { outcome, printed: JSON.parse(lines.join('')) }
   }
@@ -147,6 +148,7 @@ describe('kora sim compare sabotage', () => {
     const [first, second] = printed.policies
     deepEqual([first.name, first.f, first.s, first.patience], ['probation', 0.2, 0.1, 0])
     deepEqual([second.patience, second.nodes, second.units], [50, 50, 500])
+    deepEqual(first.seeds, [7, 8])
     ok(first.executions_per_unit >= 1 && first.wrong_accepted >= 0)
   })
 

@@ -19,7 +19,7 @@ import {
   policyNamed,
   type SabotageRow,
   type SweepPoint,
-  seedsUpTo,
+  seedsFrom,
   sweep,
   sweepPage,
   withFrontier
@@ -28,6 +28,7 @@ import { writeReport } from './sim-report.ts'
 
 interface SimFlags {
   readonly seeds: number
+  readonly from: number
   readonly json: boolean
 }
 
@@ -55,7 +56,7 @@ export async function compareSabotage(flags: CompareFlags, context: CommandConte
   const rows: SabotageRow[] = []
   for (const { column, policy } of cases) {
     if (!(await goesOn(context, `${policy.name} in ${column.name}`))) break
-    rows.push(compareCase({ column, policy, seeds: seedsUpTo(flags.seeds) }))
+    rows.push(compareCase({ column, policy, seeds: seedsFrom(flags.from, flags.seeds) }))
   }
   const { io, signal } = context
   const complete = !signal.aborted
@@ -73,7 +74,7 @@ export async function compareEarnings(flags: SimFlags, context: CommandContext):
   for (const sabotagePerMillion of [MILLION / 10, MILLION]) {
     for (const patience of PATIENCES) {
       if (!(await goesOn(context, `patience ${patience}`))) break
-      const seeds = seedsUpTo(flags.seeds)
+      const seeds = seedsFrom(flags.from, flags.seeds)
       rows.push(earningsOf({ patience, sabotagePerMillion, settings: PROBATION_DEFAULTS, seeds }))
     }
   }
@@ -88,7 +89,7 @@ export async function sweepSabotage(flags: SweepFlags, context: CommandContext):
   const [column] = columnsNamed([flags.column])
   if (column === undefined) throw new MeshError('input.malformed', { column: flags.column })
   const points: Omit<SweepPoint, 'isFrontier'>[] = []
-  for (const point of sweep(column, seedsUpTo(flags.seeds))) {
+  for (const point of sweep(column, seedsFrom(flags.from, flags.seeds))) {
     points.push(point)
     if (!(await goesOn(context, `${points.length} points`))) break
   }
