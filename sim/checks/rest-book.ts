@@ -1,6 +1,6 @@
 /**
- * What owners want of their machines, held against what their nodes do: who rests begins nothing, keeps
- * nothing that it has not begun and is soon given nothing; who does not rest offers to work.
+ * What owners want of their machines, held against what their nodes do: who rests begins nothing, takes
+ * nothing to begin it later and is soon given nothing; who does not rest offers to work.
  */
 import type { LeaseId, PeerId } from '#contracts'
 import type { GatewayInput } from '#mesh-node/core'
@@ -40,19 +40,29 @@ export class RestBook {
   }
 
   begins(id: PeerId, lease: LeaseId): void {
-    if (this.#nodes.get(id)?.restsSinceMs == null) return
+    if (!this.#isResting(id)) return
     this.#ports.broken('rests_when_told', `${id} begins ${lease}`)
   }
 
   /** The gateway has work for the node. */
   reserved(id: PeerId): void {
-    const restsMs = this.#restsMs(id)
-    if (restsMs > TOLD_MS_MAX + this.#ports.ledgerMs) {
-      this.#ports.broken('rests_when_told', `${id} is given work after ${restsMs} ms`)
+    const { nowMs, isQuiet, ledgerMs, broken } = this.#ports
+    const restsSinceMs = this.#nodes.get(id)?.restsSinceMs ?? null
+    if (restsSinceMs === null || !isQuiet) return
+    const restsMs = nowMs() - restsSinceMs
+    if (restsMs > TOLD_MS_MAX + ledgerMs) {
+      broken('rests_when_told', `${id} is given work after ${restsMs} ms`)
     }
   }
 
-  /** The gateway hears of a node what it has to do, and whether it offers to do more. */
+  /** A grant has reached the node: how much it now holds that it has not begun. */
+  granted(id: PeerId, unbegun: () => number): void {
+    if (!this.#isResting(id)) return
+    const held = unbegun()
+    if (held > 0) this.#ports.broken('rests_when_told', `${id} takes ${held} to begin later`)
+  }
+
+  /** The gateway hears whether the node offers to work. */
   took(input: GatewayInput): void {
     switch (input.type) {
       case 'hello':
@@ -62,7 +72,7 @@ export class RestBook {
         this.#node(input.node).owesSinceMs = null
         return
       case 'heartbeat':
-        this.#beats(input.node, input.body.queued)
+        this.#beats(input.node)
         return
       case 'withdraw':
         if (input.body.reason === 'paused') this.#owes(input.node)
@@ -72,12 +82,8 @@ export class RestBook {
     }
   }
 
-  #beats(id: PeerId, queued: number): void {
+  #beats(id: PeerId): void {
     const { nowMs, isQuiet, isHonest, broken } = this.#ports
-    const restsMs = this.#restsMs(id)
-    if (restsMs > TOLD_MS_MAX && queued > 0 && isHonest(id)) {
-      broken('rests_when_told', `${id} still has ${queued} to begin after ${restsMs} ms`)
-    }
     const owesSinceMs = this.#nodes.get(id)?.owesSinceMs ?? null
     if (owesSinceMs === null || !isQuiet || !isHonest(id)) return
     const owesMs = nowMs() - owesSinceMs
@@ -90,11 +96,8 @@ export class RestBook {
     if (node.restsSinceMs === null) node.owesSinceMs = this.#ports.nowMs()
   }
 
-  /** How long it has rested, where nothing keeps its word from the gateway; 0: it serves. */
-  #restsMs(id: PeerId): number {
-    const restsSinceMs = this.#nodes.get(id)?.restsSinceMs ?? null
-    if (restsSinceMs === null || !this.#ports.isQuiet) return 0
-    return this.#ports.nowMs() - restsSinceMs
+  #isResting(id: PeerId): boolean {
+    return (this.#nodes.get(id)?.restsSinceMs ?? null) !== null
   }
 
   #node(id: PeerId): NodeRest {

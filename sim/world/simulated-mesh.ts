@@ -282,6 +282,7 @@ export class SimulatedMesh {
       },
       runEnds: (node, lease, how) => this.checks.runs.ended(node.id, lease, how),
       revoked: (node, leases) => this.checks.runs.revoked(node.id, leases),
+      granted: (node) => this.checks.rests.granted(node.id, () => node.unbegun),
       stopped: (node) => {
         this.checks.runs.stopped(node.id)
         this.checks.rests.stopped(node.id)

@@ -47,6 +47,7 @@ export interface NodePorts {
   /** For the checkers: what became of a run, of the process, of a dial, and that work is announced. */
   readonly runEnds: (node: SimulatedNode, lease: LeaseId, how: 'finished' | 'killed') => void
   readonly revoked: (node: SimulatedNode, leases: readonly LeaseId[]) => void
+  readonly granted: (node: SimulatedNode) => void
   readonly stopped: (node: SimulatedNode) => void
   readonly dialled: (node: SimulatedNode, isLinked: boolean) => void
   readonly heard: (node: SimulatedNode) => void
@@ -109,6 +110,12 @@ export class SimulatedNode {
   start(): void {
     this.#actor?.started()
     this.feed({ type: 'tick', nowMs: this.#nowMs })
+  }
+
+  /** Leases that it has taken and not begun. */
+  get unbegun(): number {
+    const { waiting, ready } = this.#machine.status(this.#nowMs).leases
+    return waiting + ready
   }
 
   /** The process is gone, with all that it had in memory. */
@@ -177,6 +184,7 @@ export class SimulatedNode {
         }))
         this.#actor?.granted(offers)
         this.feed({ type: 'grant', gateway, offers, nowMs })
+        this.#ports.granted(this)
         if (this.traits.role === 'replayer') this.#grantAgain(offers)
         return
       }

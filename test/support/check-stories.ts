@@ -105,10 +105,10 @@ export const STORIES: readonly {
     ill: () => single().rests(A).after(30_000).reserve(one)
   },
   {
-    sees: 'a node that rests and keeps what it has not begun',
+    sees: 'a node that rests and takes what it will not begin',
     rule: 'rests_when_told',
-    well: () => single().rests(A).beats(A, 1).withdraw(A).after(30_000).beats(A),
-    ill: () => single().rests(A).withdraw(A).after(30_000).beats(A, 1)
+    well: () => single().granted(A, 1).rests(A).granted(A, 0),
+    ill: () => single().rests(A).granted(A, 1)
   },
   {
     sees: 'a node that is given back by its owner and offers nothing',

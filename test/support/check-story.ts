@@ -154,9 +154,19 @@ export class CheckStory {
     return this
   }
 
-  beats(node: PeerId, queued = 0): this {
-    const rest = { v: 1, seq: 1, health: 'healthy', running: 0, free_memory_mb: 1_000 } as const
-    return this.took({ type: 'heartbeat', node, body: { ...rest, queued } })
+  /** A grant has reached it, and it holds so many that it has not begun. */
+  granted(node: PeerId, unbegun: number): this {
+    this.checks.rests.granted(node, () => unbegun)
+    return this
+  }
+
+  beats(node: PeerId): this {
+    const work = { running: 0, queued: 0, free_memory_mb: 1_000 }
+    return this.took({
+      type: 'heartbeat',
+      node,
+      body: { v: 1, seq: 1, health: 'healthy', ...work }
+    })
   }
 
   gone(node: PeerId): this {
