@@ -27,7 +27,6 @@ import {
 import {
   isLive,
   type LeaseRecord,
-  replicasOf,
   type TenantRecord,
   type UnitFailure,
   type UnitRecord
@@ -83,6 +82,7 @@ export function attemptFailed(
     unit.failures < attemptsMax(unit, world.waitingUnits, world.connectedNodes) &&
     unit.root.session.retries < unit.root.session.spec.maxRetriesTotal
   if (trigger !== null) giveUpUnit(world, unit, failure, trigger)
+  else if (mayRetry && hasEnough(unit)) return
   else if (mayRetry) retry(world, unit, failure)
   else if (!canStillSettle(world, unit)) {
     giveUpUnit(world, unit, failure, 'failure')
@@ -118,11 +118,17 @@ export function attemptLost(world: World, lease: LeaseRecord, how: 'lost' | 'rel
 
 /**
  * Of leases held over a restart there may be more than the quorum takes: results that had disagreed are
- * forgotten, and the one that was to settle it. Those that are left are enough to begin with.
+ * forgotten, and the one that was to settle it. Those that are left are enough as long as they could
+ * still come to agree, with each other or with what is here.
  */
-function hasEnough(unit: UnitRecord): boolean {
-  if (unit.packed.unit.verification.mode !== 'quorum' || unit.groups.length > 0) return false
-  return unit.leases.filter(isLive).length + unit.wanted >= replicasOf(unit)
+function hasEnough({ packed, leases, wanted, groups }: UnitRecord): boolean {
+  const { mode, replicas } = packed.unit.verification
+  if (mode !== 'quorum') return false
+  const live = leases.filter(isLive)
+  const ok = live.filter(({ phase }) => phase === 'ok')
+  const agreeing = groups.map((group) => ok.filter(({ attempt }) => group.includes(attempt)).length)
+  const open = live.length - ok.length + wanted
+  return live.length + wanted >= replicas && Math.max(0, ...agreeing) + open >= majorityOf(replicas)
 }
 
 function retry(world: World, unit: UnitRecord, failure: UnitFailure): void {
