@@ -37,6 +37,8 @@ import type { World } from './world.ts'
 
 const MINUTE_MS = 60_000
 const HOPELESS_OWNERS = 2
+/** A unit that the mesh's policy has compared goes to two. */
+const CHECKED_PLACES = 2
 
 /** `backoff · 2^(k−1)`, at most 30 s, and up to a fifth more. `failures` counts from 1. */
 export function backoffMs(
@@ -117,18 +119,20 @@ export function attemptLost(world: World, lease: LeaseRecord, how: 'lost' | 'rel
 }
 
 /**
- * Of leases held over a restart there may be more than the quorum takes: results that had disagreed are
- * forgotten, and the one that was to settle it. Those that are left are enough as long as they could
- * still come to agree, with each other or with what is here.
+ * Of leases held over a restart there may be more than are ever asked for at once: results that had
+ * differed are forgotten, and the one that was to settle it. Those that are left are enough as long as
+ * they could still come to agree, with each other or with what is here.
  */
-function hasEnough({ packed, leases, wanted, groups }: UnitRecord): boolean {
+function hasEnough({ packed, leases, wanted, groups, isChecked }: UnitRecord): boolean {
   const { mode, replicas } = packed.unit.verification
-  if (mode !== 'quorum') return false
+  if (mode !== 'quorum' && !(mode === 'schema' && isChecked)) return false
+  const atFirst = mode === 'quorum' ? replicas : CHECKED_PLACES
   const live = leases.filter(isLive)
   const ok = live.filter(({ phase }) => phase === 'ok')
   const agreeing = groups.map((group) => ok.filter(({ attempt }) => group.includes(attempt)).length)
   const open = live.length - ok.length + wanted
-  return live.length + wanted >= replicas && Math.max(0, ...agreeing) + open >= majorityOf(replicas)
+  const mayAgree = Math.max(0, ...agreeing) + open >= majorityOf(atFirst)
+  return open > 0 && live.length + wanted >= atFirst && mayAgree
 }
 
 function retry(world: World, unit: UnitRecord, failure: UnitFailure): void {
