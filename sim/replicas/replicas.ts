@@ -170,10 +170,14 @@ export class Replicas {
     if (behind !== undefined) broken('replicas_follow', `${behind.peer} does not`)
   }
 
+  /** A control node that writes two logs has two faces: each that it shows to anybody is followed by all. */
   #follows(host: LedgerHost): boolean {
     const [mine] = host.processes
-    const [first] = this.#hosts.get(this.#ports.hub)?.processes ?? []
-    return mine === undefined || first === undefined || this.#book.follows(mine, first)
+    const hub = this.#hosts.get(this.#ports.hub)
+    const shown = new Set(this.#reachable().map(({ number }) => hub?.processFor(number)))
+    return [...shown].every(
+      (face) => mine === undefined || face === undefined || this.#book.follows(mine, face)
+    )
   }
 
   /** Those who have a link to the control node; who has forked holds what it likes. */

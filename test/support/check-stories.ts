@@ -3,6 +3,7 @@ import { rightAnswer, wrongAnswer } from '../../sim/nodes/answers.ts'
 import { A, CHILD, CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from './check-story.ts'
 
 const B = nodeOf(1)
+const C = nodeOf(2)
 export const one = { unit: SINGLE, attempt: 1, node: A }
 const two = { unit: SINGLE, attempt: 2, node: B }
 export const first = { unit: QUORUM, attempt: 1, node: A }
@@ -11,6 +12,10 @@ const WRONG = wrongAnswer(QUORUM.id)
 const UNPLACED = { status: 'timeout', error: { code: 'unit.no_node', detail: '' } } as const
 
 export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
+/** Where nodes are checked, two run what asks for one. */
+const third = { unit: SINGLE, attempt: 3, node: C }
+const checked = () =>
+  new CheckStory(true).begin([SINGLE], ['a', 'b', 'c']).reserve(one).reserve(two).result(one)
 const child = { unit: CHILD, attempt: 1, node: A }
 const family = () => new CheckStory().begin([SINGLE, CHILD], ['a']).reserve(one).result(one)
 const quorum = () =>
@@ -73,6 +78,15 @@ export const STORIES: readonly {
     rule: 'one_holder',
     well: () => single().reserve(one).void(one, 'released').reserve(two),
     ill: () => single().reserve(one).reserve(two)
+  },
+  {
+    sees: 'a third who does what two do to be compared',
+    rule: 'one_holder',
+    well: () => checked().result(two).reserve(third),
+    ill: () =>
+      checked()
+        .reserve(third)
+        .reserve({ ...third, attempt: 4, node: nodeOf(3) })
   },
   {
     sees: 'one owner in both replicas',

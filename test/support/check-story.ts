@@ -76,11 +76,16 @@ export function attestationOf(told: Told, output: Cid = rightAnswer(told.unit.id
 export class CheckStory {
   nowMs = 0
   /** A quiet mesh, in which all are honest. */
-  readonly checks = new Checks({
-    nowMs: () => this.nowMs,
-    isQuiet: true,
-    isHonest: () => true
-  })
+  readonly checks: Checks
+
+  constructor(checksNodes = false) {
+    this.checks = new Checks({
+      nowMs: () => this.nowMs,
+      isQuiet: true,
+      isHonest: () => true,
+      checksNodes
+    })
+  }
 
   get rules(): readonly string[] {
     return [...new Set(this.checks.violations.map(({ rule }) => rule))]

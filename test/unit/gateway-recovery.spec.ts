@@ -309,6 +309,48 @@ describe('gateway: after a restart', () => {
     equal(mesh.items('units.reserved').length, 2)
   })
 
+  for (const end of ['are lost', 'fail'] as const) {
+    it(`asks for one more where two disagree again and the other leases of before ${end}`, () => {
+      const before = new GatewayMesh()
+      before.open()
+      const manners = ['lie', 'lie', 'lie', 'lie', 'silent'] as const
+      const nodes = manners.map((manner, number) => before.addNode(number, { manner }))
+      const unit = unitOf('q', {
+        verification: { mode: 'quorum', replicas: 2 },
+        retries: { max_attempts: 5, backoff_ms: 0 }
+      })
+      before.submit(unit)
+      before.run(5_000)
+      equal(historyOf(before).units.get(unit.id)?.outstanding.length, 5, 'no two agree')
+      const mesh = restarted(before)
+      mesh.open({}, historyOf(before))
+      mesh.submit(unit)
+      for (const [number, node] of nodes.entries()) {
+        const [offer] = node.granted
+        ok(offer !== undefined)
+        const { lease_id } = offer
+        const holding = number < 2 || end === 'fail' ? [lease_id] : []
+        const { id } = mesh.addNode(number, { manner: 'silent', holding })
+        const { nowMs } = mesh
+        const failure = {
+          lease_id,
+          class: 'execution',
+          code: 'executor.crashed',
+          detail: ''
+        } as const
+        if (number < 2) mesh.feed(resultOf(id, attestationOf(node, offer, unit, 'lie'), nowMs))
+        else if (end === 'fail') {
+          mesh.feed({ type: 'failure', node: id, body: { v: 1, failures: [failure] }, nowMs })
+        }
+        mesh.run(10)
+      }
+      for (const number of [5, 6, 7]) mesh.addNode(number, { manner: 'silent' })
+      mesh.run(1_000)
+      equal(mesh.items('units.voided').length, 3)
+      equal(mesh.items('units.reserved').length, 1)
+    })
+  }
+
   it('counts the failures of before against the attempts that a unit may make', () => {
     const before = new GatewayMesh()
     before.open()

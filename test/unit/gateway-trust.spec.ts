@@ -5,7 +5,13 @@ import { KeyedDraw } from '../../mesh-node/core/gateway/keyed-draw.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
 import { GatewayMesh, type MeshOptions } from '../support/gateway-mesh.ts'
 import { peer, SESSION, unitOf } from '../support/mesh-units.ts'
-import { type Manner, type NodeOptions, rightAnswer } from '../support/model-node.ts'
+import {
+  attestationOf,
+  type Manner,
+  type NodeOptions,
+  resultOf,
+  rightAnswer
+} from '../support/model-node.ts'
 
 const KEY = new Uint8Array(32).fill(7)
 
@@ -356,6 +362,41 @@ describe('gateway on probation: what was accepted is done again', () => {
     ok(again.length > 0 && again.every(({ node }) => !liars.includes(node)))
     equal(mesh.items('units.withdrawn').filter(({ unit }) => unit === lie.id).length, 2)
     deepEqual(sequencer.fold.rejections(), [])
+  })
+
+  it('asks for one more voice where two differ again after a restart and three more are lost', async () => {
+    const sequencer = book('probation', true)
+    const begun = () => new GatewayMesh({ book: sequencer, mayCorrect: true })
+    const before = begun()
+    const manners = ['lie', 'lie', 'lie', 'lie', 'silent'] as const
+    const nodes = manners.map((manner, number) => before.addNode(number, { manner }))
+    before.open()
+    const unit = unitOf('disputed')
+    before.submit(unit)
+    before.run(5_000)
+    equal(leasesOf(before, unit.id), 5, 'no two agree')
+    const { history } = await sequencer.reopen(SESSION)
+    ok(history !== null)
+    const mesh = begun()
+    mesh.nowMs = before.nowMs + 100
+    for (const item of before.items('units.reserved')) mesh.auditor.recall(item)
+    mesh.open({}, history)
+    mesh.submit(unit)
+    const liars = nodes.filter(({ answers }) => answers.size > 0).slice(0, 2)
+    for (const [number, node] of nodes.entries()) {
+      const [offer] = node.granted
+      ok(offer !== undefined)
+      const isBack = liars.includes(node)
+      const holding = isBack ? [offer.lease_id] : []
+      const { id } = mesh.addNode(number, { manner: 'silent', holding })
+      if (isBack) mesh.feed(resultOf(id, attestationOf(node, offer, unit, 'lie'), mesh.nowMs))
+      mesh.run(10)
+    }
+    mesh.addNode(5)
+    mesh.addNode(6)
+    ok(mesh.drain(60_000), 'three others would never be there at once')
+    equal(leasesOf(mesh, unit.id), 2, 'one after the other, until two agree')
+    equal(mesh.outcomes.get(unit.id)?.outputCid, rightAnswer(unit.id))
   })
 
   it('leaves what was made use of, takes its pay back and says that it is in doubt', () => {

@@ -257,6 +257,20 @@ describe('replicas in a simulated mesh', function () {
     )
   })
 
+  for (const share_per_mille of [500, 1_000]) {
+    it(`follow each log that ${share_per_mille} of 1000 are shown of a sequencer's two, or are said not to`, async () => {
+      const fork = { at_ms: 12_000, who: 'sequencer', share_per_mille }
+      const crashes = [{ at_ms: 15_000, down_ms: 2_000, disk: 'keeps' }]
+      const rulesWith = async (write_ms: number) => {
+        const { violations } = await run({ replicas: { nodes: 3, write_ms, fork }, crashes })
+        return violations.map(({ rule }) => rule)
+      }
+      // where all are shown the second, nobody is there to tell who writes the first of their logs
+      deepEqual(await rulesWith(2), [])
+      deepEqual(await rulesWith(60_000), ['replicas_follow'])
+    })
+  }
+
   it('are refused where there are more of them than nodes, or nobody to be shown a fork', () => {
     const of = (replicas: object) =>
       Scenario.safeParse({ claim: 'c', nodes: 2, units: 1, replicas }).success
