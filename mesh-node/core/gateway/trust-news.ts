@@ -36,6 +36,8 @@ export class TrustNews {
     const reopenings = this.#view.reopenings(this.#reopenings)
     this.#reopenings += reopenings.length
     for (const { session, unit, node, isOpen } of reopenings) {
+      // what took its place, or somebody who said the same, was written together with the conviction
+      if (this.#view.checks?.isAbandoned(unit) !== true) continue
       if (isOpen && world.sessions.has(session)) reopen(world, session, unit, node)
       else world.doubted(session, unit, node)
     }
