@@ -20,7 +20,10 @@ import type { LeaseBook } from './lease-book.ts'
 
 const US_PER_S = 1_000_000n
 
-type GatewayMoney = Pick<GatewaySnapshot['sessions'][number], 'reserved_micro' | 'posted_micro'>
+type GatewayMoney = Pick<
+  GatewaySnapshot['sessions'][number],
+  'reserved_micro' | 'posted_micro' | 'model_calls'
+>
 
 export class MoneyBook {
   readonly #ports: BookPorts
@@ -92,7 +95,14 @@ export class MoneyBook {
   }
 
   /** The gateway has come to the same sums. */
-  booked({ reserved_micro: reserved, posted_micro: posted }: GatewayMoney): void {
+  booked({
+    reserved_micro: reserved,
+    posted_micro: posted,
+    model_calls: calls
+  }: GatewayMoney): void {
+    if (calls !== this.#called.size) {
+      this.#ports.broken('same_sums', `${this.#called.size} calls; the gateway ${calls}`)
+    }
     // where nodes are checked, pay of those who are convicted comes back: at once, or with the record
     const least = this.#postedMicro - (this.#ports.checksNodes ? this.#returnedMicro : 0)
     const isPosted = posted >= least && posted <= this.#postedMicro

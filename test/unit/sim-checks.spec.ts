@@ -54,7 +54,7 @@ const NO_UNITS = {
   timeout: 0,
   cancelled: 0
 }
-const snapshotWith = (reserved: number) =>
+const snapshotWith = (reserved: number, calls = 1) =>
   ({
     admission: 'OPEN',
     waiting: 0,
@@ -69,7 +69,7 @@ const snapshotWith = (reserved: number) =>
         posted_micro: 0,
         max_cost_micro: 9,
         tokens_used: 0,
-        model_calls: 0
+        model_calls: calls
       }
     ]
   }) as const
@@ -166,6 +166,9 @@ describe('the checkers of a simulated mesh', () => {
     deepEqual(story.rules, [])
     story.checks.looked(snapshotWith(999), SIZES)
     deepEqual(story.rules, ['same_sums'])
+    const calls = single().reserve(one)
+    calls.checks.looked(snapshotWith(1_000, 2), SIZES)
+    deepEqual(calls.rules, ['same_sums'])
   })
 
   it('see replicas that come to something else', async () => {
