@@ -43,7 +43,8 @@ export class Escrow {
     this.book = new ProbationBook({
       settings: told === undefined ? PROBATION_DEFAULTS : probationSettingsOf(told),
       trusted: new Set(zones['trusted'] ?? []),
-      onFinal: (unit, nodes) => this.#final(unit, nodes)
+      onFinal: (unit, nodes) => this.#final(unit, nodes),
+      isFinal: (unit) => this.#isFinal(unit)
     })
   }
 
@@ -109,8 +110,14 @@ export class Escrow {
     money.takeBack(session, row)
     // the last who stood for it need not be the one whose result is the unit's
     if (!isAgain || !money.attempts.hasCanonical(unit)) return
+    if (this.#isFinal(unit)) return
     const isOpen = session.state === 'running'
     this.#reopenings.push({ seq, session: session.body.session, unit, node, isOpen })
+  }
+
+  #isFinal(unit: UnitId): boolean {
+    const { attempts } = this.#books.money
+    return attempts.rowsOf(unit).some((row) => attempts.state(row) === ATTEMPT.posted)
   }
 
   #final(unit: UnitId, nodes: readonly PeerId[]): void {

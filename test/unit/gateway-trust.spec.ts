@@ -9,6 +9,7 @@ import {
   attestationOf,
   type Manner,
   type NodeOptions,
+  resultOf,
   resultsOf,
   rightAnswer
 } from '../support/model-node.ts'
@@ -420,6 +421,38 @@ describe('gateway on probation: what was accepted is done again', () => {
       deepEqual(sequencer.fold.rejections(), [])
     })
   }
+
+  it('leaves what became final while others did it again, and says that it is in doubt', () => {
+    const lie = unitOf('lie', { timeouts: { dispatch_ms: 5_000, run_ms: 600_000 } })
+    const sequencer = new Sequencer(KEY, {
+      keepsDisk: false,
+      trust: 'probation',
+      trusted: [peer(2)]
+    })
+    const liar: NodeOptions = { manner: (_, { id }) => (id === lie.id ? 'collude' : 'honest') }
+    const mesh = meshOf([liar], { book: sequencer, trusted: [2] })
+    work(mesh, [lie])
+    const [told] = mesh.items('units.accepted')
+    ok(told !== undefined)
+    const slow = mesh.addNode(1, { manner: (_, { id }) => (id === lie.id ? 'silent' : 'honest') })
+    work(mesh, named('early', 3))
+    const check = slow.granted.find(({ unit }) => openUnit(unit).id === lie.id)
+    ok(check !== undefined, 'its only result is done again')
+    const agreed = { verification: { mode: 'quorum', replicas: 2 } } as const
+    mesh.submit(...Array.from({ length: 40 }, (_, index) => unitOf(`q${index}`, agreed)))
+    ok(mesh.drain())
+    const { state } = mesh.book.fold.attempt(lie.id, told.attempt) ?? {}
+    equal(state, 'posted', 'its node passed many checks since')
+    mesh.addNode(2)
+    mesh.feed(resultOf(slow.id, attestationOf(slow, check, lie, 'honest'), mesh.nowMs))
+    mesh.run(30_000)
+    deepEqual(mesh.book.fold.rejections(), [], 'the ledger takes all of it')
+    deepEqual(mesh.items('units.withdrawn'), [])
+    equal(eventsOf(mesh, 'workunit.doubted').length, 1)
+    const ends = mesh.items('units.voided').filter(({ unit }) => unit === lie.id)
+    ok(ends.length > 1 && ends.every(({ fault }) => fault === 'none'), 'nobody is blamed')
+    mesh.audit()
+  })
 
   it('leaves what was made use of, takes its pay back and says that it is in doubt', () => {
     const { mesh } = reader({ mayCorrect: false })

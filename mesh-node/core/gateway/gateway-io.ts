@@ -183,6 +183,8 @@ export interface NodeChecks {
   pastToCheck(node: PeerId, draw: number, allowed: (unit: UnitId) => boolean): UnitId | null
   /** Nobody stands for the unit's result any more. */
   isAbandoned(unit: UnitId): boolean
+  /** The unit's result was paid for good: it can be withdrawn no more. */
+  isFinal(unit: UnitId): boolean
 }
 
 export interface TrustChangeTold {
