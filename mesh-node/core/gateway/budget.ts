@@ -113,7 +113,7 @@ export function settle({ unit, maxMicro }: LeaseRecord, postedMicro: number): vo
   assert(session.reservedMicro >= 0, 'a reservation is settled once')
 }
 
-/** What was paid for the lease came back from escrow: once, however often its unit is opened again. */
+/** What was paid for the lease came back from escrow: once, whoever says so first. */
 export function giveBack(lease: LeaseRecord): void {
   const { told } = lease
   const { root } = lease.unit
