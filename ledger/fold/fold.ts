@@ -18,7 +18,7 @@ import {
 import type { AccountBalance } from './accounts.ts'
 import { type AttemptFacts, attemptFacts, billOf, type SessionBill } from './bill.ts'
 import { digestOf, type JoinedHead } from './digest.ts'
-import { Escrow, type Reopening } from './escrow.ts'
+import { Escrow, type Reopening, type ReturnedPay } from './escrow.ts'
 import { Money } from './money.ts'
 import type { EntryOf, PreparedEntry } from './prepared.ts'
 import type { ModelCost } from './price.ts'
@@ -166,6 +166,11 @@ export class LedgerFold {
   /** Units whose results lost their last support, from that count on. */
   reopenings(from: number): readonly Reopening[] {
     return this.#escrow?.reopenings(from) ?? []
+  }
+
+  /** Pay that went back to tenants, from that count on. */
+  returned(from: number): readonly ReturnedPay[] {
+    return this.#escrow?.returned(from) ?? []
   }
 
   isRegisteredLog(log: LogId): boolean {

@@ -46,6 +46,8 @@ export interface ProbationOptions {
   readonly trusted: ReadonlySet<string>
   /** The unit's result is final, for all who gave it. */
   readonly onFinal: (unit: UnitId, supporters: readonly PeerId[]) => void
+  /** Somebody's pay for the unit is its own for good. */
+  readonly isFinal: (unit: UnitId) => boolean
 }
 
 /** What the scheduler may read. */
@@ -62,6 +64,7 @@ export type ProbationView = Pick<
   | 'mayCheck'
   | 'pastToCheck'
   | 'isAbandoned'
+  | 'isFinal'
   | 'finalAfter'
 >
 
@@ -69,6 +72,7 @@ export class ProbationBook {
   readonly #trusted: ReadonlySet<string>
   readonly #standings: Standings<UnitId>
   readonly #settings: ProbationSettings
+  readonly #isFinal: (unit: UnitId) => boolean
   readonly #numbers = new Map<PeerId, number>()
   readonly #peers: PeerId[] = []
   /** As of the last change that was noted. */
@@ -77,8 +81,9 @@ export class ProbationBook {
   #executions = 0
   #units = 0
 
-  constructor({ settings, trusted, onFinal }: ProbationOptions) {
+  constructor({ settings, trusted, onFinal, isFinal }: ProbationOptions) {
     this.#settings = settings
+    this.#isFinal = isFinal
     this.#trusted = trusted
     this.#standings = new Standings(settings, (unit, supporters) => {
       onFinal(
@@ -163,9 +168,14 @@ export class ProbationBook {
     return number !== undefined && this.#standings.supports(number, unit)
   }
 
-  /** Nobody stands for the unit's result any more. */
+  /** Nobody stands for the unit's result any more; what is final needs nobody. */
   isAbandoned(unit: UnitId): boolean {
-    return this.#standings.isAbandoned(unit)
+    return this.#standings.isAbandoned(unit) && !this.isFinal(unit)
+  }
+
+  /** The unit's result was paid for good: it can be withdrawn no more. */
+  isFinal(unit: UnitId): boolean {
+    return this.#isFinal(unit)
   }
 
   accepted(node: PeerId, unit: UnitId, isCanonical: boolean): void {

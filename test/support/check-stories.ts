@@ -16,6 +16,8 @@ export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
 const third = { unit: SINGLE, attempt: 3, node: C }
 const checked = () =>
   new CheckStory(true).begin([SINGLE], ['a', 'b', 'c']).reserve(one).reserve(two).result(one)
+/** Nobody has been there who could run it, for as long as it waits. */
+const deserted = () => single().after(60_000).withdraw(A).gone(B).after(30_000)
 const child = { unit: CHILD, attempt: 1, node: A }
 const family = () => new CheckStory().begin([SINGLE, CHILD], ['a']).reserve(one).result(one)
 const quorum = () =>
@@ -133,8 +135,15 @@ export const STORIES: readonly {
   {
     sees: 'a unit that is given up as if nobody were there',
     rule: 'given_up_early',
-    well: () => single().after(60_000).withdraw(A).gone(B).after(30_000).end(SINGLE, UNPLACED),
+    well: () => deserted().end(SINGLE, UNPLACED),
     ill: () => single().after(60_000).withdraw(A).gone(B).after(20_000).end(SINGLE, UNPLACED)
+  },
+  {
+    sees: 'a unit that is given up although an offer was taken',
+    rule: 'given_up_early',
+    // the control node looks around before it takes the offer, and loses the node in that look
+    well: () => deserted().offer(A).end(SINGLE, UNPLACED),
+    ill: () => deserted().claim(A).end(SINGLE, UNPLACED)
   },
   {
     sees: 'a lease that outlives its time',

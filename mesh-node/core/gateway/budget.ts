@@ -20,7 +20,7 @@ export function affordable(unit: UnitRecord, leases: number): Affordable {
     sessionMoney(session, costMicro, ownMicro),
     tenantMoney(session, costMicro, ownMicro)
   )
-  return worst(money, unit.holdsTokens ? 'now' : callsAndTokens(unit))
+  return worst(money, unit.tokens === 'none' ? callsAndTokens(unit) : 'now')
 }
 
 function sessionMoney(session: SessionRecord, costMicro: number, ownMicro: number): Affordable {
@@ -36,7 +36,7 @@ function tenantMoney({ tenant }: SessionRecord, costMicro: number, ownMicro: num
   return mayFit ? orNever(tenant.activeLeases) : 'never'
 }
 
-/** A unit counts once, however often it is run: replicas and retries check and mend the one call. */
+/** A unit counts once, however often it is run: all else checks and mends the one call. */
 function callsAndTokens({ packed, root }: UnitRecord): Affordable {
   const { session } = root
   const { budgets } = session.spec
@@ -61,20 +61,20 @@ const ORDER: readonly Affordable[] = ['now', 'later', 'never']
 const worst = (a: Affordable, b: Affordable): Affordable =>
   ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b
 
-/** The unit's call and tokens are set aside at its first lease. */
+/** The unit's call and tokens are set aside at its first lease; checks that come later take no more. */
 export function holdTokens(unit: UnitRecord): void {
-  if (unit.holdsTokens) return
+  if (unit.tokens !== 'none') return
   const { session } = unit.root
-  unit.holdsTokens = true
+  unit.tokens = 'held'
   session.tokensReserved += unit.packed.unit.budget.max_tokens
   if (unit.packed.unit.model.cid !== null) session.modelCalls += 1
 }
 
 /** The unit has ended; what it really used stays used. */
 export function releaseTokens(unit: UnitRecord, usedTokens: number): void {
-  if (!unit.holdsTokens) return
+  if (unit.tokens !== 'held') return
   const { session } = unit.root
-  unit.holdsTokens = false
+  unit.tokens = 'counted'
   session.tokensReserved -= unit.packed.unit.budget.max_tokens
   session.tokensUsed += usedTokens
   assert(session.tokensReserved >= 0, 'tokens are returned once')
@@ -113,7 +113,7 @@ export function settle({ unit, maxMicro }: LeaseRecord, postedMicro: number): vo
   assert(session.reservedMicro >= 0, 'a reservation is settled once')
 }
 
-/** What was paid for the lease came back from escrow: once, however often its unit is opened again. */
+/** What was paid for the lease came back from escrow: once, whoever says so first. */
 export function giveBack(lease: LeaseRecord): void {
   const { told } = lease
   const { root } = lease.unit

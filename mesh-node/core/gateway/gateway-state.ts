@@ -134,7 +134,10 @@ export interface UnitRecord {
   /** A retry in its backoff. */
   notBeforeMs: number | null
   readonly leases: LeaseRecord[]
-  holdsTokens: boolean
+  /** Its call and its tokens: `held` from its first lease to its end, and counted for good then. */
+  tokens: 'none' | 'held' | 'counted'
+  /** The most that a result used which came before a restart and was not accepted. */
+  tokensBefore: number
   /** Nodes that have failed it: others are preferred. */
   readonly avoid: PeerId[]
   /** Owners that said this unit can never succeed. */

@@ -83,6 +83,8 @@ function settle(one: Case, accepted: readonly LeaseRecord[]): void {
     const right = side.filter((lease) => fresh.includes(lease))
     const isSame = side.some((lease) => home?.includes(lease))
     if (isSame) confirm(one, right)
+    // it was paid for good while it was done again: the ledger takes nothing back
+    else if (checks.isFinal(unit.packed.id)) leave(one)
     else replace(one, right, accepted)
   } else if (fresh.length < VOTES_MAX && unit.attempt + 1 < UNIT_ATTEMPTS_MAX) {
     askAgain(world, unit, recheck)

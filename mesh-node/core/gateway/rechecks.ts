@@ -4,7 +4,7 @@
  * means is `recheck-verdict.ts`.
  */
 import { type SessionId, UNIT_ATTEMPTS_MAX, type UnitId } from '#contracts'
-import { affordable, giveBack } from './budget.ts'
+import { affordable } from './budget.ts'
 import { claimFor, lastingRefusal, refusalOf } from './eligibility.ts'
 import type { NodeRecord, Recheck, UnitRecord } from './gateway-state.ts'
 import type { Draws } from './keyed-draw.ts'
@@ -56,8 +56,6 @@ export function queueRecheck(world: World, id: UnitId, subject: NodeRecord): boo
 export function reopen(world: World, session: SessionId, id: UnitId, node: string): void {
   const unit = world.sessions.get(session)?.units.get(id)
   if (world.trust === null || unit === undefined || !hasResult(unit)) return
-  // the fold gave its pay back with the conviction
-  for (const lease of unit.leases) if (lease.isAccepted) giveBack(lease)
   world.event('workunit.reopened', { unit }, { node, reason: 'probation.convicted' })
   // a check that is under way goes on, and the convicted has no voice in it
   if (unit.recheck !== null) unit.recheck.why = 'reopened'
