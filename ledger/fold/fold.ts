@@ -35,6 +35,8 @@ import {
   trustPolicy
 } from './trust.ts'
 
+/** Entries of units that are taken while their session runs. */
+type RunningKind = `units.${'reserved' | 'accepted' | 'withdrawn' | 'escalated' | 'ended'}`
 type VoidedItem = EntryOf<'units.voided'>['body']['items'][number]
 const ACCEPTED: TrustOutcome = { type: 'accepted' }
 
@@ -280,17 +282,7 @@ export class LedgerFold {
   }
 
   /** The running session that an entry speaks of. */
-  #sessionOf({
-    seq,
-    body
-  }: EntryOf<
-    | 'units.reserved'
-    | 'units.accepted'
-    | 'units.withdrawn'
-    | 'units.escalated'
-    | 'units.ended'
-    | 'session.closed'
-  >): SessionRow | null {
+  #sessionOf({ seq, body }: EntryOf<RunningKind | 'session.closed'>): SessionRow | null {
     const session = this.#knownSession(seq, body.session)
     if (session === null || session.state === 'running') return session
     this.#refuse(seq, 'session_closed')
