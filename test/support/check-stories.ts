@@ -229,6 +229,20 @@ export const STORIES: readonly {
     ill: () => single().reserve(one).void(one, 'failed').after(499).reserve(two)
   },
   {
+    sees: 'no pause where a lease ran out on a node that was there, and none where it came back late',
+    rule: 'backoff',
+    well: () =>
+      single()
+        .reserve(one)
+        .after(LEASE_MS - 1_000)
+        .gone(A)
+        .after(1_001)
+        .hello(A, [])
+        .void(one, 'expired')
+        .reserve(two),
+    ill: () => single().reserve(one).after(LEASE_MS).void(one, 'expired').reserve(two)
+  },
+  {
     sees: 'a unit that is tried too often',
     rule: 'max_attempts',
     well: () => failed(4).reserve({ ...one, attempt: 9 }),

@@ -4,6 +4,7 @@ import { leaseIdOf } from '#contracts'
 import { EscrowBook } from '../../sim/checks/escrow-book.ts'
 import { LeaseBook } from '../../sim/checks/lease-book.ts'
 import { MoneyBook } from '../../sim/checks/money-book.ts'
+import { RestBook } from '../../sim/checks/rest-book.ts'
 import { Chance } from '../../sim/kernel/chance.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { rightAnswer } from '../../sim/nodes/answers.ts'
@@ -123,6 +124,20 @@ describe('the checkers of a simulated mesh', () => {
     const whole = { ...event, ...nobody, work_unit_id: null, attempt: null }
     story.checks.performed({ type: 'event', event: whole })
     deepEqual(story.rules, ['alive_is_heard'])
+  })
+
+  it('see work for a node that rests, and none where a liar says that it serves', () => {
+    for (const isHonest of [true, false]) {
+      const found: string[] = []
+      const broken = (rule: string): number => found.push(rule)
+      let nowMs = 0
+      const ports = { ...BOOK_PORTS, nowMs: () => nowMs, isHonest: () => isHonest, broken }
+      const book = new RestBook(ports)
+      book.rests(A, true)
+      nowMs = 60_000
+      book.reserved(A)
+      deepEqual(found, isHonest ? ['rests_when_told'] : [])
+    }
   })
 
   it('see a machine that keeps too much, or keeps it after the session', () => {
