@@ -19,7 +19,8 @@ import {
   SYNC_LATE_MS,
   SYNC_PEERS_MAX,
   SYNC_WANT_TIMEOUT_MS,
-  SYNC_WANTS_MAX
+  SYNC_WANTS_MAX,
+  type SyncFrame
 } from '#contracts'
 import { type Ledger, type LedgerSync, SyncMachine, type SyncPorts } from '#ledger'
 import {
@@ -381,8 +382,8 @@ describe('a slow link', () => {
     effects.flatMap((effect) =>
       effect.type === 'send' && effect.frame.t === 'want' ? [[effect.link, effect.frame.from]] : []
     )
-  const claim = { v: 1, t: 'heads', heads: [[log, 9, new Uint8Array(32)]], more: false } as const
-  const answer = { v: 1, t: 'bundle', log, from: 0, head: new Uint8Array(1), entries: [] } as const
+  const claim: SyncFrame = { v: 1, t: 'heads', heads: [[log, 9, log]], more: false }
+  const answer: SyncFrame = { v: 1, t: 'bundle', log, from: 0, head: log, entries: [] }
   const head = (seq: number) => ({ log: CONTROL_LOG, seq, hash: new Uint8Array(32) })
 
   /** One link was asked at 0 and has not answered in time. */
