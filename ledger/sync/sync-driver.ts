@@ -16,7 +16,6 @@ import {
   openSyncFrame,
   type PeerId,
   type SignedHead,
-  SYNC_BUNDLE_BYTES,
   SYNC_BUNDLE_ENTRIES_MAX,
   SYNC_NEWS_WAITING_MAX,
   type SyncFrame,
@@ -259,11 +258,16 @@ export class LedgerSync {
     }
   }
 
-  async #serve({ link, log, from }: Extract<SyncEffect, { type: 'serve' }>): Promise<void> {
+  async #serve({
+    link,
+    log,
+    from,
+    bytesMax
+  }: Extract<SyncEffect, { type: 'serve' }>): Promise<void> {
     const to = this.#links.get(link)
     if (to === undefined) return
     try {
-      const bundle = await this.#ports.ledger.bundle(log, from, SYNC_BUNDLE_BYTES)
+      const bundle = await this.#ports.ledger.bundle(log, from, bytesMax)
       const fits = bundle !== null && bundle.entries.length <= SYNC_BUNDLE_ENTRIES_MAX
       const place = { v: 1, log: hexToBytes(log), from } as const
       const frame: SyncFrame = fits

@@ -15,6 +15,7 @@ import {
   SYNC_DIGEST_INTERVAL_MS,
   SYNC_FAULTS_MAX,
   SYNC_HEADS_PER_FRAME,
+  SYNC_LATE_MS,
   SYNC_PEERS_MAX,
   SYNC_WANT_TIMEOUT_MS,
   SYNC_WANTS_MAX,
@@ -22,17 +23,21 @@ import {
   sha256
 } from '#contracts'
 import type { LogHead } from '../ledger.ts'
+import { Pace } from './pace.ts'
 import type { LinkNumber, SyncCloseReason, SyncEffect, SyncInput } from './sync-steps.ts'
 
 interface Want {
   readonly from: number
   readonly deadlineMs: number
+  /** Others may be asked meanwhile; the answer is taken all the same. */
+  readonly isLate: boolean
 }
 
 interface Peer {
   /** Logs that the peer says it holds further than we do, and how far. */
   readonly claims: Map<LogId, number>
   readonly wants: Map<LogId, Want>
+  readonly pace: Pace
   serving: number
   faults: number
 }
@@ -93,7 +98,7 @@ export class SyncMachine {
         this.#served(input.link)
         break
       case 'applied':
-        this.#ended(input.log, nowMs)
+        this.#ended(input.link, input.log, nowMs)
         break
       case 'refused':
         this.#refused(input, nowMs)
@@ -111,7 +116,13 @@ export class SyncMachine {
       this.#close(link, 'too_many_peers')
       return
     }
-    this.#peers.set(link, { claims: new Map(), wants: new Map(), serving: 0, faults: 0 })
+    this.#peers.set(link, {
+      claims: new Map(),
+      wants: new Map(),
+      pace: new Pace(),
+      serving: 0,
+      faults: 0
+    })
     this.#sendDigest(link)
   }
 
@@ -127,7 +138,7 @@ export class SyncMachine {
         this.#heads(link, peer, frame, nowMs)
         break
       case 'want':
-        this.#wanted(link, peer, frame)
+        this.#wanted(link, peer, frame, nowMs)
         break
       case 'bundle':
         this.#bundle(link, peer, frame)
@@ -162,13 +173,20 @@ export class SyncMachine {
     if (!frame.more) this.#syncedIfDone(link, peer)
   }
 
-  #wanted(link: LinkNumber, peer: Peer, frame: Extract<SyncFrame, { t: 'want' }>): void {
+  #wanted(
+    link: LinkNumber,
+    peer: Peer,
+    frame: Extract<SyncFrame, { t: 'want' }>,
+    nowMs: number
+  ): void {
     if (peer.serving >= SYNC_WANTS_MAX) {
       this.#close(link, 'too_many_requests')
       return
     }
     peer.serving += 1
-    this.#do({ type: 'serve', link, log: logOf(frame.log), from: frame.from })
+    const asked = { log: logOf(frame.log), from: frame.from }
+    const bytesMax = peer.pace.asked({ ...asked, atMs: nowMs })
+    this.#do({ type: 'serve', link, ...asked, bytesMax })
   }
 
   #none(
@@ -183,7 +201,7 @@ export class SyncMachine {
       return
     }
     this.#fault(link, log, nowMs)
-    this.#ended(log, nowMs)
+    this.#ended(link, log, nowMs)
   }
 
   #bundle(link: LinkNumber, peer: Peer, frame: Extract<SyncFrame, { t: 'bundle' }>): void {
@@ -194,6 +212,8 @@ export class SyncMachine {
       return
     }
     peer.wants.delete(log)
+    // a late one is stored before its peer is asked for more
+    if (!this.#busy.has(log)) this.#busy.set(log, link)
     this.#do({ type: 'apply', link, log, head: frame.head, entries: frame.entries })
   }
 
@@ -231,7 +251,8 @@ export class SyncMachine {
     { log, seq }: { readonly log: LogId; readonly seq: number },
     nowMs: number
   ): void {
-    if (this.#busy.has(log)) return
+    if (this.#busy.has(log) || peer.wants.has(log)) return
+    if (peer.wants.size >= SYNC_WANTS_MAX) return
     const held = this.#held.get(log)
     if (held !== undefined && seq < held.seq) {
       peer.claims.delete(log)
@@ -240,7 +261,7 @@ export class SyncMachine {
     // a claim of our own length is of another head: asking for it brings the evidence
     const from = held === undefined ? 0 : Math.min(held.seq + 1, seq)
     this.#busy.set(log, link)
-    peer.wants.set(log, { from, deadlineMs: nowMs + SYNC_WANT_TIMEOUT_MS })
+    peer.wants.set(log, { from, deadlineMs: nowMs + SYNC_WANT_TIMEOUT_MS, isLate: false })
     this.#send(link, { v: 1, t: 'want', log: hexToBytes(log), from })
   }
 
@@ -248,7 +269,7 @@ export class SyncMachine {
     if (blame === 'author') this.#shun(log)
     else if (blame === 'peer') this.#fault(link, log, nowMs)
     else this.#peers.get(link)?.claims.delete(log)
-    this.#ended(log, nowMs)
+    this.#ended(link, log, nowMs)
   }
 
   /** Its author said two things; honest peers may hold either, so it is no longer compared. */
@@ -258,9 +279,9 @@ export class SyncMachine {
     for (const peer of this.#peers.values()) peer.claims.delete(log)
   }
 
-  /** A log is free again: whoever claims more of it is asked next. */
-  #ended(log: LogId, nowMs: number): void {
-    this.#busy.delete(log)
+  /** What was asked of that link has ended: where nobody else is, whoever claims more is asked next. */
+  #ended(by: LinkNumber, log: LogId, nowMs: number): void {
+    if (this.#busy.get(log) === by) this.#busy.delete(log)
     const held = this.#held.get(log)?.seq ?? -1
     for (const [link, peer] of this.#peers) {
       const claimed = peer.claims.get(log)
@@ -285,22 +306,33 @@ export class SyncMachine {
   #forget(link: LinkNumber, nowMs: number): void {
     const peer = this.#peers.get(link)
     this.#peers.delete(link)
-    for (const log of peer?.wants.keys() ?? []) this.#ended(log, nowMs)
+    for (const log of peer?.wants.keys() ?? []) this.#ended(link, log, nowMs)
   }
 
   #tick(nowMs: number): void {
-    for (const [link, peer] of this.#peers) {
-      for (const [log, { deadlineMs }] of peer.wants) {
-        if (deadlineMs > nowMs) continue
-        this.#fault(link, log, nowMs)
-        this.#ended(log, nowMs)
-      }
-    }
+    for (const [link, peer] of this.#peers) this.#overdue(link, peer, nowMs)
     this.#timerAtMs = null
     this.#digestsAtMs ??= nowMs
     if (nowMs < this.#digestsAtMs) return
     this.#digestsAtMs = nowMs + SYNC_DIGEST_INTERVAL_MS
     for (const link of this.#peers.keys()) this.#sendDigest(link)
+  }
+
+  /**
+   * A stream loses nothing: asked again, a slow link would carry the same once more, behind the first,
+   * for ever. So others are asked, and what comes late is taken; what never comes ends the link.
+   */
+  #overdue(link: LinkNumber, peer: Peer, nowMs: number): void {
+    for (const [log, want] of peer.wants) {
+      if (want.deadlineMs > nowMs) continue
+      if (want.isLate) {
+        this.#close(link, 'faults')
+        this.#forget(link, nowMs)
+        return
+      }
+      peer.wants.set(log, { ...want, deadlineMs: nowMs + SYNC_LATE_MS, isLate: true })
+      this.#ended(link, log, nowMs)
+    }
   }
 
   /** One timer at a time, as fine as a request's patience. */

@@ -16,7 +16,7 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     name: 'sync-log-stays-busy',
     bug: 'a log that was asked for once is asked for of nobody else',
     file: MACHINE,
-    anchor: '    this.#busy.delete(log)\n',
+    anchor: '    if (this.#busy.get(log) === by) this.#busy.delete(log)\n',
     replacement: ''
   },
   {
