@@ -56,6 +56,7 @@ export type ProbationView = Pick<
   | 'isTrusted'
   | 'isProven'
   | 'isSuspect'
+  | 'convictions'
   | 'convictionsOf'
   | 'turnOf'
   | 'needsOf'
@@ -76,6 +77,7 @@ export class ProbationBook {
   #changes: ScoreChange[] = []
   #executions = 0
   #units = 0
+  #convictions = 0
 
   constructor({ settings, trusted, onFinal }: ProbationOptions) {
     this.#settings = settings
@@ -116,6 +118,11 @@ export class ProbationBook {
   isSuspect(node: PeerId): boolean {
     const number = this.#numbers.get(node)
     return number !== undefined && this.#standings.isSuspect(number)
+  }
+
+  /** Of all nodes together. */
+  get convictions(): number {
+    return this.#convictions
   }
 
   convictionsOf(node: PeerId): number {
@@ -192,6 +199,7 @@ export class ProbationBook {
     const again = this.#standings.refuted(number, unit)
     this.#look([number], stage)
     if (this.#standings.convictionsOf(number) === convictions) return NOTHING
+    this.#convictions += 1
     return { owed, again: new Set(again) }
   }
 

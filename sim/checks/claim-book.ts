@@ -23,7 +23,7 @@ interface Moment {
 export class ClaimBook {
   readonly #ports: BookPorts
   /** Of nodes that are linked. */
-  readonly #nodes = new Map<PeerId, Offering>()
+  readonly #nodes = new Map<string, Offering>()
   #able = 0
   #left: Moment
 
@@ -69,13 +69,9 @@ export class ClaimBook {
 
   event({ type, data }: EventDraft): void {
     if (type !== 'workunit.claimed') return
-    const named = String(data['node'])
-    for (const node of this.#nodes.keys()) {
-      if (node !== named) continue
-      this.#change(node, (one) => {
-        one.isTaken = true
-      })
-    }
+    this.#change(String(data['node']), (one) => {
+      one.isTaken = true
+    })
   }
 
   recorded(content: EntryContent): void {
@@ -89,7 +85,7 @@ export class ClaimBook {
   }
 
   /** Its link is gone, or the control node takes it for gone. */
-  left(node: PeerId): void {
+  left(node: string): void {
     this.#change(node, (one) => one.claims.clear())
     this.#nodes.delete(node)
   }
@@ -105,7 +101,7 @@ export class ClaimBook {
     this.#nodes.set(node, { claims: new Map(), isTaken: false, mayWork })
   }
 
-  #change(node: PeerId, change: (offering: Offering) => unknown): void {
+  #change(node: string, change: (offering: Offering) => unknown): void {
     const offering = this.#nodes.get(node)
     if (offering === undefined) return
     const was = isAble(offering)
