@@ -25,6 +25,7 @@ import { BACKENDS } from '../nodes/devices.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
+import { Wake } from './wake.ts'
 import { unitIn } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
@@ -272,12 +273,13 @@ export class SimulatedNode {
   }
 
   #setTimer(atMs: number): void {
-    const wake = ++this.#wake
-    const life = this.#life
-    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, () => {
-      if (life === this.#life && wake === this.#wake)
-        this.feed({ type: 'tick', nowMs: this.#nowMs })
-    })
+    const wake = new Wake(this, this.#life, ++this.#wake)
+    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, wake)
+  }
+
+  /** A timer of that life of its process has run down; the latest one counts. */
+  woken(life: number, wake: number): void {
+    if (life === this.#life && wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
   }
 
   #send(frame: Exclude<NodeFrame, { kind: 'result' }>): void {
