@@ -25,12 +25,11 @@ import { BACKENDS } from '../nodes/devices.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
-import { Wake } from './wake.ts'
 import { unitIn } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {
-  /** Its process is gone, and the next one comes under another name. */
+  /** Its process is gone; the next comes under another name. */
   readonly renaming: (node: SimulatedNode, rename: () => void) => void
   /** Null where nobody listens. */
   readonly rumours: Rumours | null
@@ -68,6 +67,7 @@ const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
+
 /** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
 export function peerOf(number: number, renamed: number): PeerId {
   const key = new Uint8Array(32)
@@ -116,6 +116,7 @@ export class SimulatedNode {
   stop(): void {
     this.isUp = false
     this.#life += 1
+    this.#wake += 1
     this.#running.clear()
     this.#ports.stopped(this)
   }
@@ -223,16 +224,8 @@ export class SimulatedNode {
         this.#actor?.attested(effect.attestations)
         return
       case 'read-manifest': {
-        const { model } = effect
-        this.#later(MANIFEST_US, () => {
-          this.feed({
-            type: 'manifest-read',
-            model,
-            tier: 'small',
-            memoryMb: 64,
-            nowMs: this.#nowMs
-          })
-        })
+        const read = { type: 'manifest-read', model: effect.model, tier: 'small' } as const
+        this.#later(MANIFEST_US, () => this.feed({ ...read, memoryMb: 64, nowMs: this.#nowMs }))
         return
       }
       case 'check-model':
@@ -272,14 +265,15 @@ export class SimulatedNode {
     }
   }
 
+  /** Heartbeats make timers most of all that is entered: each is a number. */
   #setTimer(atMs: number): void {
-    const wake = new Wake(this, this.#life, ++this.#wake)
-    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, wake)
+    const us = this.clock.untilUs(atMs)
+    this.#ports.time.after(us, this.number, KIND.work, this.#digest, ++this.#wake)
   }
 
-  /** A timer of that life of its process has run down; the latest one counts. */
-  woken(life: number, wake: number): void {
-    if (life === this.#life && wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
+  /** A timer has run down; the latest one counts, and none of a process that is gone. */
+  woken(wake: number): void {
+    if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
   }
 
   #send(frame: Exclude<NodeFrame, { kind: 'result' }>): void {
