@@ -4,7 +4,7 @@
  * the gateway. Grants nothing; where nobody is to be had now, the unit waits.
  */
 import { affordable } from './budget.ts'
-import { claimFor, lastingRefusal, natureOnly, refusalOf } from './eligibility.ts'
+import { claimFor, hasClaim, lastingRefusal, natureOnly, refusalOf } from './eligibility.ts'
 import { HOUSEKEEPING_MS } from './gateway-policy.ts'
 import { isLive, type NodeRecord, type UnitRecord } from './gateway-state.ts'
 import type { Draws } from './keyed-draw.ts'
@@ -268,7 +268,7 @@ function partners(seeker: Seeker, first: NodeRecord, whom: 'claimed' | 'to claim
   let found = 0
   for (const node of world.nodes.values()) {
     // while models are fetched hardly anybody has claimed, and all nodes are walked for every unit
-    if (whom === 'claimed' && node.claims.size === 0) continue
+    if (whom === 'claimed' && !hasClaim(waiting.sample, node)) continue
     if (node === first || ownerOf(node) === ownerOf(first) || !node.connected) continue
     if (!areAlike(seeker, first, node) || seeker.unit.avoid.includes(node.id)) continue
     if (refusal(waiting.sample, node, world) === null) found += 1
