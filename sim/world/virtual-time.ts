@@ -31,7 +31,7 @@ export interface Happening {
 }
 
 /** A number is taken by the lane of its kind. */
-export type Act = Happening | (() => void) | number
+type Act = Happening | (() => void) | number
 
 /** What happens millions of times is entered as a number, and one who knows it looks it up. */
 export interface Lane {
