@@ -58,6 +58,7 @@ export type ProbationView = Pick<
   | 'isTrusted'
   | 'isProven'
   | 'isSuspect'
+  | 'convictions'
   | 'convictionsOf'
   | 'turnOf'
   | 'needsOf'
@@ -80,6 +81,7 @@ export class ProbationBook {
   #changes: ScoreChange[] = []
   #executions = 0
   #units = 0
+  #convictions = 0
 
   constructor({ settings, trusted, onFinal, isFinal }: ProbationOptions) {
     this.#settings = settings
@@ -121,6 +123,11 @@ export class ProbationBook {
   isSuspect(node: PeerId): boolean {
     const number = this.#numbers.get(node)
     return number !== undefined && this.#standings.isSuspect(number)
+  }
+
+  /** Of all nodes together. */
+  get convictions(): number {
+    return this.#convictions
   }
 
   convictionsOf(node: PeerId): number {
@@ -202,6 +209,7 @@ export class ProbationBook {
     const again = this.#standings.refuted(number, unit)
     this.#look([number], stage)
     if (this.#standings.convictionsOf(number) === convictions) return NOTHING
+    this.#convictions += 1
     return { owed, again: new Set(again) }
   }
 

@@ -25,7 +25,7 @@ interface Moment {
 export class ClaimBook {
   readonly #ports: BookPorts
   /** Of nodes that are linked. */
-  readonly #nodes = new Map<PeerId, Offering>()
+  readonly #nodes = new Map<string, Offering>()
   #able = 0
   #left: Moment
 
@@ -71,13 +71,9 @@ export class ClaimBook {
 
   event({ type, data }: EventDraft): void {
     if (type !== 'workunit.claimed') return
-    const named = String(data['node'])
-    for (const node of this.#nodes.keys()) {
-      if (node !== named) continue
-      this.#change(node, (one) => {
-        for (const [id, models] of one.claims) one.taken.set(id, models)
-      })
-    }
+    this.#change(String(data['node']), (one) => {
+      for (const [id, models] of one.claims) one.taken.set(id, models)
+    })
   }
 
   recorded(content: EntryContent): void {
@@ -91,7 +87,7 @@ export class ClaimBook {
   }
 
   /** Its link is gone, or the control node takes it for gone. */
-  left(node: PeerId): void {
+  left(node: string): void {
     this.#change(node, (one) => one.taken.clear())
     this.#nodes.delete(node)
   }
@@ -107,7 +103,7 @@ export class ClaimBook {
     this.#nodes.set(node, { claims: new Map(), taken: new Map(), mayWork })
   }
 
-  #change(node: PeerId, change: (offering: Offering) => unknown): void {
+  #change(node: string, change: (offering: Offering) => unknown): void {
     const offering = this.#nodes.get(node)
     if (offering === undefined) return
     const was = isAble(offering)

@@ -95,6 +95,7 @@ export class MoneyBook {
     const { probation } = fold
     if (probation === null) return
     this.#escrow.folded({
+      convictions: probation.convictions,
       convictionsOf: (node) => probation.convictionsOf(node),
       escrowOf: (node) => fold.balanceOf(escrowAccount(node))?.balance ?? 0
     })

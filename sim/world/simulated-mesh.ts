@@ -119,6 +119,8 @@ export class SimulatedMesh {
     this.#gateway = this.#makeGateway(hub, signer)
     this.replicas = scenario.replicas.nodes === 0 ? null : this.#makeReplicas(hub, paths)
     this.nodes = this.#makeNodes()
+    const take = (wake: number, host: number): void => this.nodes[host]?.woken(wake)
+    time.carry({ kind: KIND.work, digestOf: null, take })
     this.#begin()
   }
 

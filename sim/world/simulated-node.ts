@@ -29,7 +29,7 @@ import { unitIn } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {
-  /** Its process is gone, and the next one comes under another name. */
+  /** Its process is gone; the next comes under another name. */
   readonly renaming: (node: SimulatedNode, rename: () => void) => void
   /** Null where nobody listens. */
   readonly rumours: Rumours | null
@@ -68,6 +68,7 @@ const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
+
 /** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
 export function peerOf(number: number, renamed: number): PeerId {
   const key = new Uint8Array(32)
@@ -122,6 +123,7 @@ export class SimulatedNode {
   stop(): void {
     this.isUp = false
     this.#life += 1
+    this.#wake += 1
     this.#running.clear()
     this.#ports.stopped(this)
   }
@@ -230,16 +232,8 @@ export class SimulatedNode {
         this.#actor?.attested(effect.attestations)
         return
       case 'read-manifest': {
-        const { model } = effect
-        this.#later(MANIFEST_US, () => {
-          this.feed({
-            type: 'manifest-read',
-            model,
-            tier: 'small',
-            memoryMb: 64,
-            nowMs: this.#nowMs
-          })
-        })
+        const read = { type: 'manifest-read', model: effect.model, tier: 'small' } as const
+        this.#later(MANIFEST_US, () => this.feed({ ...read, memoryMb: 64, nowMs: this.#nowMs }))
         return
       }
       case 'check-model':
@@ -279,13 +273,15 @@ export class SimulatedNode {
     }
   }
 
+  /** Heartbeats make timers most of all that is entered: each is a number. */
   #setTimer(atMs: number): void {
-    const wake = ++this.#wake
-    const life = this.#life
-    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, () => {
-      if (life === this.#life && wake === this.#wake)
-        this.feed({ type: 'tick', nowMs: this.#nowMs })
-    })
+    const us = this.clock.untilUs(atMs)
+    this.#ports.time.after(us, this.number, KIND.work, this.#digest, ++this.#wake)
+  }
+
+  /** A timer has run down; the latest one counts, and none of a process that is gone. */
+  woken(wake: number): void {
+    if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
   }
 
   #send(frame: Exclude<NodeFrame, { kind: 'result' }>): void {

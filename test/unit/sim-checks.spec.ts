@@ -175,6 +175,7 @@ describe('the checkers of a simulated mesh', () => {
     const found: string[] = []
     const book = new EscrowBook(ports)
     const foldOf = (convictions: number, balance: number) => ({
+      convictions,
       convictionsOf: () => convictions,
       escrowOf: () => balance
     })
@@ -185,6 +186,23 @@ describe('the checkers of a simulated mesh', () => {
     deepEqual(found, [], 'what it earned since is its own')
     book.folded(foldOf(2, 5))
     deepEqual(found, ['convicted_unpaid'])
+  })
+
+  it('leave a node its first pay, whatever it was convicted of before', () => {
+    const found: string[] = []
+    const book = new EscrowBook({ ...BOOK_PORTS, broken: (rule: string) => found.push(rule) })
+    const foldOf = (others: number, balance: number) => ({
+      convictions: 1 + others,
+      convictionsOf: () => 1,
+      escrowOf: () => balance
+    })
+    book.folded(foldOf(0, 0))
+    book.paid(A, 10)
+    book.folded(foldOf(0, 10))
+    book.paid(A, 10)
+    book.folded(foldOf(0, 20))
+    book.folded(foldOf(1, 20))
+    deepEqual(found, [], 'another was convicted')
   })
 
   it('see sums of the gateway that are not those of the books', () => {
