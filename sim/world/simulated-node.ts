@@ -13,7 +13,6 @@ import {
   type PackedUnit,
   type PeerId,
   parseLogId,
-  peerIdFromPublicKey,
   type UnitId
 } from '#contracts'
 import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
@@ -22,6 +21,7 @@ import { Actor, type Answer } from '../nodes/actor.ts'
 import { MODEL, rightAnswer } from '../nodes/answers.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
 import { BACKENDS } from '../nodes/devices.ts'
+import { peerOf } from '../nodes/names.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
@@ -68,15 +68,6 @@ const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
-
-/** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
-export function peerOf(number: number, renamed: number): PeerId {
-  const key = new Uint8Array(32)
-  const view = new DataView(key.buffer)
-  view.setUint32(0, number + 1)
-  view.setUint32(4, renamed)
-  return peerIdFromPublicKey(key)
-}
 
 export class SimulatedNode {
   readonly number: number

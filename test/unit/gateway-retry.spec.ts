@@ -270,6 +270,39 @@ describe('gateway: budgets', () => {
     })
   }
 
+  it('lets a unit wait for the money of one that pauses before its next try', () => {
+    const mesh = new GatewayMesh()
+    mesh.open({ budgets: { ...budgets, max_cost_micro: 250 } })
+    const quorum = { verification: { mode: 'quorum', replicas: 2 } } as const
+    const [first, second] = [unitOf('a', quorum), unitOf('b', quorum)]
+    const manner = ({ attempt }: { readonly attempt: number }, { id }: { readonly id: string }) =>
+      id === first.id && attempt === 2 ? 'fail' : 'honest'
+    for (let number = 0; number < 3; number++) mesh.addNode(number, { manner })
+    mesh.submit(first, second)
+    ok(mesh.drain(5_000))
+    equal(mesh.outcomes.get(first.id)?.executions.length, 3)
+    equal(mesh.outcomes.get(second.id)?.status, 'success')
+    mesh.audit()
+  })
+
+  it('lets a unit wait for the money of one that waits for a node', () => {
+    const mesh = new GatewayMesh()
+    mesh.open({ budgets: { ...budgets, max_cost_micro: 250 } })
+    const quorum = { verification: { mode: 'quorum', replicas: 2 } } as const
+    const units = [unitOf('a', quorum), unitOf('b', quorum)]
+    mesh.addNode(0)
+    const leaver = mesh.addNode(1, { manner: 'silent' })
+    mesh.submit(...units)
+    mesh.run(50)
+    mesh.disconnect(leaver)
+    mesh.run(4_000)
+    equal(mesh.outcomes.size, 0)
+    mesh.addNode(2)
+    ok(mesh.drain(5_000))
+    ok(units.every(({ id }) => mesh.outcomes.get(id)?.status === 'success'))
+    mesh.audit()
+  })
+
   it('ends model units beyond the calls that the graph allows', () => {
     const mesh = new GatewayMesh()
     mesh.open({ budgets: { ...budgets, max_model_calls: 1 } })

@@ -5,13 +5,13 @@ import { type Holder, ReplicaBook, TOLD_MS } from '../../sim/checks/replica-book
 import { Chance } from '../../sim/kernel/chance.ts'
 import { Keys } from '../../sim/kernel/signing.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
+import { peerOf } from '../../sim/nodes/names.ts'
 import { LedgerHost } from '../../sim/replicas/ledger-host.ts'
 import { ReplicaDisk } from '../../sim/replicas/replica-disk.ts'
 import { turn } from '../../sim/replicas/turn-driver.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { Scenario } from '../../sim/world/scenario.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
-import { peerOf } from '../../sim/world/simulated-node.ts'
 
 const PORTS = {
   goesOn: async () => true,

@@ -45,6 +45,8 @@ export interface SessionRecord {
   readonly units: Map<UnitId, UnitRecord>
   /** Submissions by the unit that they wait for. */
   readonly dependants: Map<UnitId, RootRecord[]>
+  /** Units that want a lease again, and perhaps some that have it by now. */
+  readonly returning: Set<UnitRecord>
   /** Of the classes in which its units wait; each key once, however many units have it. */
   readonly classKeys: Map<string, string>
   /** Units of low priority that wait until admission is open again. */

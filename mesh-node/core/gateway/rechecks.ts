@@ -101,9 +101,11 @@ export function dispatchRechecks(world: World): void {
 }
 
 /** No money will be there for it: not even when what is under way has ended. */
-const isPastMeans = (trust: TrustChecks, unit: UnitRecord): boolean =>
-  affordable(unit, 1) === 'never' ||
-  !trust.hasRoom(unit.root.session, unit.packed.unit.budget.max_cost_micro)
+function isPastMeans(trust: TrustChecks, unit: UnitRecord): boolean {
+  const money = affordable(unit, 1)
+  if (money === 'held' || money === 'never') return true
+  return !trust.hasRoom(unit.root.session, unit.packed.unit.budget.max_cost_micro)
+}
 
 function place(world: World, trust: TrustChecks, unit: UnitRecord, recheck: Recheck): boolean {
   if (!isAffordable(world, unit)) return false

@@ -168,6 +168,7 @@ export function again(world: World, unit: UnitRecord, delayMs: number, reason: s
   const atMs = Math.max(unit.notBeforeMs ?? 0, world.nowMs + delayMs)
   if (unit.notBeforeMs === atMs) return
   unit.notBeforeMs = atMs
+  unit.root.session.returning.add(unit)
   world.timers.add(atMs, { kind: 'retry', unit, atMs })
 }
 
