@@ -285,6 +285,17 @@ describe('gateway on probation: few nodes', () => {
     ok(acceptedOf(mesh, 1) >= 5, `${acceptedOf(mesh, 1)}`)
   })
 
+  it('takes no lie for want of a third who is free, as long as the others are at work', () => {
+    const slow: NodeOptions = { runMs: 4_000, slots: 1, descriptor: { slots: 1, queue_max: 1 } }
+    const mesh = meshOf([{ manner: 'lie', runMs: 20 }, slow, slow])
+    const units = named('u', 12)
+    mesh.submit(...units)
+    ok(mesh.drain(300_000))
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.outputCid, rightAnswer(id))
+    equal(acceptedOf(mesh, 0), 0)
+    mesh.audit()
+  })
+
   it('believes three honest nodes within their first units, however little there is to do', () => {
     const mesh = meshOf(['honest', 'honest', 'honest'])
     work(mesh, named('u', 40))

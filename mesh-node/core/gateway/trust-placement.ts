@@ -50,8 +50,14 @@ export function pickByTrust(
 ): Placing | null {
   const draws = trust.draw.of('place', `${unit.packed.id} ${unit.attempt}`)
   const seeker = { world, trust, waiting, unit, draws }
-  if (unit.leases.some(isLive)) return another(seeker)
-  unit.isChecked = false
+  const placing = unit.leases.some(isLive) ? another(seeker) : placeFirst(seeker)
+  // others are at work: whoever is free next has company again, and a wait that was over begins anew
+  if (placing?.isCheck) waiting.loneSinceMs = null
+  return placing
+}
+
+function placeFirst(seeker: Seeker): Placing | null {
+  seeker.unit.isChecked = false
   return checked(seeker) ?? alone(seeker)
 }
 
@@ -95,10 +101,7 @@ function withoutProven(seeker: Seeker): Placing | null {
   if (node === null) return idleOfFew(seeker)
   if (isAffordable(seeker)) {
     const pair = pairWith(seeker, node, 'anyone')
-    if (pair !== null) {
-      waiting.loneSinceMs = null
-      return pair
-    }
+    if (pair !== null) return pair
     if (isWorthWaiting(seeker, node)) {
       waiting.put(node, world)
       return null
