@@ -1,8 +1,9 @@
 /**
- * Pay that waits for checks: whoever is convicted loses all of it. Asks the fold who was convicted and
+ * Pay that waits for checks: whoever is convicted loses all of it, and a result that is withdrawn loses its
+ * own. Asks the fold who was convicted and
  * what it holds, and knows by its own sums what was earned since the last record.
  */
-import type { PeerId } from '#contracts'
+import type { PeerId, UnitId } from '#contracts'
 import type { BookPorts } from './book.ts'
 
 export interface EscrowView {
@@ -11,6 +12,13 @@ export interface EscrowView {
   readonly convictionsOf: (node: PeerId) => number
   /** What is held for it. */
   readonly escrowOf: (node: PeerId) => number
+  /** Whether the attempt's pay still waits. */
+  readonly isHeld: (unit: UnitId, attempt: number) => boolean
+}
+
+interface Withdrawal {
+  readonly unit: UnitId
+  readonly attempt: number
 }
 
 export class EscrowBook {
@@ -22,6 +30,8 @@ export class EscrowBook {
   readonly #fresh = new Map<PeerId, number>()
   /** Of those, who never earned before. */
   #newcomers: PeerId[] = []
+  /** By the records that the fold was not looked at after yet. */
+  #withdrawn: Withdrawal[] = []
 
   constructor(ports: BookPorts) {
     this.#ports = ports
@@ -35,12 +45,21 @@ export class EscrowBook {
     this.#fresh.set(node, (this.#fresh.get(node) ?? 0) + micro)
   }
 
+  withdrawn(items: readonly Withdrawal[]): void {
+    this.#withdrawn.push(...items)
+  }
+
   /** Where nobody was convicted since the last record, newcomers alone may differ from what is known. */
   folded(view: EscrowView): void {
     const isSame = view.convictions === this.#convictionsOfAll
     this.#convictionsOfAll = view.convictions
     for (const node of isSame ? this.#newcomers : this.#convictions.keys()) this.#look(node, view)
     if (this.#newcomers.length > 0) this.#newcomers = []
+    for (const { unit, attempt } of this.#withdrawn) {
+      if (!view.isHeld(unit, attempt)) continue
+      this.#ports.broken('withdrawn_unpaid', `${unit}, attempt ${attempt}, is still in escrow`)
+    }
+    if (this.#withdrawn.length > 0) this.#withdrawn = []
     this.#fresh.clear()
   }
 

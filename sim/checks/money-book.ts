@@ -26,7 +26,7 @@ type GatewayMoney = Pick<
 >
 
 /** What is read of the fold after a record. */
-type FoldedMoney = Pick<LedgerFold, 'session' | 'probation' | 'balanceOf'>
+type FoldedMoney = Pick<LedgerFold, 'session' | 'probation' | 'balanceOf' | 'attempt'>
 
 export class MoneyBook {
   readonly #ports: BookPorts
@@ -75,6 +75,9 @@ export class MoneyBook {
       case 'units.voided':
         for (const { lease } of content.body.items) this.#release(lease)
         return
+      case 'units.withdrawn':
+        this.#escrow.withdrawn(content.body.items)
+        return
       default:
         return
     }
@@ -97,7 +100,8 @@ export class MoneyBook {
     this.#escrow.folded({
       convictions: probation.convictions,
       convictionsOf: (node) => probation.convictionsOf(node),
-      escrowOf: (node) => fold.balanceOf(escrowAccount(node))?.balance ?? 0
+      escrowOf: (node) => fold.balanceOf(escrowAccount(node))?.balance ?? 0,
+      isHeld: (unit, attempt) => fold.attempt(unit, attempt)?.state === 'held'
     })
   }
 

@@ -177,7 +177,8 @@ describe('the checkers of a simulated mesh', () => {
     const foldOf = (convictions: number, balance: number) => ({
       convictions,
       convictionsOf: () => convictions,
-      escrowOf: () => balance
+      escrowOf: () => balance,
+      isHeld: () => false
     })
     book.paid(A, 10)
     book.folded(foldOf(0, 10))
@@ -194,7 +195,8 @@ describe('the checkers of a simulated mesh', () => {
     const foldOf = (others: number, balance: number) => ({
       convictions: 1 + others,
       convictionsOf: () => 1,
-      escrowOf: () => balance
+      escrowOf: () => balance,
+      isHeld: () => false
     })
     book.folded(foldOf(0, 0))
     book.paid(A, 10)
@@ -203,6 +205,19 @@ describe('the checkers of a simulated mesh', () => {
     book.folded(foldOf(0, 20))
     book.folded(foldOf(1, 20))
     deepEqual(found, [], 'another was convicted')
+  })
+
+  it('see a result that was withdrawn and is still paid for', () => {
+    const found: string[] = []
+    const book = new EscrowBook({ ...BOOK_PORTS, broken: (rule: string) => found.push(rule) })
+    const fold = { convictions: 0, convictionsOf: () => 0, escrowOf: () => 10 }
+    book.withdrawn([{ unit: SINGLE.id, attempt: 1 }])
+    book.folded({ ...fold, isHeld: (unit, attempt) => unit === SINGLE.id && attempt === 2 })
+    deepEqual(found, [], 'the other attempt of two waits')
+    book.withdrawn([{ unit: SINGLE.id, attempt: 2 }])
+    book.folded({ ...fold, isHeld: () => true })
+    book.folded({ ...fold, isHeld: () => true })
+    deepEqual(found, ['withdrawn_unpaid'])
   })
 
   it('see sums of the gateway that are not those of the books', () => {
@@ -229,7 +244,8 @@ describe('the checkers of a simulated mesh', () => {
         {
           session: () => ({ ...summary, postedMicro: -returnedMicro, returnedMicro }),
           probation: null,
-          balanceOf: () => null
+          balanceOf: () => null,
+          attempt: () => null
         },
         SESSION
       )
