@@ -9,7 +9,16 @@ import {
 } from '#contracts'
 import { GatewayMesh } from '../support/gateway-mesh.ts'
 import { edge, modelUnit, SESSION, spec, unitOf } from '../support/mesh-units.ts'
-import { attestationOf, type LeaseOffer, type ModelNode, resultOf } from '../support/model-node.ts'
+import {
+  attestationOf,
+  type LeaseOffer,
+  type Manner,
+  type ModelNode,
+  resultOf
+} from '../support/model-node.ts'
+
+/** Of a unit that is not tried again. */
+const ONCE = { retries: { max_attempts: 1, backoff_ms: 0 } }
 
 const NOTHING: UnitHistory = {
   attempts: 0,
@@ -54,6 +63,15 @@ function historyOf(mesh: GatewayMesh): SessionHistory {
     units.set(unit, { ...of(unit), ended })
   }
   return { session: SESSION, units, closed: null }
+}
+
+/** A mesh that was given one unit, and one node of that manner. */
+function given(unit: PackedUnit, manner: Manner): GatewayMesh {
+  const mesh = new GatewayMesh()
+  mesh.open()
+  mesh.addNode(0, { manner })
+  mesh.submit(unit)
+  return mesh
 }
 
 function restarted(before: GatewayMesh): GatewayMesh {
@@ -230,11 +248,8 @@ describe('gateway: after a restart', () => {
   })
 
   it('repeats the end of a unit that had ended without a result', () => {
-    const before = new GatewayMesh()
-    before.open()
-    before.addNode(0, { manner: 'fail' })
-    const unit = unitOf('a', { retries: { max_attempts: 1, backoff_ms: 0 } })
-    before.submit(unit)
+    const unit = unitOf('a', ONCE)
+    const before = given(unit, 'fail')
     ok(before.drain())
     const mesh = restarted(before)
     mesh.open({}, historyOf(before))
@@ -387,7 +402,7 @@ describe('gateway: after a restart', () => {
     const before = new GatewayMesh()
     before.open({ budgets })
     before.addNode(0, { manner: 'fail' })
-    const ended = modelUnit('ended', { retries: { max_attempts: 1, backoff_ms: 0 } })
+    const ended = modelUnit('ended', ONCE)
     const paused = modelUnit('paused', { retries: { max_attempts: 2, backoff_ms: 30_000 } })
     before.submit(ended, paused)
     before.run(1_000)
@@ -406,11 +421,8 @@ describe('gateway: after a restart', () => {
   })
 
   it('counts the tokens of results that came before and were not taken', () => {
-    const before = new GatewayMesh()
-    before.open()
-    before.addNode(0, { manner: 'greedy' })
-    const unit = modelUnit('a', { retries: { max_attempts: 1, backoff_ms: 0 } })
-    before.submit(unit)
+    const unit = modelUnit('a', ONCE)
+    const before = given(unit, 'greedy')
     ok(before.drain())
     const usedOf = (mesh: GatewayMesh) => mesh.machine.snapshot().sessions[0]?.tokens_used
     equal(usedOf(before), 101)
@@ -422,11 +434,8 @@ describe('gateway: after a restart', () => {
   })
 
   it('counts what a node gave back before as no failure of the unit', () => {
-    const before = new GatewayMesh()
-    before.open()
-    before.addNode(0, { manner: 'release' })
-    const unit = unitOf('a', { retries: { max_attempts: 1, backoff_ms: 0 } })
-    before.submit(unit)
+    const unit = unitOf('a', ONCE)
+    const before = given(unit, 'release')
     before.run(20)
     ok(before.items('units.voided').some(({ reason }) => reason === 'released'))
     const mesh = restarted(before)
