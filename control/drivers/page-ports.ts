@@ -10,6 +10,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { writeWhole } from './whole-file.ts'
 
+/** The system hands out others each time; a number that only UDP lacks is rare. */
+const DRAWS_MAX = 32
 /** Side by side, so that an operator who opens a firewall opens one range. No registered use. */
 const PAGE_PORT = 8744
 const PEER_PORT = 8745
@@ -29,15 +31,30 @@ const Kept = z.strictObject({ page: port, peers: port })
 
 const fileIn = (folder: string): string => join(folder, 'ports.json')
 
-/** The ports that the folder remembers; drawn where it is new. Writes nothing. */
-export async function choosePorts(folder: string, host: string): Promise<PagePorts> {
+/**
+ * The ports that the folder remembers, or the usual ones where it is new; others instead of those that
+ * are taken, or that were `lost`: free when asked for, and another program's before they were listened
+ * on. Writes nothing.
+ */
+export async function choosePorts(
+  folder: string,
+  host: string,
+  lost: ReadonlySet<number>
+): Promise<PagePorts> {
   const kept = readKept(folder)
   const wanted = kept ?? { page: PAGE_PORT, peers: PEER_PORT }
-  const page = (await isFreeTcp(wanted.page, host)) ? wanted.page : await drawPort(host)
-  const peers = (await isFree(wanted.peers, host)) ? wanted.peers : await drawPort(host)
+  const isOurs = !lost.has(wanted.peers) && (await isFree(wanted.peers, host))
+  const peers = isOurs ? wanted.peers : await drawPort(host, [...lost, wanted.page])
+  const page = (await isFreeTcp(wanted.page, host)) ? wanted.page : await drawPort(host, [peers])
   const isNew = kept === null
   const moved = !isNew && (page !== kept.page || peers !== kept.peers)
   return { page, peers, moved, isNew }
+}
+
+/** The same ports with another one for the page, whose port was lost. */
+export async function moveFromPage(ports: PagePorts, host: string): Promise<PagePorts> {
+  const page = await drawPort(host, [ports.page, ports.peers])
+  return { ...ports, page, moved: !ports.isNew }
 }
 
 /** Remembers them, once the folder was found sound. */
@@ -75,8 +92,16 @@ function isFreeUdp(wanted: number, host: string): Promise<boolean> {
   })
 }
 
-/** A port that nobody has now, for TCP; UDP ports of the range are hardly ever in use. */
-function drawPort(host: string): Promise<number> {
+/** A port that nobody has now, neither for TCP nor for UDP, and none of `others`. */
+async function drawPort(host: string, others: readonly number[]): Promise<number> {
+  for (let draws = 1; ; draws++) {
+    const drawn = await drawTcp(host)
+    if (draws === DRAWS_MAX) return drawn
+    if (!others.includes(drawn) && (await isFreeUdp(drawn, host))) return drawn
+  }
+}
+
+function drawTcp(host: string): Promise<number> {
   const server = createServer()
   return new Promise((resolve, reject) => {
     server.once('error', reject)

@@ -16,6 +16,7 @@ import {
 import { groupByPeer, readAddress } from './addresses.ts'
 import { type NetworkOptions, type NetworkParts, openNetwork } from './network.ts'
 import type { MeshNetwork } from './ports.ts'
+import { quietWebRtc } from './webrtc-quiet.ts'
 import { keepingItsSocket } from './webrtc-socket.ts'
 
 export interface NodeNetworkOptions extends NetworkOptions {
@@ -65,9 +66,9 @@ const isTcpAlone = (address: string): boolean =>
 
 async function webRtcDirect({ listen, certificateFile }: NodeNetworkOptions) {
   const { webRTCDirect } = await import('@libp2p/webrtc')
-  if (certificateFile === undefined || !listen.some((address) => address.includes('/webrtc-'))) {
-    return keepingItsSocket(webRTCDirect())
-  }
+  if (!listen.some((address) => address.includes('/webrtc-'))) return webRTCDirect()
+  await quietWebRtc()
+  if (certificateFile === undefined) return keepingItsSocket(webRTCDirect())
   const { openCertificate } = await import('./webrtc-certificate.ts')
   return keepingItsSocket(webRTCDirect({ certificate: await openCertificate(certificateFile) }))
 }

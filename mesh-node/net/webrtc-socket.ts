@@ -26,8 +26,16 @@ export function keepingItsSocket(make: MakeTransport): MakeTransport {
 }
 
 function closingAtTheEnd(listener: Listener): Listener {
+  const listen = listener.listen.bind(listener)
   const close = listener.close.bind(listener)
+  let isOpen = false
+  listener.listen = async (address) => {
+    await listen(address)
+    isOpen = true
+  }
   listener.close = async () => {
+    // of one that never had its port there is nothing to close, and closing it fails
+    if (!isOpen) return
     kept.add(close)
     // what the native listener calls for each new peer
     Object.assign(listener, { incomingConnection: () => Promise.resolve() })

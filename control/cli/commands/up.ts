@@ -9,7 +9,7 @@ import type { DonatePage } from '../../drivers/donate-page.ts'
 import { startHttpServer } from '../../drivers/http-server.ts'
 import { openControl } from '../../drivers/open-control.ts'
 import { type ControlFlags, controlSettings, NODES_BESIDE_PAGE } from './control-options.ts'
-import { drawLink, openUpPage, planPage } from './up-page.ts'
+import { drawLink, openPlanned, openUpPage } from './up-page.ts'
 
 export interface UpFlags extends ControlFlags {
   readonly json: boolean
@@ -24,14 +24,11 @@ export async function up(flags: UpFlags, context: CommandContext): Promise<Exit>
   const running = await findControl(settings.data)
   if (running !== null)
     throw new MeshError('control.already_running', { folder: settings.data, pid: running.pid })
-  const plan = await planPage(settings, context.io)
   const localNodes = settings.localNodes ?? (settings.page.isOn ? NODES_BESIDE_PAGE : 0)
-  const control = await openControl(
-    { ...settings, localNodes, listen: plan.listen },
-    context.io.err
+  const { plan, opened: control } = await openPlanned(settings, (listen) =>
+    openControl({ ...settings, localNodes, listen }, context.io.err)
   )
   try {
-    plan.keep()
     const { node } = control
     const token = randomBytes(TOKEN_BYTES).toString('hex')
     const http = await startHttpServer({ port: settings.port, token, service: node })
