@@ -5,6 +5,7 @@
  */
 import { equal, ok } from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -67,6 +68,15 @@ export class CommandRun {
     this.child.kill('SIGKILL')
     await this.ended()
   }
+}
+
+/**
+ * Has `kora up` take ports of its own, at its first start and at later ones: another test would take the
+ * usual ones while it is down. Below those that the system hands out, so that nobody dials from them.
+ */
+export function keepOwnPorts(data: string): void {
+  const page = 20_000 + 2 * randomInt(6_000)
+  writeFileSync(join(data, 'ports.json'), JSON.stringify({ page, peers: page + 1 }))
 }
 
 /** Both commands, started for one test file and ended with it. */

@@ -12,6 +12,7 @@ import { credits } from '../../../browser-node/page/format.ts'
 import {
   type CommandRun,
   Commands,
+  keepOwnPorts,
   type NodeRun,
   ResultDocument
 } from '../../support/kora-process.ts'
@@ -99,8 +100,10 @@ export class DonateMesh {
   async begin(): Promise<DonateUp> {
     await this.prepare()
     // units and credit are counted: checks of another policy would count too
-    if (this.#up === undefined)
+    if (this.#up === undefined) {
       await this.commands.json('init', '--trust', 'credibility', '--data', this.data)
+      keepOwnPorts(this.data)
+    }
     const run = this.commands.kora(['up', '--json', '--local-nodes', '0', '--data', this.data])
     this.#up = { run, ...UpLine.parse(JSON.parse(await run.firstLine())) }
     return this.#up
