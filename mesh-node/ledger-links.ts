@@ -1,5 +1,5 @@
 /**
- * Joins a ledger to the network: its gossip topic, and one sync link to every peer. Of two peers the
+ * Joins a ledger to the network: its gossip topics, and one sync link to every peer. Of two peers the
  * one with the smaller id opens the link. The same for nodes and for the control node.
  */
 import { isDiskFault, MeshError, type PeerId, type Verifier } from '#contracts'
@@ -24,7 +24,7 @@ export function linkLedger(ports: LedgerLinksPorts): LedgerSync {
   const sync = new LedgerSync({
     ledger,
     verifier,
-    publish: (bytes) => network.publish('ledger', bytes),
+    publish: (topic, bytes) => network.publish(topic, bytes),
     nowMs: () => clock.nowMs(),
     setTimer: (atMs, fire) => clock.setTimer(atMs, fire),
     onRefused: (refused) => {
@@ -43,6 +43,7 @@ export function linkLedger(ports: LedgerLinksPorts): LedgerSync {
     }
   }
   network.subscribe('ledger', sync)
+  network.subscribe('fork', sync.forks)
   network.onLink('sync', (link) => sync.attach(link))
   network.onPeer((change, peer) => {
     if (change === 'connected') open(peer).catch(fatal)

@@ -37,12 +37,16 @@ export interface ChainCheckOptions {
 export interface HeldLog {
   readonly log: LogId
   readonly head: SignedHead
-  /** Two heads were seen that cannot both be right; nothing more of this log is taken. */
-  readonly conflicted: boolean
 }
 
-/** All logs of a store, or ledger.store_corrupted with log, sequence number and what is wrong. */
-export async function checkStore(options: ChainCheckOptions): Promise<Iterable<HeldLog>> {
+export interface CheckedStore {
+  readonly logs: readonly HeldLog[]
+  /** Logs whose author said two things, held or not, and how many bytes show it. */
+  readonly conflicts: ReadonlyMap<LogId, number>
+}
+
+/** What a store holds, or ledger.store_corrupted with log, sequence number and what is wrong. */
+export async function checkStore(options: ChainCheckOptions): Promise<CheckedStore> {
   const heads = await readHeads(options)
   const walk = new ChainWalk(heads, options, await readRefusals(options))
   for await (const page of pages(options.level, kindRange(KEY.entry))) {
@@ -53,12 +57,8 @@ export async function checkStore(options: ChainCheckOptions): Promise<Iterable<H
     }
   }
   walk.end()
-  const conflicted = await readConflicts(options)
-  return [...heads.values()].map((head) => ({
-    log: head.log,
-    head,
-    conflicted: conflicted.has(head.log)
-  }))
+  const logs = [...heads.values()].map((head) => ({ log: head.log, head }))
+  return { logs, conflicts: await readConflicts(options) }
 }
 
 export function placeIn(key: Uint8Array): Place {
@@ -192,12 +192,12 @@ async function readRefusals({
   return refusals
 }
 
-async function readConflicts({ level }: ChainCheckOptions): Promise<ReadonlySet<LogId>> {
-  const conflicted = new Set<LogId>()
+async function readConflicts({ level }: ChainCheckOptions): Promise<ReadonlyMap<LogId, number>> {
+  const conflicts = new Map<LogId, number>()
   for await (const page of pages(level, kindRange(KEY.conflict))) {
-    for (const [key] of page) conflicted.add(placeIn(key).log)
+    for (const [key, proof] of page) conflicts.set(placeIn(key).log, proof.length)
   }
-  return conflicted
+  return conflicts
 }
 
 function corrupted(what: string, { log, seq }: Place, cause?: unknown): MeshError {

@@ -22,6 +22,7 @@ import {
   sha256
 } from '#contracts'
 import type { LogHead } from '../ledger.ts'
+import { ForkTalk } from './fork-talk.ts'
 import type { LinkNumber, SyncCloseReason, SyncEffect, SyncInput } from './sync-steps.ts'
 
 interface Want {
@@ -39,8 +40,9 @@ interface Peer {
 
 export interface SyncStart {
   readonly held: readonly LogHead[]
-  /** Logs that were found to be in conflict. */
+  /** Logs whose authors said two things, and those of them that can be shown to peers. */
   readonly shunned: readonly LogId[]
+  readonly provable: readonly LogId[]
   /** The sequencer's log. */
   readonly first: LogId
 }
@@ -51,15 +53,15 @@ export class SyncMachine {
   readonly #peers = new Map<LinkNumber, Peer>()
   /** Logs that are being asked for or stored, and the link they come by. */
   readonly #busy = new Map<LogId, LinkNumber>()
-  readonly #shunned: Set<LogId>
+  readonly #forks: ForkTalk
   #digest: Uint8Array | null = null
   #digestsAtMs: number | null = null
   #timerAtMs: number | null = null
   #effects: SyncEffect[] = []
 
-  constructor({ held, shunned, first }: SyncStart) {
+  constructor({ held, shunned, provable, first }: SyncStart) {
     this.#first = first
-    this.#shunned = new Set(shunned)
+    this.#forks = new ForkTalk({ shunned, provable }, (effect) => this.#do(effect))
     for (const head of held) this.#held.set(head.log, head)
   }
 
@@ -98,6 +100,16 @@ export class SyncMachine {
       case 'refused':
         this.#refused(input, nowMs)
         break
+      case 'forked':
+        this.#forked(input.log, input.isProvable)
+        break
+      case 'shown':
+        this.#forks.shown(input.link)
+        break
+      case 'taken':
+        this.#forks.taken(input.link, input.log, nowMs)
+        if (input.isPeersFault) this.#blame(input.link, nowMs)
+        break
       case 'tick':
         this.#tick(nowMs)
         break
@@ -113,6 +125,7 @@ export class SyncMachine {
     }
     this.#peers.set(link, { claims: new Map(), wants: new Map(), serving: 0, faults: 0 })
     this.#sendDigest(link)
+    this.#forks.opened(link)
   }
 
   #frame(link: LinkNumber, frame: SyncFrame, nowMs: number): void {
@@ -135,6 +148,15 @@ export class SyncMachine {
       case 'none':
         this.#none(link, peer, frame, nowMs)
         break
+      case 'forks':
+        this.#forks.named(link, frame.logs, nowMs)
+        break
+      case 'prove':
+        this.#forks.wanted(link, frame.log)
+        break
+      case 'proof':
+        this.#forks.proof(link, frame)
+        break
       default:
         assertNever(frame)
     }
@@ -148,7 +170,7 @@ export class SyncMachine {
   ): void {
     for (const [logBytes, seq, hash] of frame.heads) {
       const log = logOf(logBytes)
-      if (this.#shunned.has(log)) continue
+      if (this.#forks.has(log)) continue
       const held = this.#held.get(log)
       const isOther = held?.seq === seq && !equalBytes(held.hash, hash)
       if (held !== undefined && seq <= held.seq && !isOther) continue
@@ -202,7 +224,7 @@ export class SyncMachine {
     nowMs: number
   ): void {
     const peer = this.#peers.get(link)
-    if (peer === undefined || this.#shunned.has(log)) return
+    if (peer === undefined || this.#forks.has(log)) return
     if (seq <= (this.#held.get(log)?.seq ?? -1)) return
     if (peer.claims.size >= LEDGER_LOGS_MAX) return
     peer.claims.set(log, Math.max(seq, peer.claims.get(log) ?? 0))
@@ -244,16 +266,18 @@ export class SyncMachine {
     this.#send(link, { v: 1, t: 'want', log: hexToBytes(log), from })
   }
 
-  #refused({ link, log, blame }: Extract<SyncInput, { type: 'refused' }>, nowMs: number): void {
-    if (blame === 'author') this.#shun(log)
-    else if (blame === 'peer') this.#fault(link, log, nowMs)
+  #refused(
+    { link, log, isPeersFault }: Extract<SyncInput, { type: 'refused' }>,
+    nowMs: number
+  ): void {
+    if (isPeersFault) this.#fault(link, log, nowMs)
     else this.#peers.get(link)?.claims.delete(log)
     this.#ended(log, nowMs)
   }
 
   /** Its author said two things; honest peers may hold either, so it is no longer compared. */
-  #shun(log: LogId): void {
-    this.#shunned.add(log)
+  #forked(log: LogId, isProvable: boolean): void {
+    this.#forks.forked(log, isProvable)
     this.#digest = null
     for (const peer of this.#peers.values()) peer.claims.delete(log)
   }
@@ -276,6 +300,12 @@ export class SyncMachine {
     if (peer === undefined) return
     peer.claims.delete(log)
     peer.wants.delete(log)
+    this.#blame(link, nowMs)
+  }
+
+  #blame(link: LinkNumber, nowMs: number): void {
+    const peer = this.#peers.get(link)
+    if (peer === undefined) return
     peer.faults += 1
     if (peer.faults < SYNC_FAULTS_MAX) return
     this.#close(link, 'faults')
@@ -285,6 +315,7 @@ export class SyncMachine {
   #forget(link: LinkNumber, nowMs: number): void {
     const peer = this.#peers.get(link)
     this.#peers.delete(link)
+    this.#forks.closed(link, nowMs)
     for (const log of peer?.wants.keys() ?? []) this.#ended(log, nowMs)
   }
 
@@ -296,11 +327,13 @@ export class SyncMachine {
         this.#ended(log, nowMs)
       }
     }
+    for (const link of this.#forks.late(nowMs)) this.#blame(link, nowMs)
     this.#timerAtMs = null
     this.#digestsAtMs ??= nowMs
     if (nowMs < this.#digestsAtMs) return
     this.#digestsAtMs = nowMs + SYNC_DIGEST_INTERVAL_MS
     for (const link of this.#peers.keys()) this.#sendDigest(link)
+    this.#forks.remind()
   }
 
   /** One timer at a time, as fine as a request's patience. */
@@ -332,7 +365,7 @@ export class SyncMachine {
 
   #ownDigest(): Uint8Array {
     this.#digest ??= digestOfHeads(
-      [...this.#held.values()].filter(({ log }) => !this.#shunned.has(log))
+      [...this.#held.values()].filter(({ log }) => !this.#forks.has(log))
     )
     return this.#digest
   }

@@ -12,6 +12,7 @@ import {
   type Receipt,
   type SignedGenesis
 } from '#contracts'
+import type { SyncTopic } from '#ledger'
 import type { ReplicaBook } from '../checks/replica-book.ts'
 import type { Keys, SealedResults } from '../kernel/signing.ts'
 import { LedgerProcess, type ProcessPorts } from './ledger-process.ts'
@@ -27,7 +28,7 @@ export interface HostPorts {
   readonly disk: DiskPorts
   readonly nowMs: ProcessPorts['nowMs']
   readonly after: ProcessPorts['after']
-  readonly publish: (host: LedgerHost, bytes: Uint8Array) => void
+  readonly publish: (host: LedgerHost, topic: SyncTopic, bytes: Uint8Array) => void
 }
 
 type Verdicts = Extract<EntryContent, { kind: 'results.attested' }>['body']['verdicts']
@@ -171,7 +172,7 @@ export class LedgerHost {
       lied: this.#ports.disk.kind === 'rolls_back',
       nowMs,
       after,
-      publish: (bytes) => publish(this, bytes),
+      publish: (topic, bytes) => publish(this, topic, bytes),
       rolledBack: () => {
         this.#generation += 1
       }

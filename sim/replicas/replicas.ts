@@ -10,6 +10,7 @@ import {
   PEERS_FOUND_MAX,
   type PeerId
 } from '#contracts'
+import type { SyncTopic } from '#ledger'
 import type { Broken } from '../checks/book.ts'
 import { ReplicaBook, type ReplicaFigures, TOLD_MS } from '../checks/replica-book.ts'
 import { Chance } from '../kernel/chance.ts'
@@ -20,13 +21,17 @@ import type { SimulatedClock } from '../nodes/clock.ts'
 import { Connections } from './connections.ts'
 import type { ReplicaKeys } from './keys.ts'
 import { LedgerHost } from './ledger-host.ts'
+import type { LedgerProcess } from './ledger-process.ts'
 import type { ReplicaTime, WrittenLog } from './ports.ts'
+import { slanders } from './slander.ts'
 import { turn } from './turn-driver.ts'
 
 /** Ways there and back until a connection stands. */
 const DIAL_WAYS = 3
 /** Whoever has too few others to sync with looks for more. */
 const LOOK_US = 10_000_000
+/** Who forks speaks ill of others so long after. */
+const SLANDER_US = 5_000_000
 /** After the last fault: links stand within 30 s, digests are compared every 30 s, requests take 15. */
 const FOLLOW_US = 180_000_000
 
@@ -158,16 +163,19 @@ export class Replicas {
   /** `pass` lets the mesh go on until then; all who can must come to hold the same. */
   async follow(pass: (untilUs: number) => Promise<void>, healedMs: number): Promise<void> {
     const { time, keys, broken } = this.#ports
+    let lacking: LedgerProcess | undefined
     const toldUs = keys.fork === null ? 0 : (keys.fork.at_ms + 2 * TOLD_MS) * 1_000
     const fromUs = Math.max(time.nowUs, healedMs * 1_000, toldUs)
     await pass(fromUs)
     let behind: LedgerHost | undefined
     for (let atUs = fromUs; atUs <= fromUs + FOLLOW_US; atUs += LOOK_US) {
       behind = this.#reachable().find((host) => !this.#follows(host))
-      if (behind === undefined) return
+      lacking = this.#book.lacking(this.#reachable().flatMap(({ processes }) => processes))
+      if (behind === undefined && lacking === undefined) return
       await pass(atUs + LOOK_US)
     }
     if (behind !== undefined) broken('replicas_follow', `${behind.peer} does not`)
+    if (lacking !== undefined) broken('fork_spread', `${lacking.name} lacks what others know`)
   }
 
   #follows(host: LedgerHost): boolean {
@@ -201,7 +209,10 @@ export class Replicas {
       },
       nowMs: () => clockOf(number).nowMs,
       after: (atMs, act) => this.#later(number, clockOf(number).untilUs(atMs), 'timer', act),
-      publish: (host, bytes) => this.#publish(host, bytes)
+      publish: (host, topic, bytes) => {
+        // who forks shows its second log over links alone, and says nothing to all
+        if (!host.isForked) this.#publish(host, topic, bytes)
+      }
     })
   }
 
@@ -217,12 +228,10 @@ export class Replicas {
     work.catch((error: unknown) => this.#book.failed(error))
   }
 
-  /** Who forks shows its second log over links alone, and says nothing to all. */
-  #publish(host: LedgerHost, raw: Uint8Array): void {
-    if (host.isForked) return
+  #publish(host: LedgerHost, topic: SyncTopic, raw: Uint8Array): void {
     this.#ports.publish(host.number, raw.length, (at) => {
       if (at === host.number) return
-      this.#hosts.get(at)?.processes[0]?.deliver(raw, host.peer)
+      this.#hosts.get(at)?.processes[0]?.deliver(topic, raw, host.peer)
       this.#isBusy = true
     })
   }
@@ -266,10 +275,17 @@ export class Replicas {
       (one) => one !== host.number && chance.below(1_000) < fork.share_per_mille
     )
     this.#run(host.fork(new Set(victims), liesOf(host.peer, fork.who)))
+    time.after(SLANDER_US, host.number, 'fault', 2, () => this.#run(this.#slander(host)))
     for (const victim of victims) {
       this.#connections.break(host.number, victim)
       time.after(1_000_000, victim, 'link', 3, () => this.#connections.open(host.number, victim))
     }
+  }
+
+  async #slander(host: LedgerHost): Promise<void> {
+    const ledger = host.processes[0]?.ledger
+    if (ledger === undefined || ledger === null) return
+    for (const raw of await slanders(ledger, host.log)) this.#publish(host, 'fork', raw)
   }
 }
 

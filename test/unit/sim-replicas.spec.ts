@@ -1,7 +1,17 @@
 /** Replicas of a simulated mesh: each of their checkers is shown its fault, and runs have none. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { type EntryContent, logIdOf, MeshError, NO_PREVIOUS, packEntry, signHead } from '#contracts'
+import {
+  type EntryContent,
+  encodeCanonical,
+  type LogId,
+  logIdOf,
+  MeshError,
+  NO_PREVIOUS,
+  packEntry,
+  signHead
+} from '#contracts'
 import { type Holder, ReplicaBook, TOLD_MS } from '../../sim/checks/replica-book.ts'
+import { SPREAD_MS } from '../../sim/checks/told-book.ts'
 import { Chance } from '../../sim/kernel/chance.ts'
 import { Keys } from '../../sim/kernel/signing.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
@@ -73,20 +83,21 @@ class Story {
     }
   }
 
-  holder(
-    name: string,
-    { face = 0, log = logIdOf(peerOf(9, 0), INCARNATION), proof = null as Uint8Array | null } = {}
-  ): Holder {
-    const ledger: Holder['ledger'] = Object.assign(Object.create(null), {
-      forkProof: async () => proof
-    })
-    return { name: `${name}${face}`, face, identity: { log }, ledger }
+  holder(name: string, { face = 0, log = logIdOf(peerOf(9, 0), INCARNATION) } = {}): Holder {
+    return { name: `${name}${face}`, face, identity: { log }, ledger: null }
   }
 }
 
 const conflict = () => new MeshError('ledger.conflict', { log: LOG, seq: 1, hash: '' })
 const TRUE = logOf(1, 2, 3)
 const OTHER = logOf(1, 2, 4, 5)
+
+/** Of what both logs say at their third place. */
+const proofOf = (one: Log, other: Log): Uint8Array => {
+  const [held, offered] = [one, other].map((log) => batchOf(log, 0, 3).head.bytes)
+  return encodeCanonical({ v: 1, held, offered })
+}
+const PROOF = proofOf(TRUE, OTHER)
 
 describe('the book of replicas', () => {
   it('sees a replica that holds what the author did not write', () => {
@@ -122,7 +133,8 @@ describe('the book of replicas', () => {
       story.book.stored(story.holder('a'), batchOf(TRUE, 0, 3))
       const ledger = {
         heads: () => TRUE.slice(heads - 1, heads).map(({ log, seq, hash }) => ({ log, seq, hash })),
-        async *entries() {}
+        async *entries() {},
+        forks: Object.assign(Object.create(null), { logs: () => [] })
       }
       await story.book.opened(story.holder('a'), ledger, lied)
       return story.rules
@@ -134,20 +146,64 @@ describe('the book of replicas', () => {
 
   it('sees an author accused who said one thing', () => {
     const story = new Story(TRUE)
-    story.book.refused(story.holder('a'), conflict())
-    deepEqual(story.rules, ['nobody_accused'])
+    story.book.told(story.holder('a'), { log: LOG, proof: PROOF })
+    deepEqual(story.rules, ['nobody_accused', 'proof_holds'])
   })
 
-  it('sees an accusation without a proof', async () => {
-    const accused = async (proof: Uint8Array | null): Promise<readonly string[]> => {
+  it('sees an accusation without a proof', () => {
+    const told = (proof: Uint8Array): readonly string[] => {
       const story = new Story(TRUE, OTHER)
-      story.book.refused(story.holder('a', { proof }), conflict())
-      await new Promise((resolve) => setImmediate(resolve))
-      story.book.throwFailure()
+      story.book.told(story.holder('a'), { log: LOG, proof })
       return story.rules
     }
-    deepEqual(await accused(null), ['proof_holds'])
-    deepEqual(await accused(Uint8Array.of(0xa0)), ['proof_holds'])
+    deepEqual(told(PROOF), [])
+    deepEqual(told(Uint8Array.of(0xa0)), ['proof_holds'])
+    const nobodys = proofOf(TRUE, logOf(1, 2, 9))
+    deepEqual(told(nobodys), ['proof_holds'], 'its author wrote nothing of the kind')
+  })
+
+  it('sees that something was refused as a fork, and nothing kept', () => {
+    const story = new Story(TRUE, OTHER)
+    story.book.refused(story.holder('a'), conflict())
+    deepEqual(story.rules, ['proof_holds'])
+  })
+
+  it('sees a proof that a store has no more', async () => {
+    const opened = async (logs: readonly LogId[], lied = false): Promise<readonly string[]> => {
+      const story = new Story(TRUE, OTHER)
+      story.book.told(story.holder('a'), { log: LOG, proof: PROOF })
+      const forks = Object.assign(Object.create(null), {
+        logs: () => logs,
+        proof: async () => PROOF
+      })
+      await story.book.opened(
+        story.holder('a'),
+        { heads: () => [], async *entries() {}, forks },
+        lied
+      )
+      return story.rules
+    }
+    deepEqual(await opened([LOG]), [])
+    deepEqual(await opened([]), ['proof_kept'])
+    deepEqual(await opened([], true), [])
+  })
+
+  it('sees that of two who are linked, or are there in the end, one does not learn of it', () => {
+    const story = new Story(TRUE, OTHER)
+    const [a, b] = [story.holder('a'), story.holder('b')]
+    for (const holder of [a, b]) story.book.stored(holder, batchOf(TRUE, 0))
+    story.book.told(a, { log: LOG, proof: PROOF })
+    story.book.linked(a, b, 0)
+    story.nowMs += SPREAD_MS
+    story.book.linked(a, b, 0)
+    deepEqual(story.rules, [])
+    equal(story.book.lacking([a, b]), b)
+    equal(story.book.lacking([b]), undefined)
+    story.nowMs += 1
+    story.book.linked(a, b, 0)
+    deepEqual(story.rules, ['fork_spread'])
+    story.book.told(b, { log: LOG, proof: PROOF })
+    equal(story.book.lacking([a, b]), undefined)
   })
 
   it('sees two that are linked and say nothing of what cannot both be right', () => {
@@ -157,7 +213,7 @@ describe('the book of replicas', () => {
       story.book.stored(a, batchOf(TRUE, 0))
       story.book.stored(b, batchOf(OTHER, 0))
       story.book.linked(a, b, 0)
-      if (isTold) story.book.refused(a, conflict())
+      if (isTold) story.book.told(a, { log: LOG, proof: PROOF })
       story.nowMs += ms
       story.book.linked(a, b, 0)
       return story.rules
@@ -235,12 +291,13 @@ describe('replicas in a simulated mesh', function () {
     }
   })
 
-  it('tell of a sequencer and of a node that write two logs', async () => {
+  it('all hear of a sequencer and of a node that write two logs', async () => {
     for (const who of ['sequencer', 'node']) {
       const fork = { at_ms: 12_000, who, share_per_mille: 500 }
       const { violations, replicas } = await run({ replicas: { nodes: 5, fork } })
       deepEqual(violations, [], who)
-      ok((replicas?.forks_told ?? 0) > 0, who)
+      // all six but the author of it: nobody needs to have compared it with the other
+      equal(replicas?.forks_told, 5, who)
     }
   })
 
