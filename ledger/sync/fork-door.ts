@@ -11,14 +11,7 @@ import {
   MeshError,
   type PeerId
 } from '#contracts'
-import type { ForkBook } from '../fork-book.ts'
-import type { NewsVerdict, SyncLink } from './sync-ports.ts'
-
-/** The part of a ledger's book of forks that sync uses. */
-export type SyncedForks = Pick<
-  ForkBook,
-  'logs' | 'provable' | 'isProvable' | 'has' | 'concerns' | 'proof' | 'open' | 'take' | 'onFork'
->
+import type { NewsVerdict, SyncedForks, SyncLink } from './sync-ports.ts'
 
 export interface ForkDoorPorts {
   readonly forks: SyncedForks

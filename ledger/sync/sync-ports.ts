@@ -1,7 +1,7 @@
 /** What sync needs of the house around it: links, topics, a ledger and time. Types alone. */
 import type { MeshError, PeerId, Verifier } from '#contracts'
+import type { ForkBook } from '../fork-book.ts'
 import type { Ledger } from '../ledger.ts'
-import type { SyncedForks } from './fork-door.ts'
 
 /** The part of a mesh link that sync uses. */
 export interface SyncLink {
@@ -13,6 +13,12 @@ export interface SyncLink {
   onClose(listener: (fault: MeshError | null) => void): void
   close(): Promise<void>
 }
+
+/** The part of a ledger's book of forks that sync uses. */
+export type SyncedForks = Pick<
+  ForkBook,
+  'logs' | 'provable' | 'isProvable' | 'has' | 'concerns' | 'proof' | 'open' | 'take' | 'onFork'
+>
 
 /** The part of a ledger that sync uses. */
 export type SyncedLedger = Pick<

@@ -146,6 +146,9 @@ export class ReplicaBook {
     const isOwn = log === holder.identity.log
     const written = isOwn ? this.#faceOf(log, holder.face) : null
     const held = this.#heldBy(holder, log)
+    if (!isOwn && this.#told.knows(holder.name, log)) {
+      this.#broken(holder, 'forked_frozen', log, head.seq)
+    }
     for (const { seq, hash } of entries) {
       const hex = bytesToHex(hash)
       if (seq <= held.seq) this.#broken(holder, 'never_back', log, seq)

@@ -41,6 +41,48 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     replacement: '      if (held === undefined || entries.length >= 0) {\n'
   },
   {
+    name: 'fork-told-to-nobody',
+    bug: 'whoever finds a fork keeps it to itself',
+    file: DRIVER,
+    anchor: '      ledger.forks.onFork((fork) => this.#forked(fork))\n',
+    replacement: '      ledger.forks.onFork(() => undefined)\n'
+  },
+  {
+    name: 'fork-told-once',
+    bug: 'who did not hear of a fork when it was found is never told',
+    file: 'ledger/sync/fork-talk.ts',
+    anchor: '    for (let at = 0; at < logs.length; at += SYNC_FORKS_PER_FRAME) {\n',
+    replacement: '    for (let at = 0; at < 0; at += SYNC_FORKS_PER_FRAME) {\n'
+  },
+  {
+    name: 'fork-of-one-head',
+    bug: 'one head twice is taken for a fork',
+    file: 'ledger/fork-proof.ts',
+    anchor: '    if (equalBytes(one.hash, other.hash)) throw',
+    replacement: '    if (one.hash.length === 0) throw'
+  },
+  {
+    name: 'fork-of-what-follows',
+    bug: 'a head that goes on from the other is taken for a fork',
+    file: 'ledger/fork-proof.ts',
+    anchor: '    if (hash === null && follows) throw',
+    replacement: '    if (hash === null && raws.length === 0) throw'
+  },
+  {
+    name: 'fork-forgotten',
+    bug: 'after a restart nobody forked',
+    file: 'ledger/store/chain-check.ts',
+    anchor: '    for (const [key, proof] of page) conflicts.set(placeIn(key).log, proof.length)\n',
+    replacement: ''
+  },
+  {
+    name: 'fork-goes-on',
+    bug: 'more is taken of an author that is known to have said two things',
+    file: 'ledger/ledger.ts',
+    anchor: '    if (this.forks.has(head.log)) throw conflict(head)\n',
+    replacement: ''
+  },
+  {
     name: 'sync-own-log-alone',
     bug: 'a replica serves its own log and no other',
     file: DRIVER,

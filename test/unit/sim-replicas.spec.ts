@@ -188,6 +188,15 @@ describe('the book of replicas', () => {
     deepEqual(await opened([], true), [])
   })
 
+  it('sees that more is taken of who forked', () => {
+    const story = new Story(TRUE, OTHER)
+    const holder = story.holder('a')
+    story.book.stored(holder, batchOf(TRUE, 0, 2))
+    story.book.told(holder, { log: LOG, proof: PROOF })
+    story.book.stored(holder, batchOf(TRUE, 2, 3))
+    deepEqual(story.rules, ['forked_frozen'])
+  })
+
   it('sees that of two who are linked, or are there in the end, one does not learn of it', () => {
     const story = new Story(TRUE, OTHER)
     const [a, b] = [story.holder('a'), story.holder('b')]
