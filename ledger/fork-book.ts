@@ -4,10 +4,12 @@
  * about logs that are neither held nor registered, so that strangers cannot fill the store with their own.
  */
 import {
+  assert,
   bytesToHex,
   FORK_PROOF_BYTES_MAX,
   type LogId,
   MeshError,
+  openHead,
   type SignedHead
 } from '#contracts'
 import {
@@ -18,6 +20,9 @@ import {
   packForkProof
 } from './fork-proof.ts'
 import type { LogStore } from './store/log-store.ts'
+
+/** Asked of a store, that it gives the smallest run that ends at a head. */
+const ONE_BATCH = 0
 
 export interface ForkBookPorts extends ProofContext {
   readonly store: LogStore
@@ -118,3 +123,17 @@ export class ForkBook {
 
 export const conflict = ({ log, seq, hash }: SignedHead): MeshError =>
   new MeshError('ledger.conflict', { log, seq, hash: bytesToHex(hash) })
+
+/** What is held that cannot be right where that head is: the least of it that shows so. */
+export async function headAgainst(
+  held: SignedHead,
+  offered: SignedHead,
+  { store, mesh, verifier }: ProofContext & { readonly store: LogStore }
+): Promise<Contradiction> {
+  const { log, seq } = offered
+  const same = seq === held.seq ? held.bytes : await store.headAt(log, seq)
+  if (same !== undefined) return { held: openHead(same, { mesh, verifier }), offered, between: [] }
+  const after = await store.bundle(log, seq + 1, ONE_BATCH)
+  assert(after !== null, 'a log that is held further has a head beyond')
+  return { held: openHead(after.head, { mesh, verifier }), offered, between: after.entries }
+}

@@ -5,7 +5,6 @@
  */
 import { z } from 'zod'
 import {
-  assert,
   bytes,
   decodeCanonical,
   encodeCanonical,
@@ -22,10 +21,6 @@ import {
   SYNC_BUNDLE_ENTRIES_MAX,
   type Verifier
 } from '#contracts'
-import type { LogStore } from './store/log-store.ts'
-
-/** Asked of a store, that it gives the smallest run that ends at a head. */
-const ONE_BATCH = 0
 
 const Proof = z.strictObject({
   v: z.literal(1),
@@ -74,20 +69,6 @@ export interface Contradiction {
 export function packForkProof({ held, offered, between }: Contradiction): Uint8Array {
   const two = { v: 1, held: held.bytes, offered: offered.bytes }
   return encodeCanonical(between.length === 0 ? two : { ...two, entries: [...between] })
-}
-
-/** What is held that cannot be right where that head is: the least of it that shows so. */
-export async function headAgainst(
-  held: SignedHead,
-  offered: SignedHead,
-  { store, mesh, verifier }: ProofContext & { readonly store: LogStore }
-): Promise<Contradiction> {
-  const { log, seq } = offered
-  const same = seq === held.seq ? held.bytes : await store.headAt(log, seq)
-  if (same !== undefined) return { held: openHead(same, { mesh, verifier }), offered, between: [] }
-  const after = await store.bundle(log, seq + 1, ONE_BATCH)
-  assert(after !== null, 'a log that is held further has a head beyond')
-  return { held: openHead(after.head, { mesh, verifier }), offered, between: after.entries }
 }
 
 /** The first of the entries follows another than the shorter head's; the last is the longer one's. */

@@ -5,6 +5,7 @@
  */
 import {
   equalBytes,
+  FORK_PROOF_BYTES_MAX,
   type LogId,
   MeshError,
   type MeshId,
@@ -16,6 +17,7 @@ import {
 } from '#contracts'
 import type { Breathe } from '../breathe.ts'
 import type { PreparedEntry } from '../fold/prepared.ts'
+import { openForkProof } from '../fork-proof.ts'
 import { KEY, kindRange, type Place, placeOf } from './keys.ts'
 import { type LevelPort, pages } from './level-port.ts'
 import { readStored } from './refusal.ts'
@@ -192,12 +194,27 @@ async function readRefusals({
   return refusals
 }
 
-async function readConflicts({ level }: ChainCheckOptions): Promise<ReadonlyMap<LogId, number>> {
+/** What shows that authors said two things shows it still: peers are to be shown it. */
+async function readConflicts(options: ChainCheckOptions): Promise<ReadonlyMap<LogId, number>> {
   const conflicts = new Map<LogId, number>()
-  for await (const page of pages(level, kindRange(KEY.conflict))) {
-    for (const [key, proof] of page) conflicts.set(placeIn(key).log, proof.length)
+  for await (const page of pages(options.level, kindRange(KEY.conflict))) {
+    for (const [key, proof] of page) {
+      const place = placeIn(key)
+      if (proof.length <= FORK_PROOF_BYTES_MAX) checkProof(proof, options, place)
+      conflicts.set(place.log, proof.length)
+    }
   }
   return conflicts
+}
+
+function checkProof(proof: Uint8Array, options: ChainCheckOptions, place: Place): void {
+  try {
+    if (openForkProof(proof, options).log === place.log) return
+  } catch (cause) {
+    if (!(cause instanceof MeshError)) throw cause
+    throw corrupted('what is kept of a fork does not show it', place, cause)
+  }
+  throw corrupted('what is kept of a fork is of another log', place)
 }
 
 function corrupted(what: string, { log, seq }: Place, cause?: unknown): MeshError {

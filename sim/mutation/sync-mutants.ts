@@ -72,7 +72,7 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     name: 'fork-forgotten',
     bug: 'after a restart nobody forked',
     file: 'ledger/store/chain-check.ts',
-    anchor: '    for (const [key, proof] of page) conflicts.set(placeIn(key).log, proof.length)\n',
+    anchor: '      conflicts.set(place.log, proof.length)\n',
     replacement: ''
   },
   {

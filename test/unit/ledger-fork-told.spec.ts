@@ -21,6 +21,7 @@ import {
   type SyncFrame
 } from '#contracts'
 import { type Ledger, type LedgerSync, openForkProof, SyncMachine } from '#ledger'
+import { KEY, LogKeys } from '../../ledger/store/keys.ts'
 import { nodeSigner, nodeVerifier } from '../../mesh-node/keys/node-signer.ts'
 import {
   attested,
@@ -83,6 +84,19 @@ describe('a ledger that is told of a fork', () => {
     const kept = await again.forks.proof(log)
     ok(kept !== null)
     equal(openForkProof(kept, { mesh: GENESIS.id, verifier: nodeVerifier }).log, log)
+  })
+
+  it('is not opened where what it keeps of a fork was damaged', async () => {
+    const level = memoryLevel()
+    const ledger = await holding(nodeB, level)
+    await ledger.forks.take(PROOF)
+    await ledger.close()
+    const key = new LogKeys(log).key(KEY.conflict, 0)
+    await level.open()
+    const put = { type: 'put', key, value: PROOF.with(-1, (PROOF.at(-1) ?? 0) ^ 1) } as const
+    await level.batch([put], { keyEncoding: 'view', valueEncoding: 'view', sync: true })
+    await level.close()
+    await rejects(openNode(nodeB, { level }), withCode('ledger.store_corrupted'))
   })
 
   it('keeps nothing of a log that is neither held nor registered', async () => {
