@@ -218,6 +218,32 @@ describe('a ledger that is told of a fork', () => {
     await rejects(ledger.forks.take(PROOF), withCode('contracts.signature_invalid'))
   })
 
+  it('accuses nobody of whatever one log says, heads and entries in any order', async () => {
+    const ledger = await holding(nodeB)
+    const heads = [common]
+    for (let more = 0; more < 5; more++) {
+      heads.push(chainOf([attested(nodeA)], authorA, heads.at(-1)?.end ?? common.end))
+    }
+    const entries = heads.flatMap((batch) => batch.entries)
+    const place = fc.nat(heads.length - 1)
+    fc.assert(
+      fc.property(fc.record({ held: place, offered: place, from: place, to: place }), (of) => {
+        const between = entries.slice(Math.min(of.from, of.to), Math.max(of.from, of.to) + 1)
+        const two = { v: 1, held: heads[of.held]?.head, offered: heads[of.offered]?.head }
+        for (const value of [two, { ...two, entries: between }]) {
+          try {
+            ledger.forks.open(encodeCanonical(value))
+            return false
+          } catch (error) {
+            if (!(error instanceof MeshError)) throw error
+          }
+        }
+        return true
+      }),
+      { numRuns: 500 }
+    )
+  })
+
   it('believes no proof of which one byte is another', async () => {
     const ledger = await holding(nodeB)
     for (const proof of [PROOF, LONG_PROOF]) {
