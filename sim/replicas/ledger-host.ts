@@ -99,8 +99,11 @@ export class LedgerHost {
     if (this.#ports.disk.kind === 'rolls_back') book.tookBack(this.log)
   }
 
-  /** From here on it writes two logs, each of which says something that the other does not. */
-  async fork(victims: ReadonlySet<number>, lies: readonly EntryContent[]): Promise<void> {
+  /** From here on it writes two logs, each of which says what the other does not. */
+  async fork(
+    victims: ReadonlySet<number>,
+    lies: readonly (readonly EntryContent[])[]
+  ): Promise<void> {
     const [disk] = this.#disks
     if (disk === undefined) return
     this.victims = victims
@@ -111,7 +114,7 @@ export class LedgerHost {
     this.processes = [...this.processes, second]
     await second.begin()
     for (const [face, process] of this.processes.entries()) {
-      process.append(lies.slice(face, face + 1))
+      process.append(lies[face] ?? [])
     }
   }
 
@@ -149,8 +152,10 @@ export class LedgerHost {
     const code = await torn.begin()
     torn.stop()
     if (code === null) book.untold(torn)
-    for (const disk of this.#disks) disk.wipe()
-    book.emptied(torn.name)
+    for (const [face, disk] of this.#disks.entries()) {
+      disk.wipe()
+      book.emptied(this.#process(face).name)
+    }
   }
 
   #process(face: number): LedgerProcess {

@@ -180,8 +180,9 @@ export class Replicas {
 
   #follows(host: LedgerHost): boolean {
     const [mine] = host.processes
-    const [first] = this.#hosts.get(this.#ports.hub)?.processes ?? []
-    return mine === undefined || first === undefined || this.#book.follows(mine, first)
+    // of one that forked, the process that this host is shown
+    const hub = this.#hosts.get(this.#ports.hub)?.processFor(host.number)
+    return mine === undefined || hub === undefined || this.#book.follows(mine, hub)
   }
 
   /** Those who have a link to the control node; who has forked holds what it likes. */
@@ -274,7 +275,8 @@ export class Replicas {
     const victims = replicas.filter(
       (one) => one !== host.number && chance.below(1_000) < fork.share_per_mille
     )
-    this.#run(host.fork(new Set(victims), liesOf(host.peer, fork.who)))
+    const lies = liesOf(host.peer, fork.who, chance.happens(500_000))
+    this.#run(host.fork(new Set(victims), lies))
     time.after(SLANDER_US, host.number, 'fault', 2, () => this.#run(this.#slander(host)))
     for (const victim of victims) {
       this.#connections.break(host.number, victim)
@@ -298,16 +300,24 @@ function drawn(hosts: number, count: number, chance: Chance): readonly number[] 
   return some.sort((a, b) => a - b)
 }
 
-/** Two entries for one place. */
-function liesOf(author: PeerId, who: 'sequencer' | 'node'): readonly EntryContent[] {
-  if (who === 'node') {
-    return [1, 2].map((health_milli) => ({
-      kind: 'node.observed',
-      body: { node: author, state: 'active', health_milli, reason: 'said twice' }
-    }))
-  }
-  return [1, 2].map((base_us) => ({
-    kind: 'model.registered',
-    body: { model: MODEL, name: `said twice ${base_us}`, base_us, us_per_kib: 0 }
-  }))
+/** For each of two logs what it says in one place; the second may say more than the first. */
+function liesOf(
+  author: PeerId,
+  who: 'sequencer' | 'node',
+  isLonger: boolean
+): readonly (readonly EntryContent[])[] {
+  const second = isLonger ? [2, 3] : [2]
+  return [[1], second].map((said) => said.map((number) => lieOf(author, who, number)))
+}
+
+function lieOf(author: PeerId, who: 'sequencer' | 'node', number: number): EntryContent {
+  return who === 'node'
+    ? {
+        kind: 'node.observed',
+        body: { node: author, state: 'active', health_milli: number, reason: 'said twice' }
+      }
+    : {
+        kind: 'model.registered',
+        body: { model: MODEL, name: `said twice ${number}`, base_us: number, us_per_kib: 0 }
+      }
 }
