@@ -171,11 +171,21 @@ export class Replicas {
     for (let atUs = fromUs; atUs <= fromUs + FOLLOW_US; atUs += LOOK_US) {
       behind = this.#reachable().find((host) => !this.#follows(host))
       lacking = this.#book.lacking(this.#reachable().flatMap(({ processes }) => processes))
-      if (behind === undefined && lacking === undefined) return
+      if (behind === undefined && lacking === undefined) return this.#beginAgain()
       await pass(atUs + LOOK_US)
     }
     if (behind !== undefined) broken('replicas_follow', `${behind.peer} does not`)
     if (lacking !== undefined) broken('fork_spread', `${lacking.name} lacks what others know`)
+  }
+
+  /** Nothing goes on after it: the book looks at what of the forks each finds on its disk. */
+  async #beginAgain(): Promise<void> {
+    if (this.#ports.keys.fork === null) return
+    for (const host of this.#reachable()) {
+      host.stop()
+      await host.begin()
+    }
+    this.#book.throwFailure()
   }
 
   #follows(host: LedgerHost): boolean {
