@@ -17,6 +17,7 @@ import {
 } from './limits.ts'
 import { cid } from './model-manifest.ts'
 import {
+  type Fields,
   isAmount,
   isBytes,
   isBytes32,
@@ -109,10 +110,15 @@ function isUsage(value: unknown): boolean {
   )
 }
 
-/** Surely an attestation without the optional fields, as nearly all are. */
+/** As nearly all are: without the optional fields, or of a quorum, with its commitment alone. */
+function isAttestationFields(value: unknown): value is Fields {
+  return isFields(value, 12) || (isFields(value, 13) && isBytes32(value['commit']))
+}
+
+/** Surely an attestation. */
 export function isSurelyAttestation(value: unknown): boolean {
   return (
-    isFields(value, 12) &&
+    isAttestationFields(value) &&
     value['v'] === 1 &&
     isUnitIdText(value['work_unit_id']) &&
     isUint(value['attempt']) &&

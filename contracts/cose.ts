@@ -31,7 +31,8 @@ const EMPTY_MAP = 0xa0
 const SIGNABLE_HEAD = Uint8Array.of(0x84, 0x6a, ...new TextEncoder().encode('Signature1'))
 const SIGNATURE_ITEM_BYTES = 2 + SIGNATURE_BYTES
 const TYP = /^application\/vnd\.[a-z0-9]+(?:[.-][a-z0-9]+)*\+cbor$/
-const kids = new WeakMap<Signer, Uint8Array>()
+/** By signer and typ, of which the code has a few. */
+const headers = new WeakMap<Signer, Map<string, Uint8Array>>()
 const NO_BYTES = new Uint8Array(0)
 const UTF8_ENCODER = new TextEncoder()
 const UTF8_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -64,7 +65,7 @@ export interface OpenedMessage {
 }
 
 export function signMessage({ typ, mesh, payload, signer }: SignMessageOptions): Uint8Array {
-  const header = protectedHeader(typ, kidOf(signer))
+  const header = headerOf(signer, typ)
   const headerStart = ENVELOPE_HEAD.length
   const headerEnd = headerStart + headLength(header.length) + header.length
   const payloadEnd = headerEnd + 1 + headLength(payload.length) + payload.length
@@ -164,13 +165,19 @@ function readHeader(header: Uint8Array): Pick<Envelope, 'kid' | 'typ'> {
   }
 }
 
-/** Reading base58 takes a fifth of a native signature, so a signer's kid is kept with it. */
-function kidOf(signer: Signer): Uint8Array {
-  const known = kids.get(signer)
-  if (known !== undefined) return known
-  const kid = peerIdToBytes(signer.peerId)
-  kids.set(signer, kid)
-  return kid
+/** Kept: reading base58 alone takes a fifth of a native signature. */
+function headerOf(signer: Signer, typ: string): Uint8Array {
+  let known = headers.get(signer)
+  if (known === undefined) {
+    known = new Map()
+    headers.set(signer, known)
+  }
+  let header = known.get(typ)
+  if (header === undefined) {
+    header = protectedHeader(typ, peerIdToBytes(signer.peerId))
+    known.set(typ, header)
+  }
+  return header
 }
 
 function protectedHeader(typ: string, kid: Uint8Array): Uint8Array {

@@ -249,12 +249,18 @@ export const TRUST_CHANGES_KEPT = 16_384
 export const SYNC_HEADS_PER_FRAME = 4_096
 /** Logs whose authors said two things, in one frame: 34 bytes each. */
 export const SYNC_FORKS_PER_FRAME = 4_096
-/** Bytes of entries that answer one request; the peer asks again for more. */
+/** Bytes of entries that answer one request at most; the peer asks again for more. */
 export const SYNC_BUNDLE_BYTES = 512 * KIB
+/** The first answers to a peer are so small: a link that breaks every ten seconds gets one through at 2 KB/s. */
+export const SYNC_BUNDLE_BYTES_MIN = 16 * KIB
+/** Who asks for more within this time had its answer soon: the next is twice as long. A third of patience. */
+export const SYNC_BUNDLE_QUICK_MS = 5_000
 /** Entries in one such answer: a bundle of the smallest entries, which are about 150 bytes. */
 export const SYNC_BUNDLE_ENTRIES_MAX = 8_192
 /** How long a request may go unanswered: half a megabyte at 50 KB/s, and a third of patience. */
 export const SYNC_WANT_TIMEOUT_MS = 15_000
+/** How long a late answer is still waited for, while others are asked: half a megabyte at 4 KB/s. */
+export const SYNC_LATE_MS = 120_000
 /** How often linked peers compare digests, so that lost gossip is made good. */
 export const SYNC_DIGEST_INTERVAL_MS = 30_000
 /** Faults of one peer before its link is closed. */

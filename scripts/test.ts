@@ -1,9 +1,9 @@
 /**
- * `npm test`: all tests, in two lanes beside each other, so that neither core waits for the other's
- * browsers and processes.
+ * `npm test`: all tests, in three lanes beside each other: two of them wait for browsers and processes
+ * a quarter of their time, and the third has the cores meanwhile.
  *
  * A lane is one mocha over whole files; its dots pass through as they come, its report when it ends.
- * The last line is exactly `N passed, N failed` over both. It fails when a lane fails, when a lane
+ * The last line is exactly `N passed, N failed` over all. It fails when a lane fails, when a lane
  * says no totals, and when fewer tests ran than `TESTS_MIN`, for a green run that saw no tests
  * proves nothing. Words after `--` go to each mocha.
  */
@@ -15,19 +15,19 @@ import { floorFault, type RunTotals, totalsLine } from '../test/support/reporter
 /** Raised with the tests; a part of them gone unseen must show. */
 const TESTS_MIN = 2_900
 
-/** Integration tests that go with the browsers, so that both lanes take about as long. */
+/** Integration tests that go with the browsers, so that the lanes take about as long. */
 const WITH_BROWSERS = ['blob-exchange', 'donate-page'].map(
   (name) => `test/integration/${name}.spec.ts`
 )
 const LANES: Readonly<Record<string, readonly string[]>> = {
-  'browsers and units': [
-    'test/{browser,unit,property,vectors}/**/*.spec.ts',
-    'test/architecture.spec.ts',
-    ...WITH_BROWSERS
-  ],
-  'processes and invariants': [
-    'test/{integration,invariants}/**/*.spec.ts',
+  browsers: ['test/browser/**/*.spec.ts', ...WITH_BROWSERS],
+  processes: [
+    'test/integration/**/*.spec.ts',
     ...WITH_BROWSERS.flatMap((path) => ['--ignore', path])
+  ],
+  'units and invariants': [
+    'test/{unit,property,vectors,invariants}/**/*.spec.ts',
+    'test/architecture.spec.ts'
   ]
 }
 
@@ -89,7 +89,7 @@ function runLane(
 
 async function main(words: readonly string[]): Promise<void> {
   try {
-    // before the lanes begin, for tests in both look for what comes with it
+    // before the lanes begin, for tests in two of them look for what comes with it
     chromiumPath()
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)

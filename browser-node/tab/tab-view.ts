@@ -174,8 +174,8 @@ export function detailOf(error: unknown): Detail {
   }
 }
 
-/** How browsers refuse what they were told to forget while it was open: database, then file. */
-const CLEARED = /InvalidStateError|NotFoundError/
+/** How browsers refuse what they were told to forget while it was open: database, its closing, file. */
+const CLEARED = /InvalidStateError|Force close delete origin|NotFoundError/
 
 function storageDetail(reason: string, cause: unknown): Detail {
   const said = cause instanceof Error ? `${cause.name}: ${reason}` : reason

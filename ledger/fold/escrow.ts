@@ -23,6 +23,13 @@ export interface Reopening {
   readonly isOpen: boolean
 }
 
+/** Pay of an accepted attempt that went back to its tenant. */
+export interface ReturnedPay {
+  readonly session: SessionId
+  readonly unit: UnitId
+  readonly attempt: number
+}
+
 interface Owed {
   readonly seq: number
   readonly node: PeerId
@@ -35,6 +42,7 @@ export class Escrow {
   readonly book: ProbationBook
   readonly #trust: TrustFold
   readonly #reopenings: Reopening[] = []
+  readonly #returned: ReturnedPay[] = []
   #held: { readonly money: Money; readonly sessions: Sessions } | null = null
 
   constructor({ policies, zones }: Genesis, trust: TrustFold) {
@@ -43,7 +51,8 @@ export class Escrow {
     this.book = new ProbationBook({
       settings: told === undefined ? PROBATION_DEFAULTS : probationSettingsOf(told),
       trusted: new Set(zones['trusted'] ?? []),
-      onFinal: (unit, nodes) => this.#final(unit, nodes)
+      onFinal: (unit, nodes) => this.#final(unit, nodes),
+      isFinal: (unit) => this.#isFinal(unit)
     })
   }
 
@@ -59,7 +68,12 @@ export class Escrow {
 
   /** Units whose results lost their last support, from that count on. */
   reopenings(from: number): readonly Reopening[] {
-    return from >= this.#reopenings.length ? NO_REOPENINGS : this.#reopenings.slice(from)
+    return from >= this.#reopenings.length ? NONE : this.#reopenings.slice(from)
+  }
+
+  /** Pay that went back, from that count on. */
+  returned(from: number): readonly ReturnedPay[] {
+    return from >= this.#returned.length ? NONE : this.#returned.slice(from)
   }
 
   accepted(
@@ -80,7 +94,7 @@ export class Escrow {
     const node = money.nodeOf(row)
     const isHeld = attempts.state(row) === ATTEMPT.held
     const didStand = attempts.isCanonical(unit, row)
-    if (isHeld) money.takeBack(session, row)
+    if (isHeld) this.#payBack(session, unit, row)
     if (!stands) {
       attempts.withdraw(unit, row)
       if (didStand) this.book.reopened()
@@ -106,11 +120,24 @@ export class Escrow {
   #takeBack({ seq, node, unit, row, isAgain }: Owed): void {
     const { money, sessions } = this.#books
     const session = sessions.at(money.attempts.session(row))
-    money.takeBack(session, row)
+    this.#payBack(session, unit, row)
     // the last who stood for it need not be the one whose result is the unit's
     if (!isAgain || !money.attempts.hasCanonical(unit)) return
+    if (this.#isFinal(unit)) return
     const isOpen = session.state === 'running'
     this.#reopenings.push({ seq, session: session.body.session, unit, node, isOpen })
+  }
+
+  #payBack(session: SessionRow, unit: UnitId, row: number): void {
+    const { money } = this.#books
+    money.takeBack(session, row)
+    const attempt = money.attempts.attempt(row)
+    this.#returned.push({ session: session.body.session, unit, attempt })
+  }
+
+  #isFinal(unit: UnitId): boolean {
+    const { attempts } = this.#books.money
+    return attempts.rowsOf(unit).some((row) => attempts.state(row) === ATTEMPT.posted)
   }
 
   #final(unit: UnitId, nodes: readonly PeerId[]): void {
@@ -132,4 +159,4 @@ export class Escrow {
   }
 }
 
-const NO_REOPENINGS: readonly Reopening[] = []
+const NONE: readonly never[] = []

@@ -18,7 +18,7 @@ import {
 import type { AccountBalance } from './accounts.ts'
 import { type AttemptFacts, attemptFacts, billOf, type SessionBill } from './bill.ts'
 import { digestOf, type JoinedHead } from './digest.ts'
-import { Escrow, type Reopening } from './escrow.ts'
+import { Escrow, type Reopening, type ReturnedPay } from './escrow.ts'
 import { Money } from './money.ts'
 import type { EntryOf, PreparedEntry } from './prepared.ts'
 import type { ModelCost } from './price.ts'
@@ -35,6 +35,8 @@ import {
   trustPolicy
 } from './trust.ts'
 
+/** Entries of units that are taken while their session runs. */
+type RunningKind = `units.${'reserved' | 'accepted' | 'withdrawn' | 'escalated' | 'ended'}`
 type VoidedItem = EntryOf<'units.voided'>['body']['items'][number]
 const ACCEPTED: TrustOutcome = { type: 'accepted' }
 
@@ -168,6 +170,11 @@ export class LedgerFold {
     return this.#escrow?.reopenings(from) ?? []
   }
 
+  /** Pay that went back to tenants, from that count on. */
+  returned(from: number): readonly ReturnedPay[] {
+    return this.#escrow?.returned(from) ?? []
+  }
+
   isRegisteredLog(log: LogId): boolean {
     return this.#trust.hasLog(log)
   }
@@ -275,17 +282,7 @@ export class LedgerFold {
   }
 
   /** The running session that an entry speaks of. */
-  #sessionOf({
-    seq,
-    body
-  }: EntryOf<
-    | 'units.reserved'
-    | 'units.accepted'
-    | 'units.withdrawn'
-    | 'units.escalated'
-    | 'units.ended'
-    | 'session.closed'
-  >): SessionRow | null {
+  #sessionOf({ seq, body }: EntryOf<RunningKind | 'session.closed'>): SessionRow | null {
     const session = this.#knownSession(seq, body.session)
     if (session === null || session.state === 'running') return session
     this.#refuse(seq, 'session_closed')

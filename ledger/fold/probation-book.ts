@@ -46,6 +46,8 @@ export interface ProbationOptions {
   readonly trusted: ReadonlySet<string>
   /** The unit's result is final, for all who gave it. */
   readonly onFinal: (unit: UnitId, supporters: readonly PeerId[]) => void
+  /** Somebody's pay for the unit is its own for good. */
+  readonly isFinal: (unit: UnitId) => boolean
 }
 
 /** What the scheduler may read. */
@@ -56,12 +58,14 @@ export type ProbationView = Pick<
   | 'isTrusted'
   | 'isProven'
   | 'isSuspect'
+  | 'convictions'
   | 'convictionsOf'
   | 'turnOf'
   | 'needsOf'
   | 'mayCheck'
   | 'pastToCheck'
   | 'isAbandoned'
+  | 'isFinal'
   | 'finalAfter'
 >
 
@@ -69,6 +73,7 @@ export class ProbationBook {
   readonly #trusted: ReadonlySet<string>
   readonly #standings: Standings<UnitId>
   readonly #settings: ProbationSettings
+  readonly #isFinal: (unit: UnitId) => boolean
   readonly #numbers = new Map<PeerId, number>()
   readonly #peers: PeerId[] = []
   /** As of the last change that was noted. */
@@ -76,9 +81,11 @@ export class ProbationBook {
   #changes: ScoreChange[] = []
   #executions = 0
   #units = 0
+  #convictions = 0
 
-  constructor({ settings, trusted, onFinal }: ProbationOptions) {
+  constructor({ settings, trusted, onFinal, isFinal }: ProbationOptions) {
     this.#settings = settings
+    this.#isFinal = isFinal
     this.#trusted = trusted
     this.#standings = new Standings(settings, (unit, supporters) => {
       onFinal(
@@ -116,6 +123,11 @@ export class ProbationBook {
   isSuspect(node: PeerId): boolean {
     const number = this.#numbers.get(node)
     return number !== undefined && this.#standings.isSuspect(number)
+  }
+
+  /** Of all nodes together. */
+  get convictions(): number {
+    return this.#convictions
   }
 
   convictionsOf(node: PeerId): number {
@@ -163,9 +175,14 @@ export class ProbationBook {
     return number !== undefined && this.#standings.supports(number, unit)
   }
 
-  /** Nobody stands for the unit's result any more. */
+  /** Nobody stands for the unit's result any more; what is final needs nobody. */
   isAbandoned(unit: UnitId): boolean {
-    return this.#standings.isAbandoned(unit)
+    return this.#standings.isAbandoned(unit) && !this.isFinal(unit)
+  }
+
+  /** The unit's result was paid for good: it can be withdrawn no more. */
+  isFinal(unit: UnitId): boolean {
+    return this.#isFinal(unit)
   }
 
   accepted(node: PeerId, unit: UnitId, isCanonical: boolean): void {
@@ -192,6 +209,7 @@ export class ProbationBook {
     const again = this.#standings.refuted(number, unit)
     this.#look([number], stage)
     if (this.#standings.convictionsOf(number) === convictions) return NOTHING
+    this.#convictions += 1
     return { owed, again: new Set(again) }
   }
 

@@ -4,16 +4,23 @@
  * peer: what it shows is checked by the driver, and a log is shunned only after that.
  */
 import {
-  bytesToHex,
   hexToBytes,
   type LogId,
-  parseLogId,
   SYNC_FORKS_PER_FRAME,
+  SYNC_LATE_MS,
   SYNC_WANT_TIMEOUT_MS,
   SYNC_WANTS_MAX,
   type SyncFrame
 } from '#contracts'
+import { logOf } from './held-heads.ts'
 import type { LinkNumber, SyncEffect } from './sync-steps.ts'
+
+interface Asked {
+  readonly log: LogId
+  readonly deadlineMs: number
+  /** Others may be asked meanwhile; the answer is taken all the same. */
+  readonly isLate: boolean
+}
 
 interface Hearer {
   /** Logs that the peer knows of as well. */
@@ -21,7 +28,7 @@ interface Hearer {
   /** Logs that it can show something of that is not known here. */
   readonly offers: Set<LogId>
   /** What it was asked to show: one after another. */
-  asked: { readonly log: LogId; readonly deadlineMs: number } | null
+  asked: Asked | null
   /** What it asked us to show and did not get yet. */
   showing: number
 }
@@ -109,7 +116,7 @@ export class ForkTalk {
       return
     }
     // it has come; the store may take its time
-    hearer.asked = { log, deadlineMs: Number.POSITIVE_INFINITY }
+    hearer.asked = { log, deadlineMs: Number.POSITIVE_INFINITY, isLate: false }
     this.#do({ type: 'take', link, log, proof })
   }
 
@@ -123,17 +130,20 @@ export class ForkTalk {
     this.#ask(nowMs)
   }
 
-  /** Peers that did not show what they said they could. */
-  late(nowMs: number): readonly LinkNumber[] {
-    const late: LinkNumber[] = []
+  /**
+   * Whoever is slow to show it is asked nothing more meanwhile, and others are; what comes late is taken.
+   * Gives the peers that did not show it late either.
+   */
+  overdue(nowMs: number): readonly LinkNumber[] {
+    const over: LinkNumber[] = []
     for (const [link, hearer] of this.#hearers) {
-      if (hearer.asked === null || hearer.asked.deadlineMs > nowMs) continue
-      hearer.offers.delete(hearer.asked.log)
-      hearer.asked = null
-      late.push(link)
+      const { asked } = hearer
+      if (asked === null || asked.deadlineMs > nowMs) continue
+      if (asked.isLate) over.push(link)
+      else hearer.asked = { ...asked, deadlineMs: nowMs + SYNC_LATE_MS, isLate: true }
     }
-    if (late.length > 0) this.#ask(nowMs)
-    return late
+    this.#ask(nowMs)
+    return over
   }
 
   /** Who has not said that it knows may have had no use for it yet. */
@@ -153,18 +163,19 @@ export class ForkTalk {
     }
   }
 
-  /** Nobody is asked for what another was asked for. */
+  /** Nobody is asked for what another was asked for and may still show in time. */
   #ask(nowMs: number): void {
-    const asked = new Set([...this.#hearers.values()].map((hearer) => hearer.asked?.log))
+    const asked = new Set<LogId>()
+    for (const hearer of this.#hearers.values()) {
+      if (hearer.asked !== null && !hearer.asked.isLate) asked.add(hearer.asked.log)
+    }
     for (const [link, hearer] of this.#hearers) {
       if (hearer.asked !== null) continue
       const log = [...hearer.offers].find((one) => !asked.has(one))
       if (log === undefined) continue
       asked.add(log)
-      hearer.asked = { log, deadlineMs: nowMs + SYNC_WANT_TIMEOUT_MS }
+      hearer.asked = { log, deadlineMs: nowMs + SYNC_WANT_TIMEOUT_MS, isLate: false }
       this.#do({ type: 'send', link, frame: { v: 1, t: 'prove', log: hexToBytes(log) } })
     }
   }
 }
-
-const logOf = (bytes: Uint8Array): LogId => parseLogId(bytesToHex(bytes))

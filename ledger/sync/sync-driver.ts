@@ -4,7 +4,6 @@
  * Opens no connection and knows no network: links and the topic are given to it.
  */
 import {
-  bytesToHex,
   type ErrorCode,
   encodeCanonical,
   encodeSyncFrame,
@@ -16,9 +15,7 @@ import {
   openLedgerNews,
   openSyncFrame,
   type PeerId,
-  parseLogId,
   type SignedHead,
-  SYNC_BUNDLE_BYTES,
   SYNC_BUNDLE_ENTRIES_MAX,
   SYNC_NEWS_WAITING_MAX,
   type SyncFrame
@@ -26,6 +23,7 @@ import {
 import type { KnownFork } from '../fork-book.ts'
 import type { LedgerBatch } from '../ledger.ts'
 import { ForkDoor } from './fork-door.ts'
+import { logOf } from './held-heads.ts'
 import { SyncMachine } from './sync-machine.ts'
 import type { NewsVerdict, SyncLink, SyncPorts } from './sync-ports.ts'
 import type { LinkNumber, SyncEffect, SyncInput } from './sync-steps.ts'
@@ -256,11 +254,16 @@ export class LedgerSync {
     }
   }
 
-  async #serve({ link, log, from }: Extract<SyncEffect, { type: 'serve' }>): Promise<void> {
+  async #serve({
+    link,
+    log,
+    from,
+    bytesMax
+  }: Extract<SyncEffect, { type: 'serve' }>): Promise<void> {
     const to = this.#links.get(link)
     if (to === undefined) return
     try {
-      const bundle = await this.#ports.ledger.bundle(log, from, SYNC_BUNDLE_BYTES)
+      const bundle = await this.#ports.ledger.bundle(log, from, bytesMax)
       const fits = bundle !== null && bundle.entries.length <= SYNC_BUNDLE_ENTRIES_MAX
       const place = { v: 1, log: hexToBytes(log), from } as const
       const frame: SyncFrame = fits
@@ -345,5 +348,3 @@ const NOT_THE_PEERS: readonly ErrorCode[] = [
   'ledger.store_failed',
   'ledger.store_rolled_back'
 ]
-
-const logOf = (bytes: Uint8Array): LogId => parseLogId(bytesToHex(bytes))

@@ -53,6 +53,7 @@ export type SyncEffect =
       readonly link: LinkNumber
       readonly log: LogId
       readonly from: number
+      readonly bytesMax: number
     }
   | {
       readonly type: 'apply'

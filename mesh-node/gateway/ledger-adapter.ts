@@ -28,7 +28,8 @@ export function gatewayTrust({ fold }: Ledger): TrustView {
   return {
     checks: fold.probation,
     changes: (from) => fold.trustChanges(from),
-    reopenings: (from) => fold.reopenings(from)
+    reopenings: (from) => fold.reopenings(from),
+    returned: (from) => fold.returned(from)
   }
 }
 

@@ -6,11 +6,13 @@ import type { Cid, EntryContent, EventDraft, PeerId } from '#contracts'
 import type { GatewayInput, NodeStanding } from '#mesh-node/core'
 import type { BookPorts } from './book.ts'
 
+type Claims = Map<number, readonly Cid[]>
+
 interface Offering {
   /** Models of the claims that were made over this link and stand, the refused ones among them. */
-  readonly claims: Map<number, readonly Cid[]>
-  /** The gateway said that it took one of them. */
-  isTaken: boolean
+  readonly claims: Claims
+  /** As they were when the gateway last said that it took one: it looks around before it takes any. */
+  readonly taken: Claims
   mayWork: boolean
 }
 
@@ -23,7 +25,7 @@ interface Moment {
 export class ClaimBook {
   readonly #ports: BookPorts
   /** Of nodes that are linked. */
-  readonly #nodes = new Map<PeerId, Offering>()
+  readonly #nodes = new Map<string, Offering>()
   #able = 0
   #left: Moment
 
@@ -55,12 +57,12 @@ export class ClaimBook {
         return
       case 'claim':
         this.#change(input.node, (one) => {
-          if (input.body.slots === 0) one.claims.delete(input.body.claim)
+          if (input.body.slots === 0) withdraw(one, input.body.claim)
           else one.claims.set(input.body.claim, input.body.models)
         })
         return
       case 'withdraw':
-        this.#change(input.node, (one) => one.claims.delete(input.body.claim))
+        this.#change(input.node, (one) => withdraw(one, input.body.claim))
         return
       default:
         return
@@ -69,13 +71,9 @@ export class ClaimBook {
 
   event({ type, data }: EventDraft): void {
     if (type !== 'workunit.claimed') return
-    const named = String(data['node'])
-    for (const node of this.#nodes.keys()) {
-      if (node !== named) continue
-      this.#change(node, (one) => {
-        one.isTaken = true
-      })
-    }
+    this.#change(String(data['node']), (one) => {
+      for (const [id, models] of one.claims) one.taken.set(id, models)
+    })
   }
 
   recorded(content: EntryContent): void {
@@ -89,8 +87,8 @@ export class ClaimBook {
   }
 
   /** Its link is gone, or the control node takes it for gone. */
-  left(node: PeerId): void {
-    this.#change(node, (one) => one.claims.clear())
+  left(node: string): void {
+    this.#change(node, (one) => one.taken.clear())
     this.#nodes.delete(node)
   }
 
@@ -102,10 +100,10 @@ export class ClaimBook {
 
   #came(node: PeerId, standing: NodeStanding | null): void {
     const mayWork = standing === null || standing.state === 'active'
-    this.#nodes.set(node, { claims: new Map(), isTaken: false, mayWork })
+    this.#nodes.set(node, { claims: new Map(), taken: new Map(), mayWork })
   }
 
-  #change(node: PeerId, change: (offering: Offering) => unknown): void {
+  #change(node: string, change: (offering: Offering) => unknown): void {
     const offering = this.#nodes.get(node)
     if (offering === undefined) return
     const was = isAble(offering)
@@ -120,5 +118,10 @@ export class ClaimBook {
   }
 }
 
-const isAble = ({ claims, isTaken, mayWork }: Offering): boolean =>
-  isTaken && mayWork && [...claims.values()].some((models) => models.length > 0)
+function withdraw({ claims, taken }: Offering, claim: number): void {
+  claims.delete(claim)
+  taken.delete(claim)
+}
+
+const isAble = ({ taken, mayWork }: Offering): boolean =>
+  mayWork && [...taken.values()].some((models) => models.length > 0)

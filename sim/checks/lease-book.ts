@@ -63,6 +63,8 @@ const SLACK_MS = 2
 const LENIENT_MS = 5_000
 /** Over a quiet network a result is heard, and asked for, within this. */
 const HEARD_MS_MAX = 20_000
+/** Where the mesh checks its nodes, a unit that asks for one result goes to no more than two at once. */
+const CHECKED_PLACES = 2
 /** So long the control node waits for nodes of before. */
 const RECOVERY_MS = 15_000
 
@@ -265,12 +267,13 @@ export class LeaseBook {
     const live = others.filter(({ state }) => state !== 'voided')
     const { checksNodes } = this.#ports
     const isQuorum = mode === 'quorum'
-    const open = isQuorum ? live.filter((one) => one.attestation === null) : live
     const isShared = checksNodes && mode === 'schema'
-    if (open.length >= (isQuorum ? replicas : 1) && !isShared)
-      broken('one_holder', `${unit} ${attempt}`)
+    const isCompared = isQuorum || isShared
+    const open = isCompared ? live.filter((one) => one.attestation === null) : live
+    const places = isQuorum ? replicas : isShared ? CHECKED_PLACES : 1
+    if (open.length >= places) broken('one_holder', `${unit} ${attempt}`)
     const owner = this.ownerOf(peer)
-    if ((isQuorum || isShared) && live.some((one) => this.ownerOf(one.node) === owner)) {
+    if (isCompared && live.some((one) => this.ownerOf(one.node) === owner)) {
       broken('distinct_owners', `${unit}: ${owner} twice`)
     }
     if (node.queueMax > 0 && node.working.size >= node.queueMax) {

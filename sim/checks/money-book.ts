@@ -20,7 +20,13 @@ import type { LeaseBook } from './lease-book.ts'
 
 const US_PER_S = 1_000_000n
 
-type GatewayMoney = Pick<GatewaySnapshot['sessions'][number], 'reserved_micro' | 'posted_micro'>
+type GatewayMoney = Pick<
+  GatewaySnapshot['sessions'][number],
+  'reserved_micro' | 'posted_micro' | 'model_calls'
+>
+
+/** What is read of the fold after a record. */
+type FoldedMoney = Pick<LedgerFold, 'session' | 'probation' | 'balanceOf'>
 
 export class MoneyBook {
   readonly #ports: BookPorts
@@ -36,6 +42,8 @@ export class MoneyBook {
   readonly #escrow: EscrowBook
   /** What came back from escrow, as of the last record: the tenant may spend it again. */
   #returnedMicro = 0
+  /** As of the record before it: the gateway hears of the last at its next step. */
+  #heardMicro = 0
 
   constructor(ports: BookPorts, leases: LeaseBook) {
     this.#ports = ports
@@ -73,11 +81,12 @@ export class MoneyBook {
   }
 
   /** The fold has come to the same sums. */
-  folded(fold: LedgerFold, session: SessionId): void {
+  folded(fold: FoldedMoney, session: SessionId): void {
     const summary = fold.session(session)
     if (summary === null) return
     const { reservedMicro, returnedMicro } = summary
     const postedMicro = summary.postedMicro + returnedMicro
+    this.#heardMicro = this.#returnedMicro
     this.#returnedMicro = returnedMicro
     if (reservedMicro !== this.#reservedMicro || postedMicro !== this.#postedMicro) {
       const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
@@ -86,16 +95,23 @@ export class MoneyBook {
     const { probation } = fold
     if (probation === null) return
     this.#escrow.folded({
+      convictions: probation.convictions,
       convictionsOf: (node) => probation.convictionsOf(node),
       escrowOf: (node) => fold.balanceOf(escrowAccount(node))?.balance ?? 0
     })
   }
 
   /** The gateway has come to the same sums. */
-  booked({ reserved_micro: reserved, posted_micro: posted }: GatewayMoney): void {
-    // where nodes are checked, pay of those who are convicted comes back: at once, or with the record
-    const least = this.#postedMicro - (this.#ports.checksNodes ? this.#returnedMicro : 0)
-    const isPosted = posted >= least && posted <= this.#postedMicro
+  booked({
+    reserved_micro: reserved,
+    posted_micro: posted,
+    model_calls: calls
+  }: GatewayMoney): void {
+    if (calls !== this.#called.size) {
+      this.#ports.broken('same_sums', `${this.#called.size} calls; the gateway ${calls}`)
+    }
+    const least = this.#postedMicro - this.#returnedMicro
+    const isPosted = posted >= least && posted <= this.#postedMicro - this.#heardMicro
     if (reserved === this.#reservedMicro && isPosted) return
     const own = `${this.#reservedMicro} reserved, ${this.#postedMicro} posted`
     this.#ports.broken('same_sums', `${own}; the gateway ${reserved}, ${posted}`)

@@ -46,9 +46,9 @@ export class RestBook {
 
   /** The gateway has work for the node. */
   reserved(id: PeerId): void {
-    const { nowMs, isQuiet, ledgerMs, broken } = this.#ports
+    const { nowMs, isQuiet, isHonest, ledgerMs, broken } = this.#ports
     const restsSinceMs = this.#nodes.get(id)?.restsSinceMs ?? null
-    if (restsSinceMs === null || !isQuiet) return
+    if (restsSinceMs === null || !isQuiet || !isHonest(id)) return
     const restsMs = nowMs() - restsSinceMs
     if (restsMs > TOLD_MS_MAX + ledgerMs) {
       broken('rests_when_told', `${id} is given work after ${restsMs} ms`)

@@ -205,8 +205,11 @@ export class UnitBook {
     const lease = this.#leases.find(id)
     if (lease === undefined) return
     const unit = this.#unit(lease.unit)
-    const isOver = this.#ports.wallMs() >= lease.endsMs
-    const isFault = isOver && !this.#leases.isGone(lease.node) && lease.disownedMs > lease.endsMs
+    const nowMs = this.#ports.wallMs()
+    // a node that comes back after the end, and knows nothing of it, is heard before anybody looks
+    const heardByMs = Math.max(lease.endsMs, nowMs - this.#ports.ledgerMs)
+    const isKnown = lease.disownedMs > heardByMs
+    const isFault = nowMs >= lease.endsMs && !this.#leases.isGone(lease.node) && isKnown
     if (reason === 'expired' && !isFault) {
       unit.losses += 1
       return

@@ -65,7 +65,7 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     bug: 'no lease is too dear for its session',
     file: at('budget'),
     anchor:
-      "  return costMicro + session.reservedMicro <= left ? 'now' : orNever(session.activeLeases)",
+      "  return costMicro + session.reservedMicro <= left ? 'now' : onceOver(session.activeLeases)",
     replacement: "  return 'now'"
   },
   {

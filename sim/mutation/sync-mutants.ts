@@ -2,6 +2,8 @@
 import type { Mutant } from './mutant.ts'
 
 const MACHINE = 'ledger/sync/sync-machine.ts'
+const ASKING = 'ledger/sync/asking.ts'
+const HELD = 'ledger/sync/held-heads.ts'
 const DRIVER = 'ledger/sync/sync-driver.ts'
 
 export const SYNC_MUTANTS: readonly Mutant[] = [
@@ -15,21 +17,21 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
   {
     name: 'sync-log-stays-busy',
     bug: 'a log that was asked for once is asked for of nobody else',
-    file: MACHINE,
-    anchor: '    this.#busy.delete(log)\n',
+    file: ASKING,
+    anchor: '    if (this.#busy.get(log) === by) this.#busy.delete(log)\n',
     replacement: ''
   },
   {
     name: 'sync-held-unheard',
     bug: 'the machine does not hear what is stored',
     file: MACHINE,
-    anchor: '        this.#held.set(input.head.log, input.head)\n        this.#digest = null\n',
+    anchor: '        this.#held.set(input.head)\n',
     replacement: ''
   },
   {
     name: 'sync-other-head-passed-over',
     bug: 'a head of our own length that is another is taken for ours',
-    file: MACHINE,
+    file: HELD,
     anchor: 'const isOther = held?.seq === seq && !equalBytes(held.hash, hash)',
     replacement: 'const isOther = held?.seq === seq && hash.length === 0'
   },

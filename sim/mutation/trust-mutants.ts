@@ -8,7 +8,7 @@ export const TRUST_MUTANTS: readonly Mutant[] = [
     name: 'convict-keeps-escrow',
     bug: 'a conviction takes no pay back',
     file: 'ledger/fold/escrow.ts',
-    anchor: '    money.takeBack(session, row)\n    // the last who stood for it',
+    anchor: '    this.#payBack(session, unit, row)\n    // the last who stood for it',
     replacement: '    // the last who stood for it'
   },
   {
@@ -51,7 +51,7 @@ export const TRUST_MUTANTS: readonly Mutant[] = [
     name: 'withdrawn-and-kept',
     bug: 'who gave a refuted result keeps its pay',
     file: 'ledger/fold/escrow.ts',
-    anchor: '    if (isHeld) money.takeBack(session, row)\n',
+    anchor: '    if (isHeld) this.#payBack(session, unit, row)\n',
     replacement: ''
   },
   {

@@ -50,7 +50,7 @@ function countBroken(state: GossipState, host: number): void {
 function mend(state: GossipState, host: number): void {
   const { peers, settings } = state
   const mesh = peers.mesh[host] ?? []
-  for (const end of mesh.slice()) if (state.score(end) < 0) state.prune(end)
+  for (const end of mesh.filter((one) => state.score(one) < 0)) state.prune(end)
   if (mesh.length < settings.degreeMin) {
     const found = candidates(state, host, () => true)
     const some = drawn(found, settings.degree - mesh.length, state.ports.chance(host))
@@ -80,8 +80,11 @@ function medianOf(state: GossipState, mesh: readonly number[]): number {
   return scores[scores.length >> 1] ?? 0
 }
 
-const dialledIn = ({ peers }: GossipState, ends: readonly number[]): number =>
-  ends.filter((end) => peers.isDialled(end)).length
+function dialledIn({ peers }: GossipState, ends: readonly number[]): number {
+  let count = 0
+  for (const end of ends) if (peers.isDialled(end)) count += 1
+  return count
+}
 
 /** Some stay for their score, some because this host dialled them, all others by chance. */
 function pruneExcess(state: GossipState, host: number, mesh: readonly number[]): void {

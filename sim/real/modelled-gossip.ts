@@ -77,7 +77,7 @@ function routerOf({ options, latencyUs }: CalibrationCase, time: VirtualTime): G
   const shared = new Chance(seed, 'gossip')
   return new GossipRouter(nodes, GOSSIP_SETTINGS, {
     nowUs: () => time.nowUs,
-    enter: (atUs, host, frame) => time.enter(atUs, host, frame),
+    enter: (atUs, host, frame) => time.enter(atUs, host, KIND.gossip, frame),
     isLost: () => false,
     chance: (host) => own[host] ?? shared,
     paths,

@@ -69,7 +69,7 @@ export class LedgerHost {
   /** Nobody knows this machine any more. */
   named(peer: PeerId): void {
     if (peer === this.peer) return
-    for (const disk of this.#disks) disk.wipe()
+    this.#beginAnew()
     this.peer = peer
     this.#isTorn = false
   }
@@ -152,10 +152,15 @@ export class LedgerHost {
     const code = await torn.begin()
     torn.stop()
     if (code === null) book.untold(torn)
-    for (const [face, disk] of this.#disks.entries()) {
-      disk.wipe()
-      book.emptied(this.#process(face).name)
-    }
+    for (const face of this.#disks.keys()) book.emptied(this.#process(face).name)
+    this.#beginAnew()
+  }
+
+  /** One empty disk: with the log of which there were two, the second one is over. */
+  #beginAnew(): void {
+    this.#disks.length = 1
+    this.#disks[0]?.wipe()
+    this.victims = new Set()
   }
 
   #process(face: number): LedgerProcess {

@@ -188,11 +188,14 @@ export class Replicas {
     this.#book.throwFailure()
   }
 
+  /** A control node that writes two logs has two faces: each that it shows to anybody is followed by all. */
   #follows(host: LedgerHost): boolean {
     const [mine] = host.processes
-    // of one that forked, the process that this host is shown
-    const hub = this.#hosts.get(this.#ports.hub)?.processFor(host.number)
-    return mine === undefined || hub === undefined || this.#book.follows(mine, hub)
+    const hub = this.#hosts.get(this.#ports.hub)
+    const shown = new Set(this.#reachable().map(({ number }) => hub?.processFor(number)))
+    return [...shown].every(
+      (face) => mine === undefined || face === undefined || this.#book.follows(mine, face)
+    )
   }
 
   /** Those who have a link to the control node; who has forked holds what it likes. */

@@ -7,6 +7,7 @@
 import { Chance } from '../kernel/chance.ts'
 import { drawArrivals } from '../nodes/arrivals.ts'
 import { Scenario } from '../world/scenario.ts'
+import { NODE_SLOTS } from '../world/simulated-node.ts'
 import { drawCut, drawNetwork } from './draw-network.ts'
 import { drawActors, drawChurn, drawClocks, drawDevices, drawPauses } from './draw-nodes.ts'
 import { drawReplicas } from './draw-replicas.ts'
@@ -17,6 +18,12 @@ const FAULTS_UNTIL_MS = 120_000
 const UNTIL_MS = 3_600_000
 /** Two nodes of which one withholds give each unit that needs both an end, one after another. */
 const SLOW_UNTIL_MS = 43_200_000
+/** A lease of the drawn units that is not answered, and the longest pause before the next. */
+const TRY_MS = 120_000
+/** As often as a unit is done at most: its attempts, and its replicas. */
+const TRIES_MAX = 7
+/** No scenario may have more. */
+const DAY_MS = 86_400_000
 /** What a disk does when the control node dies. */
 const DISKS = ['keeps', 'forgets', 'tears', 'flips', 'rolls_back'] as const
 const NODES_MIN = 2
@@ -48,7 +55,7 @@ export function drawScenario(seed: number): Scenario {
   const trust = drawTrust(seed)
   const isPaired = hasQuorum || trust.trust === 'probation'
   const isSlow = silence !== null || (hasActors && isPaired)
-  return Scenario.parse({
+  const drawn = {
     claim: 'Whatever a swarm of faults does, each unit ends once and is paid at most once.',
     nodes,
     units: drawUnits(seed, between(chance, 1, UNITS_MAX)),
@@ -79,7 +86,18 @@ export function drawScenario(seed: number): Scenario {
     replicas: drawReplicas(seed, { nodes, faultsUntilMs: FAULTS_UNTIL_MS }),
     ledger_ms: isIn(chance) ? between(chance, 0, LEDGER_MS_MAX) : 0,
     until_ms: isSlow ? SLOW_UNTIL_MS : UNTIL_MS
+  }
+  return Scenario.parse({
+    ...drawn,
+    until_ms: Math.max(drawn.until_ms, heldMs(drawn.units, drawn.actors))
   })
+}
+
+/** Where nodes let leases end, all tries may come to one of them, which holds as many as it has slots. */
+function heldMs(units: number, { withholders = 0, late = 0 }: Partial<Scenario['actors']>): number {
+  if (withholders + late === 0) return 0
+  const triesMs = (units * TRIES_MAX * TRY_MS) / NODE_SLOTS
+  return Math.min(DAY_MS, FAULTS_UNTIL_MS + triesMs)
 }
 
 /** In some meshes most nodes never answer, so that units come to the end of their tries. */

@@ -37,7 +37,8 @@ export class GossipMesh {
     this.#ports = ports
     const routerPorts = {
       nowUs: () => time.nowUs,
-      enter: (atUs: number, host: number, frame: number) => time.enter(atUs, host, frame),
+      enter: (atUs: number, host: number, frame: number) =>
+        time.enter(atUs, host, KIND.gossip, frame),
       isLost,
       chance: (host: number) => this.#chance(host),
       paths,

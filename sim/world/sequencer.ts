@@ -158,7 +158,8 @@ export class Sequencer {
     return {
       checks: this.#fold.probation,
       changes: (from) => this.#fold.trustChanges(from),
-      reopenings: (from) => this.#fold.reopenings(from)
+      reopenings: (from) => this.#fold.reopenings(from),
+      returned: (from) => this.#fold.returned(from)
     }
   }
 

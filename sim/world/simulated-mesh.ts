@@ -8,6 +8,7 @@ import { digestOfText } from '../kernel/rolling-trace.ts'
 import type { SignerKind } from '../kernel/signing.ts'
 import type { Paths } from '../network/paths.ts'
 import { arrivalUs } from '../nodes/arrivals.ts'
+import { peerOf } from '../nodes/names.ts'
 import { RoleBook } from '../nodes/role-book.ts'
 import type { Role } from '../nodes/role-names.ts'
 import { Rumours } from '../nodes/rumours.ts'
@@ -24,7 +25,7 @@ import { pathsOf, placesOf, relaysOf } from './network-parts.ts'
 import type { MatrixOf, Places } from './places.ts'
 import type { Scenario } from './scenario.ts'
 import type { Sequencer } from './sequencer.ts'
-import { type NodePorts, peerOf, SimulatedNode } from './simulated-node.ts'
+import { type NodePorts, SimulatedNode } from './simulated-node.ts'
 import { KIND, VirtualTime } from './virtual-time.ts'
 import type { Workload } from './workload.ts'
 
@@ -119,6 +120,8 @@ export class SimulatedMesh {
     this.#gateway = this.#makeGateway(hub, signer)
     this.replicas = scenario.replicas.nodes === 0 ? null : this.#makeReplicas(hub, paths)
     this.nodes = this.#makeNodes()
+    const take = (wake: number, host: number): void => this.nodes[host]?.woken(wake)
+    time.carry({ kind: KIND.work, digestOf: null, take })
     this.#begin()
   }
 

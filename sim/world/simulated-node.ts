@@ -13,7 +13,6 @@ import {
   type PackedUnit,
   type PeerId,
   parseLogId,
-  peerIdFromPublicKey,
   type UnitId
 } from '#contracts'
 import { type AgentEffect, type AgentInput, AgentMachine, type AgentOptions } from '#mesh-node/core'
@@ -22,6 +21,7 @@ import { Actor, type Answer } from '../nodes/actor.ts'
 import { MODEL, rightAnswer } from '../nodes/answers.ts'
 import { SimulatedClock } from '../nodes/clock.ts'
 import { BACKENDS } from '../nodes/devices.ts'
+import { peerOf } from '../nodes/names.ts'
 import type { Rumours } from '../nodes/rumours.ts'
 import type { NodeTraits } from './actors.ts'
 import { KIND, type VirtualTime } from './virtual-time.ts'
@@ -29,7 +29,7 @@ import { unitIn } from './work.ts'
 
 /** What the node's driver needs of the mesh around it. */
 export interface NodePorts {
-  /** Its process is gone, and the next one comes under another name. */
+  /** Its process is gone; the next comes under another name. */
   readonly renaming: (node: SimulatedNode, rename: () => void) => void
   /** Null where nobody listens. */
   readonly rumours: Rumours | null
@@ -68,14 +68,6 @@ const AGAIN_US = [50_000, 10_000_000, 120_000_000]
 /** Runs that a node does at once. */
 export const NODE_SLOTS = 2
 const QUEUE_MAX = 16
-/** A peer id by number, and by how often it was thrown away: nobody holds a key here. */
-export function peerOf(number: number, renamed: number): PeerId {
-  const key = new Uint8Array(32)
-  const view = new DataView(key.buffer)
-  view.setUint32(0, number + 1)
-  view.setUint32(4, renamed)
-  return peerIdFromPublicKey(key)
-}
 
 export class SimulatedNode {
   readonly number: number
@@ -122,6 +114,7 @@ export class SimulatedNode {
   stop(): void {
     this.isUp = false
     this.#life += 1
+    this.#wake += 1
     this.#running.clear()
     this.#ports.stopped(this)
   }
@@ -230,16 +223,8 @@ export class SimulatedNode {
         this.#actor?.attested(effect.attestations)
         return
       case 'read-manifest': {
-        const { model } = effect
-        this.#later(MANIFEST_US, () => {
-          this.feed({
-            type: 'manifest-read',
-            model,
-            tier: 'small',
-            memoryMb: 64,
-            nowMs: this.#nowMs
-          })
-        })
+        const read = { type: 'manifest-read', model: effect.model, tier: 'small' } as const
+        this.#later(MANIFEST_US, () => this.feed({ ...read, memoryMb: 64, nowMs: this.#nowMs }))
         return
       }
       case 'check-model':
@@ -279,13 +264,15 @@ export class SimulatedNode {
     }
   }
 
+  /** Heartbeats make timers most of all that is entered: each is a number. */
   #setTimer(atMs: number): void {
-    const wake = ++this.#wake
-    const life = this.#life
-    this.#ports.time.after(this.clock.untilUs(atMs), this.number, KIND.work, this.#digest, () => {
-      if (life === this.#life && wake === this.#wake)
-        this.feed({ type: 'tick', nowMs: this.#nowMs })
-    })
+    const us = this.clock.untilUs(atMs)
+    this.#ports.time.after(us, this.number, KIND.work, this.#digest, ++this.#wake)
+  }
+
+  /** A timer has run down; the latest one counts, and none of a process that is gone. */
+  woken(wake: number): void {
+    if (wake === this.#wake) this.feed({ type: 'tick', nowMs: this.#nowMs })
   }
 
   #send(frame: Exclude<NodeFrame, { kind: 'result' }>): void {

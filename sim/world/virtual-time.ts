@@ -2,6 +2,7 @@
  * Virtual time: things are entered for a moment and happen in order; each leaves its place in the
  * trace as it happens. Nothing waits and nothing is late.
  */
+import { assert } from '#contracts'
 import { EventQueue } from '../kernel/event-queue.ts'
 import { RollingTrace } from '../kernel/rolling-trace.ts'
 
@@ -29,18 +30,22 @@ export interface Happening {
   happen(): void
 }
 
+/** A number is taken by the lane of its kind. */
+type Act = Happening | (() => void) | number
+
 /** What happens millions of times is entered as a number, and one who knows it looks it up. */
 export interface Lane {
   readonly kind: Kind
-  /** Of what it is about, for the trace. */
-  readonly digestOf: (what: number) => number
-  readonly take: (what: number) => void
+  /** Of what it is about, for the trace; null: as it was entered. */
+  readonly digestOf: ((what: number) => number) | null
+  readonly take: (what: number, node: number) => void
 }
 
 export class VirtualTime {
   readonly trace = new RollingTrace()
-  readonly #queue = new EventQueue<Happening | (() => void) | number>()
-  #lane: Lane | null = null
+  readonly #queue = new EventQueue<Act>()
+  /** By kind. */
+  readonly #lanes: Lane[] = []
 
   get nowUs(): number {
     return this.#queue.atUs
@@ -61,18 +66,18 @@ export class VirtualTime {
   }
 
   /** `digest`: of what it is about, for the trace. */
-  after(us: number, node: number, kind: Kind, digest: number, act: Happening | (() => void)): void {
+  after(us: number, node: number, kind: Kind, digest: number, act: Act): void {
     const atUs = this.#queue.atUs + Math.max(0, Math.round(us))
     this.#queue.push(atUs, node, kind, act, digest)
   }
 
-  /** Takes all that is entered by number; a run has one such lane. */
+  /** Takes all of its kind that is entered by number. */
   carry(lane: Lane): void {
-    this.#lane = lane
+    this.#lanes[lane.kind] = lane
   }
 
-  enter(atUs: number, node: number, what: number): void {
-    this.#queue.push(atUs, node, this.#lane?.kind ?? 0, what)
+  enter(atUs: number, node: number, kind: Kind, what: number): void {
+    this.#queue.push(atUs, node, kind, what)
   }
 
   /** Lets one thing happen; false where nothing is left, or nothing before `untilUs`. */
@@ -82,8 +87,11 @@ export class VirtualTime {
     const { payload } = queue
     if (payload === undefined) return true
     if (typeof payload === 'number') {
-      this.trace.add(queue.atUs, queue.node, queue.kind, this.#lane?.digestOf(payload) ?? 0)
-      this.#lane?.take(payload)
+      const { atUs, node, kind } = queue
+      const lane = this.#lanes[kind]
+      assert(lane !== undefined, 'what is entered by number has its lane')
+      this.trace.add(atUs, node, kind, lane.digestOf?.(payload) ?? queue.digest)
+      lane.take(payload, node)
       return true
     }
     this.trace.add(queue.atUs, queue.node, queue.kind, queue.digest)

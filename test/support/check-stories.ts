@@ -3,6 +3,7 @@ import { rightAnswer, wrongAnswer } from '../../sim/nodes/answers.ts'
 import { A, CHILD, CheckStory, LEASE_MS, nodeOf, QUORUM, SINGLE } from './check-story.ts'
 
 const B = nodeOf(1)
+const C = nodeOf(2)
 export const one = { unit: SINGLE, attempt: 1, node: A }
 const two = { unit: SINGLE, attempt: 2, node: B }
 export const first = { unit: QUORUM, attempt: 1, node: A }
@@ -11,6 +12,12 @@ const WRONG = wrongAnswer(QUORUM.id)
 const UNPLACED = { status: 'timeout', error: { code: 'unit.no_node', detail: '' } } as const
 
 export const single = () => new CheckStory().begin([SINGLE], ['a', 'b'])
+/** Where nodes are checked, two run what asks for one. */
+const third = { unit: SINGLE, attempt: 3, node: C }
+const checked = () =>
+  new CheckStory(true).begin([SINGLE], ['a', 'b', 'c']).reserve(one).reserve(two).result(one)
+/** Nobody has been there who could run it, for as long as it waits. */
+const deserted = () => single().after(60_000).withdraw(A).gone(B).after(30_000)
 const child = { unit: CHILD, attempt: 1, node: A }
 const family = () => new CheckStory().begin([SINGLE, CHILD], ['a']).reserve(one).result(one)
 const quorum = () =>
@@ -75,6 +82,15 @@ export const STORIES: readonly {
     ill: () => single().reserve(one).reserve(two)
   },
   {
+    sees: 'a third who does what two do to be compared',
+    rule: 'one_holder',
+    well: () => checked().result(two).reserve(third),
+    ill: () =>
+      checked()
+        .reserve(third)
+        .reserve({ ...third, attempt: 4, node: nodeOf(3) })
+  },
+  {
     sees: 'one owner in both replicas',
     rule: 'distinct_owners',
     well: quorum,
@@ -119,8 +135,15 @@ export const STORIES: readonly {
   {
     sees: 'a unit that is given up as if nobody were there',
     rule: 'given_up_early',
-    well: () => single().after(60_000).withdraw(A).gone(B).after(30_000).end(SINGLE, UNPLACED),
+    well: () => deserted().end(SINGLE, UNPLACED),
     ill: () => single().after(60_000).withdraw(A).gone(B).after(20_000).end(SINGLE, UNPLACED)
+  },
+  {
+    sees: 'a unit that is given up although an offer was taken',
+    rule: 'given_up_early',
+    // the control node looks around before it takes the offer, and loses the node in that look
+    well: () => deserted().offer(A).end(SINGLE, UNPLACED),
+    ill: () => deserted().claim(A).end(SINGLE, UNPLACED)
   },
   {
     sees: 'a lease that outlives its time',
@@ -204,6 +227,20 @@ export const STORIES: readonly {
     rule: 'backoff',
     well: () => single().reserve(one).void(one, 'failed').after(500).reserve(two),
     ill: () => single().reserve(one).void(one, 'failed').after(499).reserve(two)
+  },
+  {
+    sees: 'no pause where a lease ran out on a node that was there, and none where it came back late',
+    rule: 'backoff',
+    well: () =>
+      single()
+        .reserve(one)
+        .after(LEASE_MS - 1_000)
+        .gone(A)
+        .after(1_001)
+        .hello(A, [])
+        .void(one, 'expired')
+        .reserve(two),
+    ill: () => single().reserve(one).after(LEASE_MS).void(one, 'expired').reserve(two)
   },
   {
     sees: 'a unit that is tried too often',

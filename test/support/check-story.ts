@@ -76,11 +76,16 @@ export function attestationOf(told: Told, output: Cid = rightAnswer(told.unit.id
 export class CheckStory {
   nowMs = 0
   /** A quiet mesh, in which all are honest. */
-  readonly checks = new Checks({
-    nowMs: () => this.nowMs,
-    isQuiet: true,
-    isHonest: () => true
-  })
+  readonly checks: Checks
+
+  constructor(checksNodes = false) {
+    this.checks = new Checks({
+      nowMs: () => this.nowMs,
+      isQuiet: true,
+      isHonest: () => true,
+      checksNodes
+    })
+  }
 
   get rules(): readonly string[] {
     return [...new Set(this.checks.violations.map(({ rule }) => rule))]
@@ -134,9 +139,17 @@ export class CheckStory {
 
   /** It offers to run anything, and the gateway takes the offer. */
   claim(node: PeerId): this {
+    return this.offer(node).about('workunit.claimed', null, { node, slots: 2 })
+  }
+
+  /** It offers to run anything; the gateway has not said yet that it takes the offer. */
+  offer(node: PeerId): this {
     const some = { v: 1, claim: 1, batch: null, slots: 2, standing: true } as const
-    this.took({ type: 'claim', node, body: { ...some, kinds: ['small_model'], models: [ANY] } })
-    return this.about('workunit.claimed', null, { node, slots: 2 })
+    return this.took({
+      type: 'claim',
+      node,
+      body: { ...some, kinds: ['small_model'], models: [ANY] }
+    })
   }
 
   withdraw(node: PeerId): this {

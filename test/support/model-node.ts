@@ -2,6 +2,7 @@
  * Nodes as the gateway's tests see them: what they say they are, how they behave towards a lease, what
  * they attest, and a judge that knows the right answers. No key signs and no socket opens.
  */
+import { ok } from 'node:assert/strict'
 import {
   type Attestation,
   type Cid,
@@ -132,21 +133,26 @@ export function attestationOf(
   return offer.commit ? { ...attestation, commit: commitmentOf(output, node.id) } : attestation
 }
 
-export const resultOf = (
+type ResultInput = Extract<GatewayInput, { type: 'result' }>
+
+export const resultOf = (node: PeerId, attestation: Attestation, nowMs: number): ResultInput =>
+  resultsOf(node, [attestation], nowMs)
+
+/** Several results in one message. */
+export const resultsOf = (
   node: PeerId,
-  attestation: Attestation,
+  attestations: readonly Attestation[],
   nowMs: number
-): Extract<GatewayInput, { type: 'result' }> => ({
+): ResultInput => ({
   type: 'result',
   node,
   results: {
-    attestations: [attestation],
-    receipt: () => ({
-      item: encodeAttestation(attestation),
-      index: 0,
-      path: [],
-      head: new Uint8Array(0)
-    })
+    attestations,
+    receipt: (index) => {
+      const attestation = attestations[index]
+      ok(attestation !== undefined)
+      return { item: encodeAttestation(attestation), index, path: [], head: new Uint8Array(0) }
+    }
   },
   nowMs
 })

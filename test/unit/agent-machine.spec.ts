@@ -276,6 +276,30 @@ describe('a lease on the node', () => {
     deepEqual(releasedBy(late), ['ended'])
   })
 
+  it('is over once it was handed back, and is not run when the same grant comes later', () => {
+    const bench = AgentBench.ready(agentOptions({ slots: 1, queue_max: 1 }))
+    const [first, second] = [1, 2].map((index) => offerOf(unitOf(index)))
+    ok(first !== undefined && second !== undefined)
+    bench.grant(first)
+    deepEqual(releasedBy(bench.grant(second)), ['queue_full'])
+    bench.finish(first.lease)
+    bench.acknowledge(first.lease)
+    bench.tick(120_000)
+    const again = bench.grant(second)
+    deepEqual(startedBy(again), [])
+    deepEqual(releasedBy(again), ['ended'])
+    const next = offerOf(unitOf(2), { attempt: 2 })
+    deepEqual(startedBy(bench.grant(next)), [next.lease], 'another attempt is another lease')
+  })
+
+  it('is not ended by somebody who may not give it', () => {
+    const bench = AgentBench.ready({ ...agentOptions(), authorized: [GATEWAY] })
+    const offer = offerOf(unitOf(1))
+    bench.step({ type: 'grant', gateway: OTHER_GATEWAY, offers: [offer] })
+    bench.grant({ ...offer, unit: packUnit(unitOf(2)) })
+    deepEqual(startedBy(bench.grant(offer)), [offer.lease])
+  })
+
   it('is handed back where the node may not run it, with the rule', () => {
     const constraints = unitOf(0).constraints
     const cases = {

@@ -259,6 +259,19 @@ describe('gateway: claims and bids', () => {
     equal(announcements(), 2)
   })
 
+  it('names one unit of a kind that it announces again, and counts all that wait', () => {
+    const mesh = new GatewayMesh()
+    mesh.open()
+    mesh.submit(...Array.from({ length: 20 }, (_, index) => unitOf(`many-${index}`)))
+    mesh.run(6_000)
+    const told = mesh.effects.flatMap((effect) => (effect.type === 'announce' ? [effect.body] : []))
+    deepEqual(
+      told.map(({ units }) => units.length),
+      [20, 1]
+    )
+    ok(told.every(({ wants }) => wants[0]?.units === 20))
+  })
+
   it('announces what waits to a node that comes, at once and no oftener than once a second', () => {
     const mesh = new GatewayMesh()
     mesh.open()

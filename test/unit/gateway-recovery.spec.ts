@@ -1,8 +1,14 @@
 /** After a restart: the gateway goes on from the ledger's history; nothing runs or is billed twice. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { commitmentOf, type SessionHistory, type UnitHistory, type UnitId } from '#contracts'
+import {
+  commitmentOf,
+  type PackedUnit,
+  type SessionHistory,
+  type UnitHistory,
+  type UnitId
+} from '#contracts'
 import { GatewayMesh } from '../support/gateway-mesh.ts'
-import { edge, modelUnit, SESSION, unitOf } from '../support/mesh-units.ts'
+import { edge, modelUnit, SESSION, spec, unitOf } from '../support/mesh-units.ts'
 import { attestationOf, type LeaseOffer, type ModelNode, resultOf } from '../support/model-node.ts'
 
 const NOTHING: UnitHistory = {
@@ -309,6 +315,48 @@ describe('gateway: after a restart', () => {
     equal(mesh.items('units.reserved').length, 2)
   })
 
+  for (const end of ['are lost', 'fail'] as const) {
+    it(`asks for one more where two disagree again and the other leases of before ${end}`, () => {
+      const before = new GatewayMesh()
+      before.open()
+      const manners = ['lie', 'lie', 'lie', 'lie', 'silent'] as const
+      const nodes = manners.map((manner, number) => before.addNode(number, { manner }))
+      const unit = unitOf('q', {
+        verification: { mode: 'quorum', replicas: 2 },
+        retries: { max_attempts: 5, backoff_ms: 0 }
+      })
+      before.submit(unit)
+      before.run(5_000)
+      equal(historyOf(before).units.get(unit.id)?.outstanding.length, 5, 'no two agree')
+      const mesh = restarted(before)
+      mesh.open({}, historyOf(before))
+      mesh.submit(unit)
+      for (const [number, node] of nodes.entries()) {
+        const [offer] = node.granted
+        ok(offer !== undefined)
+        const { lease_id } = offer
+        const holding = number < 2 || end === 'fail' ? [lease_id] : []
+        const { id } = mesh.addNode(number, { manner: 'silent', holding })
+        const { nowMs } = mesh
+        const failure = {
+          lease_id,
+          class: 'execution',
+          code: 'executor.crashed',
+          detail: ''
+        } as const
+        if (number < 2) mesh.feed(resultOf(id, attestationOf(node, offer, unit, 'lie'), nowMs))
+        else if (end === 'fail') {
+          mesh.feed({ type: 'failure', node: id, body: { v: 1, failures: [failure] }, nowMs })
+        }
+        mesh.run(10)
+      }
+      for (const number of [5, 6, 7]) mesh.addNode(number, { manner: 'silent' })
+      mesh.run(1_000)
+      equal(mesh.items('units.voided').length, 3)
+      equal(mesh.items('units.reserved').length, 1)
+    })
+  }
+
   it('counts the failures of before against the attempts that a unit may make', () => {
     const before = new GatewayMesh()
     before.open()
@@ -331,6 +379,45 @@ describe('gateway: after a restart', () => {
         [2, 'failed']
       ]
     )
+    mesh.audit()
+  })
+
+  it('counts the calls of before, however they ended, against those that the session may make', () => {
+    const budgets = { ...spec().budgets, max_model_calls: 2 }
+    const before = new GatewayMesh()
+    before.open({ budgets })
+    before.addNode(0, { manner: 'fail' })
+    const ended = modelUnit('ended', { retries: { max_attempts: 1, backoff_ms: 0 } })
+    const paused = modelUnit('paused', { retries: { max_attempts: 2, backoff_ms: 30_000 } })
+    before.submit(ended, paused)
+    before.run(1_000)
+    equal(before.items('units.ended').length, 1)
+    const mesh = restarted(before)
+    mesh.open({ budgets }, historyOf(before))
+    mesh.addNode(1)
+    const third = modelUnit('third')
+    mesh.submit(third, ended, paused)
+    ok(mesh.drain(60_000))
+    const statusOf = ({ id }: PackedUnit) => mesh.outcomes.get(id)?.status
+    deepEqual([third, ended, paused].map(statusOf), ['failed', 'failed', 'success'])
+    equal(mesh.outcomes.get(third.id)?.stopReason, 'budget_exhausted')
+    equal(mesh.machine.snapshot().sessions[0]?.model_calls, 2)
+    mesh.audit()
+  })
+
+  it('counts the tokens of results that came before and were not taken', () => {
+    const before = new GatewayMesh()
+    before.open()
+    before.addNode(0, { manner: 'greedy' })
+    const unit = modelUnit('a', { retries: { max_attempts: 1, backoff_ms: 0 } })
+    before.submit(unit)
+    ok(before.drain())
+    const usedOf = (mesh: GatewayMesh) => mesh.machine.snapshot().sessions[0]?.tokens_used
+    equal(usedOf(before), 101)
+    const mesh = restarted(before)
+    mesh.open({}, historyOf(before))
+    mesh.submit(unit)
+    equal(usedOf(mesh), 101)
     mesh.audit()
   })
 

@@ -4,6 +4,7 @@ import { Breaker } from '../../mesh-node/core/gateway/breaker.ts'
 import { backoffMs, tokenWaitMs } from '../../mesh-node/core/gateway/retry.ts'
 import { GatewayMesh } from '../support/gateway-mesh.ts'
 import { modelUnit, SESSION, spec, unitOf } from '../support/mesh-units.ts'
+import { type Manner, resultOf } from '../support/model-node.ts'
 
 const UNIT = unitOf('a').id
 
@@ -234,6 +235,71 @@ describe('gateway: budgets', () => {
     equal(mesh.outcomes.get(second)?.stopReason, 'budget_exhausted')
     equal(mesh.outcomes.get(second)?.failureClass, 'budget')
     equal(mesh.eventsOf('workunit.failed', second)[0]?.data['reason'], 'BUDGET_BREACH')
+    mesh.audit()
+  })
+
+  for (const [when, showsAtMs] of [
+    ['before', 100],
+    ['after', 4_000]
+  ] as const) {
+    it(`ends a unit whose one result, ${when} the other is lost, waits for what nothing can pay`, () => {
+      const mesh = new GatewayMesh()
+      mesh.open({ budgets: { ...budgets, max_cost_micro: 400 } })
+      const quorum = { verification: { mode: 'quorum', replicas: 2 } } as const
+      const [disputed, lone] = [unitOf('a', quorum), unitOf('b', quorum)]
+      const manner = (_: unknown, { id }: { readonly id: string }): Manner =>
+        id === disputed.id ? 'lie' : 'withhold'
+      for (let number = 0; number < 6; number++) mesh.addNode(number, { manner })
+      mesh.submit(disputed, lone)
+      mesh.run(50)
+      const nodes = [...mesh.nodes.values()]
+      const [first, second] = nodes.filter(({ answers }) =>
+        [...answers.values()].some(({ work_unit_id }) => work_unit_id === lone.id)
+      )
+      const [answer] = first?.answers.values() ?? []
+      ok(first !== undefined && second !== undefined && answer !== undefined)
+      mesh.disconnect(second)
+      mesh.run(showsAtMs)
+      equal(mesh.outcomes.size, 0)
+      mesh.feed(resultOf(first.id, answer, mesh.nowMs))
+      // what the other gave back pays a third voice for the first unit, whose nodes agree on nothing
+      mesh.run(5_000)
+      const codes = [disputed, lone].map(({ id }) => mesh.outcomes.get(id)?.error?.code)
+      deepEqual(codes, ['unit.budget_exhausted', 'unit.budget_exhausted'])
+      mesh.audit()
+    })
+  }
+
+  it('lets a unit wait for the money of one that pauses before its next try', () => {
+    const mesh = new GatewayMesh()
+    mesh.open({ budgets: { ...budgets, max_cost_micro: 250 } })
+    const quorum = { verification: { mode: 'quorum', replicas: 2 } } as const
+    const [first, second] = [unitOf('a', quorum), unitOf('b', quorum)]
+    const manner = ({ attempt }: { readonly attempt: number }, { id }: { readonly id: string }) =>
+      id === first.id && attempt === 2 ? 'fail' : 'honest'
+    for (let number = 0; number < 3; number++) mesh.addNode(number, { manner })
+    mesh.submit(first, second)
+    ok(mesh.drain(5_000))
+    equal(mesh.outcomes.get(first.id)?.executions.length, 3)
+    equal(mesh.outcomes.get(second.id)?.status, 'success')
+    mesh.audit()
+  })
+
+  it('lets a unit wait for the money of one that waits for a node', () => {
+    const mesh = new GatewayMesh()
+    mesh.open({ budgets: { ...budgets, max_cost_micro: 250 } })
+    const quorum = { verification: { mode: 'quorum', replicas: 2 } } as const
+    const units = [unitOf('a', quorum), unitOf('b', quorum)]
+    mesh.addNode(0)
+    const leaver = mesh.addNode(1, { manner: 'silent' })
+    mesh.submit(...units)
+    mesh.run(50)
+    mesh.disconnect(leaver)
+    mesh.run(4_000)
+    equal(mesh.outcomes.size, 0)
+    mesh.addNode(2)
+    ok(mesh.drain(5_000))
+    ok(units.every(({ id }) => mesh.outcomes.get(id)?.status === 'success'))
     mesh.audit()
   })
 

@@ -1,11 +1,18 @@
 /** The gateway in a mesh on probation: who is checked, what a difference means, what is done again. */
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import type { PackedUnit, UnitId } from '#contracts'
+import { openUnit, type PackedUnit, type UnitId } from '#contracts'
 import { KeyedDraw } from '../../mesh-node/core/gateway/keyed-draw.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
 import { GatewayMesh, type MeshOptions } from '../support/gateway-mesh.ts'
-import { peer, SESSION, unitOf } from '../support/mesh-units.ts'
-import { type Manner, type NodeOptions, rightAnswer } from '../support/model-node.ts'
+import { modelUnit, peer, SESSION, spec, unitOf } from '../support/mesh-units.ts'
+import {
+  attestationOf,
+  type Manner,
+  type NodeOptions,
+  resultOf,
+  resultsOf,
+  rightAnswer
+} from '../support/model-node.ts'
 
 const KEY = new Uint8Array(32).fill(7)
 
@@ -114,6 +121,25 @@ describe('gateway on probation: who is checked', () => {
     for (const number of [0, 1, 2]) mesh.addNode(number)
     ok(mesh.drain())
     for (const { id } of units) equal(mesh.outcomes.get(id)?.status, 'success')
+    mesh.audit()
+  })
+
+  it('counts a unit that is done again as the call that it was', () => {
+    const units = Array.from({ length: 60 }, (_, index) => modelUnit(`u${index}`))
+    const mesh = new GatewayMesh({ mayCorrect: true, book: book() })
+    const { budgets } = spec()
+    // what the units may take, and not one call or token more
+    mesh.open({ budgets: { ...budgets, max_model_calls: 60, max_tokens: 6_000 } })
+    for (let number = 0; number < 4; number++) mesh.addNode(number, { runMs: 50 })
+    for (let start = 0; start < units.length; start += 5) {
+      mesh.submit(...units.slice(start, start + 5))
+      ok(mesh.drain())
+      mesh.run(2_000)
+    }
+    const again = units.filter(({ id }) => leasesOf(mesh, id) > 1)
+    ok(again.length > 10, 'some are done again after they had succeeded')
+    for (const { id } of units) equal(mesh.outcomes.get(id)?.status, 'success')
+    equal(mesh.machine.snapshot().sessions[0]?.model_calls, 60)
     mesh.audit()
   })
 
@@ -356,6 +382,113 @@ describe('gateway on probation: what was accepted is done again', () => {
     ok(again.length > 0 && again.every(({ node }) => !liars.includes(node)))
     equal(mesh.items('units.withdrawn').filter(({ unit }) => unit === lie.id).length, 2)
     deepEqual(sequencer.fold.rejections(), [])
+  })
+
+  it('asks for one more voice where two differ again after a restart and three more are lost', async () => {
+    const sequencer = book('probation', true)
+    const begun = () => new GatewayMesh({ book: sequencer, mayCorrect: true })
+    const before = begun()
+    const manners = ['lie', 'lie', 'lie', 'lie', 'silent'] as const
+    const nodes = manners.map((manner, number) => before.addNode(number, { manner }))
+    before.open()
+    const unit = unitOf('disputed')
+    before.submit(unit)
+    before.run(5_000)
+    equal(leasesOf(before, unit.id), 5, 'no two agree')
+    const { history } = await sequencer.reopen(SESSION)
+    ok(history !== null)
+    const mesh = begun()
+    mesh.nowMs = before.nowMs + 100
+    for (const item of before.items('units.reserved')) mesh.auditor.recall(item)
+    mesh.open({}, history)
+    mesh.submit(unit)
+    const liars = nodes.filter(({ answers }) => answers.size > 0).slice(0, 2)
+    for (const [number, node] of nodes.entries()) {
+      const [offer] = node.granted
+      ok(offer !== undefined)
+      const isBack = liars.includes(node)
+      const holding = isBack ? [offer.lease_id] : []
+      const { id } = mesh.addNode(number, { manner: 'silent', holding })
+      if (isBack) mesh.feed(resultOf(id, attestationOf(node, offer, unit, 'lie'), mesh.nowMs))
+      mesh.run(10)
+    }
+    mesh.addNode(5)
+    mesh.addNode(6)
+    ok(mesh.drain(60_000), 'three others would never be there at once')
+    equal(leasesOf(mesh, unit.id), 2, 'one after the other, until two agree')
+    equal(mesh.outcomes.get(unit.id)?.outputCid, rightAnswer(unit.id))
+  })
+
+  for (const mayCorrect of [true, false]) {
+    const how = mayCorrect ? 'replaced' : 'found wrong'
+    it(`does not open again what was ${how} in the very record that convicted its node`, () => {
+      const sequencer = new Sequencer(KEY, {
+        keepsDisk: false,
+        trust: 'probation',
+        trusted: [peer(0)]
+      })
+      const mesh = new GatewayMesh({ book: sequencer, mayCorrect, trusted: [0] })
+      const lies = named('lie', 4)
+      const fair = unitOf('fair')
+      const isLie = (id: string | null): boolean => lies.some((lie) => lie.id === id)
+      const isKept = (id: string | null): boolean => isLie(id) || id === fair.id
+      mesh.open()
+      mesh.addNode(1, { manner: (_offer, { id }) => (isLie(id) ? 'collude' : 'honest') })
+      mesh.submit(...lies, fair)
+      ok(mesh.drain(), 'the only owner is believed')
+      const checker = mesh.addNode(0, { manner: (_, { id }) => (isKept(id) ? 'silent' : 'honest') })
+      mesh.submit(...named('after', 20))
+      mesh.run(1_000)
+      // all that it has checked comes at once: one record refutes the lies, and confirms what is fair
+      const checks = checker.granted.filter(({ unit }) => isKept(openUnit(unit).id))
+      const right = checks.map((offer) =>
+        attestationOf(checker, offer, openUnit(offer.unit), 'honest')
+      )
+      mesh.feed(resultsOf(checker.id, right, mesh.nowMs))
+      mesh.run(1_000)
+      equal(mesh.records.filter(({ kind }) => kind === 'units.withdrawn').length, 1)
+      equal(mesh.items('units.withdrawn').length, lies.length)
+      equal(sequencer.fold.probation?.convictionsOf(peer(1)), 1)
+      const reopened = eventsOf(mesh, 'workunit.reopened')
+      ok(!reopened.some(({ work_unit_id: id }) => isKept(id)))
+      const isPaid = ({ unit, attempt }: { readonly unit: UnitId; readonly attempt: number }) =>
+        ['posted', 'held'].includes(sequencer.fold.attempt(unit, attempt)?.state ?? '')
+      const paidMicro = 10 * mesh.items('units.accepted').filter(isPaid).length
+      equal(mesh.machine.snapshot().sessions[0]?.posted_micro, paidMicro)
+      deepEqual(sequencer.fold.rejections(), [])
+    })
+  }
+
+  it('leaves what became final while others did it again, and says that it is in doubt', () => {
+    const lie = unitOf('lie', { timeouts: { dispatch_ms: 5_000, run_ms: 600_000 } })
+    const sequencer = new Sequencer(KEY, {
+      keepsDisk: false,
+      trust: 'probation',
+      trusted: [peer(2)]
+    })
+    const liar: NodeOptions = { manner: (_, { id }) => (id === lie.id ? 'collude' : 'honest') }
+    const mesh = meshOf([liar], { book: sequencer, trusted: [2] })
+    work(mesh, [lie])
+    const [told] = mesh.items('units.accepted')
+    ok(told !== undefined)
+    const slow = mesh.addNode(1, { manner: (_, { id }) => (id === lie.id ? 'silent' : 'honest') })
+    work(mesh, named('early', 3))
+    const check = slow.granted.find(({ unit }) => openUnit(unit).id === lie.id)
+    ok(check !== undefined, 'its only result is done again')
+    const agreed = { verification: { mode: 'quorum', replicas: 2 } } as const
+    mesh.submit(...Array.from({ length: 40 }, (_, index) => unitOf(`q${index}`, agreed)))
+    ok(mesh.drain())
+    const { state } = mesh.book.fold.attempt(lie.id, told.attempt) ?? {}
+    equal(state, 'posted', 'its node passed many checks since')
+    mesh.addNode(2)
+    mesh.feed(resultOf(slow.id, attestationOf(slow, check, lie, 'honest'), mesh.nowMs))
+    mesh.run(30_000)
+    deepEqual(mesh.book.fold.rejections(), [], 'the ledger takes all of it')
+    deepEqual(mesh.items('units.withdrawn'), [])
+    equal(eventsOf(mesh, 'workunit.doubted').length, 1)
+    const ends = mesh.items('units.voided').filter(({ unit }) => unit === lie.id)
+    ok(ends.length > 1 && ends.every(({ fault }) => fault === 'none'), 'nobody is blamed')
+    mesh.audit()
   })
 
   it('leaves what was made use of, takes its pay back and says that it is in doubt', () => {

@@ -16,6 +16,7 @@ import {
   openSyncFrame,
   type Signer,
   SYNC_FAULTS_MAX,
+  SYNC_LATE_MS,
   SYNC_WANT_TIMEOUT_MS,
   SYNC_WANTS_MAX,
   type SyncFrame
@@ -431,7 +432,38 @@ describe('the sync machine, of forks', () => {
     const second = machine.step({ type: 'frame', link: 2, frame: forks(log), nowMs: 0 })
     deepEqual(sent(second, 'prove'), [], 'the other was asked for that one')
     const late = machine.step({ type: 'tick', nowMs: SYNC_WANT_TIMEOUT_MS })
-    deepEqual(sent(late, 'prove').toSorted(), [1, 2])
+    deepEqual(sent(late, 'prove'), [2], 'who is late is asked nothing more, and another is')
+  })
+
+  it('takes a proof that comes late, as over a slow link, and asks the next of that peer then', () => {
+    const machine = machineOf()
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    machine.step({ type: 'frame', link: 1, frame: forks(...logs), nowMs: 0 })
+    const lateMs = SYNC_WANT_TIMEOUT_MS + SYNC_LATE_MS - 1
+    const ticks = [SYNC_WANT_TIMEOUT_MS, lateMs].flatMap((nowMs) =>
+      machine.step({ type: 'tick', nowMs })
+    )
+    deepEqual([sent(ticks, 'prove'), closed(ticks)], [[], []])
+    const frame = { v: 1, t: 'proof', log: hexToBytes(log), proof: PROOF } as const
+    const came = machine.step({ type: 'frame', link: 1, frame, nowMs: lateMs })
+    deepEqual(
+      came.map(({ type }) => type),
+      ['take']
+    )
+    const taken = { type: 'taken', link: 1, log, isPeersFault: false, nowMs: lateMs } as const
+    deepEqual(sent(machine.step(taken), 'prove'), [1])
+  })
+
+  it('lets a peer go that does not show late either what it named', () => {
+    const machine = machineOf()
+    for (const link of [1, 2]) machine.step({ type: 'opened', link, nowMs: 0 })
+    machine.step({ type: 'frame', link: 1, frame: forks(log), nowMs: 0 })
+    const ticked = (nowMs: number) => closed(machine.step({ type: 'tick', nowMs }))
+    deepEqual(ticked(SYNC_WANT_TIMEOUT_MS), [])
+    deepEqual(ticked(SYNC_WANT_TIMEOUT_MS + SYNC_LATE_MS - 1), [])
+    deepEqual(ticked(SYNC_WANT_TIMEOUT_MS + SYNC_LATE_MS), ['faults'])
+    const next = machine.step({ type: 'frame', link: 2, frame: forks(log), nowMs: 200_000 })
+    deepEqual(sent(next, 'prove'), [2])
   })
 
   it('asks another where who was asked goes away', () => {

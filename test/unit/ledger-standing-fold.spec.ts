@@ -312,6 +312,26 @@ describe('a mesh on probation', () => {
     deepEqual(calm.refused, ['acceptance_final'])
   })
 
+  it('never opens again what is final, whoever of those who gave it later is convicted', () => {
+    const book = new Book()
+    const [early] = book.alone(nodeA, unitOf('early'))
+    ok(early !== undefined)
+    equal(book.fold.probation?.isFinal(early.unit), false)
+    book.both(...named('both', 3))
+    equal(book.fold.probation?.isFinal(early.unit), true)
+    const late = { unit: early.unit, attempt: 2, node: nodeB }
+    book.add(reserved([late]), take([late], false))
+    convict(book, nodeB)
+    equal(book.fold.probation?.convictionsOf(nodeB.peerId), 1)
+    deepEqual(book.standing(early.unit), [
+      [1, true, PAY],
+      [2, false, 0]
+    ])
+    equal(book.fold.probation?.isAbandoned(early.unit), false, 'what is paid for stands')
+    ok(!book.fold.reopenings(0).some(({ unit }) => unit === early.unit))
+    deepEqual(book.refused, [])
+  })
+
   it('lets a convicted node work itself up again', () => {
     const book = new Book()
     convict(book, nodeA)

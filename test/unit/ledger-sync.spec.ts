@@ -12,8 +12,15 @@ import {
   openSyncFrame,
   type PeerId,
   type Signer,
+  SYNC_BUNDLE_BYTES,
+  SYNC_BUNDLE_BYTES_MIN,
+  SYNC_BUNDLE_QUICK_MS,
   SYNC_FAULTS_MAX,
-  SYNC_PEERS_MAX
+  SYNC_LATE_MS,
+  SYNC_PEERS_MAX,
+  SYNC_WANT_TIMEOUT_MS,
+  SYNC_WANTS_MAX,
+  type SyncFrame
 } from '#contracts'
 import { type Ledger, type LedgerSync, SyncMachine, type SyncPorts } from '#ledger'
 import {
@@ -251,6 +258,19 @@ describe('a peer that lies', () => {
     )
   })
 
+  it('is given up when an answer does not come late either', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 5, nowMs: 0 })
+    const closed = (nowMs: number) =>
+      machine.step({ type: 'tick', nowMs }).filter(({ type }) => type === 'close')
+    deepEqual(closed(SYNC_WANT_TIMEOUT_MS), [])
+    deepEqual(closed(SYNC_WANT_TIMEOUT_MS + SYNC_LATE_MS - 1), [])
+    deepEqual(closed(SYNC_WANT_TIMEOUT_MS + SYNC_LATE_MS), [
+      { type: 'close', link: 1, reason: 'faults' }
+    ])
+  })
+
   it('is refused when it has more requests waiting than are allowed', () => {
     const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
@@ -358,5 +378,100 @@ describe('a peer that lies', () => {
       effects.filter(({ type }) => type !== 'timer'),
       []
     )
+  })
+})
+
+describe('a slow link', () => {
+  const log = hexToBytes(CONTROL_LOG)
+  const wantsOf = (effects: ReturnType<SyncMachine['step']>) =>
+    effects.flatMap((effect) =>
+      effect.type === 'send' && effect.frame.t === 'want' ? [[effect.link, effect.frame.from]] : []
+    )
+  const claim: SyncFrame = { v: 1, t: 'heads', heads: [[log, 9, log]], more: false }
+  const answer: SyncFrame = { v: 1, t: 'bundle', log, from: 0, head: log, entries: [] }
+  const head = (seq: number) => ({ log: CONTROL_LOG, seq, hash: new Uint8Array(32) })
+
+  /** One link was asked at 0 and has not answered in time. */
+  function late(...others: readonly number[]) {
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
+    for (const link of [1, ...others]) {
+      machine.step({ type: 'opened', link, nowMs: 0 })
+      machine.step({ type: 'frame', link, frame: claim, nowMs: 0 })
+    }
+    return { machine, overdue: machine.step({ type: 'tick', nowMs: SYNC_WANT_TIMEOUT_MS }) }
+  }
+
+  it('is not asked again for what is under way', () => {
+    const { machine, overdue } = late()
+    deepEqual(wantsOf(overdue), [])
+    const again = machine.step({ type: 'frame', link: 1, frame: claim, nowMs: 20_000 })
+    deepEqual(wantsOf(again), [])
+  })
+
+  it('brings the log though every answer is late', () => {
+    const { machine } = late()
+    const taken = machine.step({ type: 'frame', link: 1, frame: answer, nowMs: 40_000 })
+    deepEqual(
+      taken.map(({ type }) => type),
+      ['apply']
+    )
+    const meanwhile = machine.step({ type: 'frame', link: 1, frame: claim, nowMs: 40_001 })
+    deepEqual(wantsOf(meanwhile), [])
+    machine.step({ type: 'held', head: head(5), nowMs: 40_002 })
+    const applied = machine.step({ type: 'applied', link: 1, log: CONTROL_LOG, nowMs: 40_002 })
+    deepEqual(wantsOf(applied), [[1, 6]])
+  })
+
+  it('takes nothing from the request that another link was sent instead', () => {
+    const { machine, overdue } = late(2, 3)
+    deepEqual(wantsOf(overdue), [[2, 0]])
+    machine.step({ type: 'frame', link: 1, frame: answer, nowMs: 16_000 })
+    machine.step({ type: 'held', head: head(5), nowMs: 16_001 })
+    const applied = machine.step({ type: 'applied', link: 1, log: CONTROL_LOG, nowMs: 16_001 })
+    deepEqual(wantsOf(applied), [])
+    const other = machine.step({ type: 'frame', link: 2, frame: answer, nowMs: 16_002 })
+    deepEqual(
+      other.map(({ type }) => type),
+      ['apply']
+    )
+  })
+
+  it('is answered with little, with more while its peer soon asks again, and with less where it does not', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    const bytesFor = (from: number, nowMs: number, asked = log): number => {
+      const frame = { v: 1, t: 'want', log: asked, from } as const
+      const effects = machine.step({ type: 'frame', link: 1, frame, nowMs })
+      machine.step({ type: 'served', link: 1, nowMs })
+      return effects.reduce((sum, one) => sum + (one.type === 'serve' ? one.bytesMax : 0), 0)
+    }
+    equal(bytesFor(0, 0), SYNC_BUNDLE_BYTES_MIN)
+    equal(bytesFor(10, 100), 2 * SYNC_BUNDLE_BYTES_MIN)
+    equal(bytesFor(10, 200), 2 * SYNC_BUNDLE_BYTES_MIN, 'the same again says nothing')
+    equal(bytesFor(0, 300, new Uint8Array(32)), 2 * SYNC_BUNDLE_BYTES_MIN, 'nor does another log')
+    for (let from = 1; from < 20; from++) bytesFor(from, 300 + from)
+    equal(bytesFor(20, 400), SYNC_BUNDLE_BYTES)
+    equal(bytesFor(30, 400 + SYNC_BUNDLE_QUICK_MS), SYNC_BUNDLE_BYTES)
+    equal(bytesFor(40, 40_000), SYNC_BUNDLE_BYTES / 2)
+    for (let from = 41; from < 60; from++) bytesFor(from, from * 20_000)
+    equal(bytesFor(60, 1_200_000), SYNC_BUNDLE_BYTES_MIN)
+  })
+
+  it('is sent no more requests than its peer lets wait, the sequencer’s log among them', () => {
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
+    machine.step({ type: 'opened', link: 1, nowMs: 0 })
+    const heads = Array.from({ length: SYNC_WANTS_MAX }, (_, index) => {
+      const claimed: [Uint8Array, number, Uint8Array] = [
+        new Uint8Array(32).fill(index + 1),
+        1,
+        new Uint8Array(32)
+      ]
+      return claimed
+    })
+    const frame = { v: 1, t: 'heads', heads, more: false } as const
+    const asked = machine.step({ type: 'frame', link: 1, frame, nowMs: 0 })
+    equal(wantsOf(asked).length, SYNC_WANTS_MAX)
+    const more = machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 5, nowMs: 1 })
+    deepEqual(wantsOf(more), [])
   })
 })

@@ -2,6 +2,9 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { leaseIdOf } from '#contracts'
 import { EscrowBook } from '../../sim/checks/escrow-book.ts'
+import { LeaseBook } from '../../sim/checks/lease-book.ts'
+import { MoneyBook } from '../../sim/checks/money-book.ts'
+import { RestBook } from '../../sim/checks/rest-book.ts'
 import { Chance } from '../../sim/kernel/chance.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { rightAnswer } from '../../sim/nodes/answers.ts'
@@ -54,7 +57,7 @@ const NO_UNITS = {
   timeout: 0,
   cancelled: 0
 }
-const snapshotWith = (reserved: number) =>
+const snapshotWith = (reserved: number, calls = 1) =>
   ({
     admission: 'OPEN',
     waiting: 0,
@@ -69,10 +72,20 @@ const snapshotWith = (reserved: number) =>
         posted_micro: 0,
         max_cost_micro: 9,
         tokens_used: 0,
-        model_calls: 0
+        model_calls: calls
       }
     ]
   }) as const
+
+const OPENED = {
+  session: SESSION,
+  tenant: TENANT,
+  graph_cid: rightAnswer(SINGLE.id),
+  inputs_cid: rightAnswer(SINGLE.id),
+  request_id: 'r',
+  max_cost_micro: 9,
+  opened_at_ms: 1
+}
 
 describe('the checkers of a simulated mesh', () => {
   for (const { sees, rule, well, ill } of STORIES) {
@@ -113,6 +126,20 @@ describe('the checkers of a simulated mesh', () => {
     deepEqual(story.rules, ['alive_is_heard'])
   })
 
+  it('see work for a node that rests, and none where a liar says that it serves', () => {
+    for (const isHonest of [true, false]) {
+      const found: string[] = []
+      const broken = (rule: string): number => found.push(rule)
+      let nowMs = 0
+      const ports = { ...BOOK_PORTS, nowMs: () => nowMs, isHonest: () => isHonest, broken }
+      const book = new RestBook(ports)
+      book.rests(A, true)
+      nowMs = 60_000
+      book.reserved(A)
+      deepEqual(found, isHonest ? ['rests_when_told'] : [])
+    }
+  })
+
   it('see a machine that keeps too much, or keeps it after the session', () => {
     const few = { sessions: 0, tenants: 1, nodes: 1, claims: 1, leases: 0 }
     const sizes = { ...few, recalled: 0, classes: 0, batches: 1, parked: 0 }
@@ -148,6 +175,7 @@ describe('the checkers of a simulated mesh', () => {
     const found: string[] = []
     const book = new EscrowBook(ports)
     const foldOf = (convictions: number, balance: number) => ({
+      convictions,
       convictionsOf: () => convictions,
       escrowOf: () => balance
     })
@@ -160,12 +188,63 @@ describe('the checkers of a simulated mesh', () => {
     deepEqual(found, ['convicted_unpaid'])
   })
 
+  it('leave a node its first pay, whatever it was convicted of before', () => {
+    const found: string[] = []
+    const book = new EscrowBook({ ...BOOK_PORTS, broken: (rule: string) => found.push(rule) })
+    const foldOf = (others: number, balance: number) => ({
+      convictions: 1 + others,
+      convictionsOf: () => 1,
+      escrowOf: () => balance
+    })
+    book.folded(foldOf(0, 0))
+    book.paid(A, 10)
+    book.folded(foldOf(0, 10))
+    book.paid(A, 10)
+    book.folded(foldOf(0, 20))
+    book.folded(foldOf(1, 20))
+    deepEqual(found, [], 'another was convicted')
+  })
+
   it('see sums of the gateway that are not those of the books', () => {
     const story = single().reserve(one)
     story.checks.looked(snapshotWith(1_000), SIZES)
     deepEqual(story.rules, [])
     story.checks.looked(snapshotWith(999), SIZES)
     deepEqual(story.rules, ['same_sums'])
+    const calls = single().reserve(one)
+    calls.checks.looked(snapshotWith(1_000, 2), SIZES)
+    deepEqual(calls.rules, ['same_sums'])
+  })
+
+  it('see pay that went back and that the gateway still counts a record later', () => {
+    const found: string[] = []
+    const ports = { ...BOOK_PORTS, broken: (rule: string) => found.push(rule) }
+    const book = new MoneyBook(ports, new LeaseBook(ports))
+    const sequencer = new Sequencer(new Uint8Array(32))
+    sequencer.append([{ kind: 'session.opened', body: OPENED }])
+    const summary = sequencer.fold.session(SESSION)
+    ok(summary !== null)
+    const record = (returnedMicro: number) =>
+      book.folded(
+        {
+          session: () => ({ ...summary, postedMicro: -returnedMicro, returnedMicro }),
+          probation: null,
+          balanceOf: () => null
+        },
+        SESSION
+      )
+    const look = (postedMicro: number) =>
+      book.booked({ reserved_micro: 0, posted_micro: postedMicro, model_calls: 0 })
+    record(5)
+    look(0)
+    look(-5)
+    deepEqual(found, [], 'it hears of a record at its next step, or did it itself')
+    record(5)
+    look(-5)
+    deepEqual(found, [])
+    look(0)
+    look(-6)
+    deepEqual(found, ['same_sums', 'same_sums'])
   })
 
   it('see replicas that come to something else', async () => {
@@ -210,17 +289,8 @@ describe('the checkers of a simulated mesh', () => {
     const story = single().reserve(one)
     const items = [{ unit: SINGLE.id, attempt: 1, lease: leaseIdOf(SINGLE.id, 1, A), node: A }]
     const item = { ...items[0], model: null, input_bytes: 0, max_micro: 5, expires_at_ms: 1 }
-    const opened = {
-      session: SESSION,
-      tenant: TENANT,
-      graph_cid: rightAnswer(SINGLE.id),
-      inputs_cid: rightAnswer(SINGLE.id),
-      request_id: 'r',
-      max_cost_micro: 9,
-      opened_at_ms: 1
-    }
     sequencer.append([
-      { kind: 'session.opened', body: opened },
+      { kind: 'session.opened', body: OPENED },
       { kind: 'units.reserved', body: { session: SESSION, items: [Object.assign(item, items[0])] } }
     ])
     story.checks.folded(sequencer.fold, SESSION)

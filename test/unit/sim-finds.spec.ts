@@ -67,6 +67,26 @@ const FINDS: readonly {
       churn: { fit: 'combos', speed: 829, until_ms: 26_458 },
       until_ms: 43_200_000
     }
+  },
+  {
+    seed: 12_188,
+    fault: 'brings the ledger over links on which an answer takes longer than patience for it',
+    scenario: {
+      nodes: 9,
+      units: 54,
+      arrive_over_ms: 79_836,
+      quorum_per_mille: 316,
+      service_ms: { min: 16, max: 288 },
+      latency: { rtt_ms: 1_976 },
+      arrivals: [
+        { at_ms: 0, over_ms: 2_000, share_per_mille: 647 },
+        { at_ms: 20_986, over_ms: 49_529, share_per_mille: 353 }
+      ],
+      network: { loss_per_mille: 97, nat_per_mille: 823 },
+      gossip: { flood_publish: true, peers: 9 },
+      replicas: { nodes: 2, write_ms: 273 },
+      until_ms: 3_600_000
+    }
   }
 ]
 

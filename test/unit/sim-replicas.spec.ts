@@ -1,5 +1,5 @@
 /** Replicas of a simulated mesh: each of their checkers is shown its fault, and runs have none. */
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
 import {
   type EntryContent,
   encodeCanonical,
@@ -15,11 +15,13 @@ import { SPREAD_MS } from '../../sim/checks/told-book.ts'
 import { Chance } from '../../sim/kernel/chance.ts'
 import { Keys } from '../../sim/kernel/signing.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
+import { peerOf } from '../../sim/nodes/names.ts'
+import { LedgerHost } from '../../sim/replicas/ledger-host.ts'
 import { ReplicaDisk } from '../../sim/replicas/replica-disk.ts'
+import { turn } from '../../sim/replicas/turn-driver.ts'
 import { runScenario } from '../../sim/world/run.ts'
 import { Scenario } from '../../sim/world/scenario.ts'
 import { Sequencer } from '../../sim/world/sequencer.ts'
-import { peerOf } from '../../sim/world/simulated-node.ts'
 
 const PORTS = {
   goesOn: async () => true,
@@ -142,6 +144,18 @@ describe('the book of replicas', () => {
     deepEqual(await opened(3), [])
     deepEqual(await opened(2), ['never_back'])
     deepEqual(await opened(2, true), [])
+  })
+
+  it('sees a second log whose store has less, though the first got an empty disk', async () => {
+    const story = new Story(TRUE)
+    for (const face of [0, 1]) story.book.stored(story.holder('a', { face }), batchOf(TRUE, 0, 3))
+    story.book.emptied(story.holder('a').name)
+    const forks = Object.assign(Object.create(null), { logs: () => [] })
+    const empty = { heads: () => [], async *entries() {}, forks }
+    await story.book.opened(story.holder('a'), empty)
+    deepEqual(story.rules, [])
+    await story.book.opened(story.holder('a', { face: 1 }), empty)
+    deepEqual(story.rules, ['never_back'])
   })
 
   it('sees an author accused who said one thing', () => {
@@ -284,6 +298,41 @@ describe('the disk of a replica', () => {
   })
 })
 
+describe('a host that writes two logs', () => {
+  it('begins one anew where its disk tore: the second is over, and nothing went back', async () => {
+    const { book, rules } = new Story()
+    const written: (() => void)[] = []
+    const host = new LedgerHost(AUTHOR, {
+      number: 1,
+      genesis: new Sequencer(new Uint8Array(32)).genesis,
+      keys: KEYS,
+      incarnation: null,
+      book,
+      disk: { kind: 'tears', chance: new Chance(1, 'test'), after: (done) => written.push(done) },
+      nowMs: () => 0,
+      after: () => {},
+      publish: () => {}
+    })
+    const forked = host.log
+    await host.begin()
+    const begun = host.fork(new Set([2]), [[said(1)], [said(2)]])
+    await turn()
+    await begun
+    for (const done of written.splice(0)) done()
+    await turn()
+    equal(host.processes.length, 2)
+    host.append([said(3)])
+    await turn()
+    host.stop()
+    await host.begin()
+    book.throwFailure()
+    deepEqual(rules, [])
+    equal(host.isForked, false)
+    equal(host.processFor(2), host.processFor(3))
+    notEqual(host.log, forked)
+  })
+})
+
 describe('replicas in a simulated mesh', function () {
   this.timeout(60_000)
 
@@ -315,6 +364,17 @@ describe('replicas in a simulated mesh', function () {
     deepEqual(await run(trouble), await run(trouble))
   })
 
+  it('come to hold all over links that are slow and break often', async () => {
+    const { violations } = await run({
+      units: 100,
+      arrive_over_ms: 60_000,
+      latency: { rtt_ms: 2_000 },
+      network: { loss_per_mille: 150 },
+      replicas: { nodes: 4, write_ms: 300 }
+    })
+    deepEqual(violations, [])
+  })
+
   it('are said to be behind where a disk is slower than the log grows', async () => {
     const { violations } = await run({ replicas: { nodes: 1, write_ms: 60_000 } })
     deepEqual(
@@ -322,6 +382,20 @@ describe('replicas in a simulated mesh', function () {
       ['replicas_follow']
     )
   })
+
+  for (const share_per_mille of [500, 1_000]) {
+    it(`follow each log that ${share_per_mille} of 1000 are shown of a sequencer's two, or are said not to`, async () => {
+      const fork = { at_ms: 12_000, who: 'sequencer', share_per_mille }
+      const crashes = [{ at_ms: 15_000, down_ms: 2_000, disk: 'keeps' }]
+      const rulesWith = async (write_ms: number) => {
+        const { violations } = await run({ replicas: { nodes: 3, write_ms, fork }, crashes })
+        return violations.map(({ rule }) => rule)
+      }
+      // where all are shown the second, nobody is there to tell who writes the first of their logs
+      deepEqual(await rulesWith(2), [])
+      deepEqual(await rulesWith(60_000), ['replicas_follow'])
+    })
+  }
 
   it('are refused where there are more of them than nodes, or nobody to be shown a fork', () => {
     const of = (replicas: object) =>

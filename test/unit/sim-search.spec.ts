@@ -63,6 +63,14 @@ describe('a swarm', () => {
       for (const { at_ms, for_ms } of pauses) ok(at_ms + for_ms < until_ms / 2)
     }
   })
+
+  it('has the time that a node takes which lets every lease end', () => {
+    const { units, actors, until_ms } = drawScenario(5180)
+    deepEqual([units, actors.late, actors.withholders], [52, 74, 37])
+    // five tries of half a minute and a minute, two at once, where all come to one node
+    ok(until_ms > (units * 5 * 90_000) / 2)
+    for (const seed of seeds) ok(drawScenario(seed).until_ms <= 86_400_000)
+  })
 })
 
 describe('a soak', () => {

@@ -65,7 +65,7 @@ export class LeaseDesk {
       }
       const rule = this.#refusal(gateway, offer)
       if (rule === null) this.#accept(gateway, offer)
-      else this.#refuse(gateway, offer.lease, rule)
+      else this.#refuse(gateway, offer, rule)
     }
   }
 
@@ -209,7 +209,7 @@ export class LeaseDesk {
     if (mode === 'paused' || mode === 'finishing') return 'paused'
     if (mode !== 'serving') return 'draining'
     if (!this.#connections.isAuthorized(gateway)) return 'unauthorized'
-    if (leaseIdOf(offer.unit.id, offer.attempt, options.node) !== offer.lease) return 'mismatched'
+    if (!this.#isOurs(offer)) return 'mismatched'
     if (this.#leases.active >= options.descriptor.queue_max) return 'queue_full'
     if (this.#leases.size >= AGENT_RESULTS_MAX) return 'results_full'
     const rule = refusalOf(offer.unit.unit, options)
@@ -220,9 +220,19 @@ export class LeaseDesk {
     return this.#models.hold(cid, gateway) ? null : 'models_full'
   }
 
-  #refuse(gateway: PeerId, lease: LeaseId, rule: OfferRule): void {
+  /** What is handed back is over: its gateway gives it to another, so that no later word of it counts. */
+  #refuse(gateway: PeerId, offer: AgentOffer, rule: OfferRule): void {
     this.#totals.refuse(rule)
-    this.#context.out.release(gateway, lease, rule)
+    this.#context.out.release(gateway, offer.lease, rule)
+    // a gateway that may not give this lease must not end it for the one that may
+    if (this.#connections.isAuthorized(gateway) && this.#isOurs(offer)) {
+      this.#leases.refused(offer.lease)
+    }
+  }
+
+  /** The id is that of the unit, the attempt and this node. */
+  #isOurs({ unit, attempt, lease }: AgentOffer): boolean {
+    return leaseIdOf(unit.id, attempt, this.#context.options.node) === lease
   }
 
   #accept(gateway: PeerId, offer: AgentOffer): void {

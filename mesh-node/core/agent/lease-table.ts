@@ -122,8 +122,13 @@ export class LeaseTable {
     if (lease.builtIn && lease.phase === 'running') this.#builtInRunning -= 1
     assert(this.#leases.delete(lease.id), 'only a held lease ends')
     if (options.stopping) this.#stopping.add(lease.id)
-    if (this.#ended.size >= AGENT_ENDED_LEASES_MAX) this.#forgetOldest()
-    this.#ended.add(lease.id)
+    this.#remember(lease.id)
+  }
+
+  /** A lease that was never taken: it was handed back at once, and is over for good too. */
+  refused(id: LeaseId): void {
+    assert(!this.#leases.has(id), 'only what is not held is refused')
+    this.#remember(id)
   }
 
   /** The killed run is gone; true if there was one. */
@@ -166,6 +171,12 @@ export class LeaseTable {
     const queue = this.#ready[PRIORITIES.indexOf(lease.packed.unit.priority)]
     assert(queue !== undefined, 'every priority has its queue')
     return queue
+  }
+
+  #remember(id: LeaseId): void {
+    if (this.#ended.has(id)) return
+    if (this.#ended.size >= AGENT_ENDED_LEASES_MAX) this.#forgetOldest()
+    this.#ended.add(id)
   }
 
   #forgetOldest(): void {

@@ -59,10 +59,14 @@ function announceClasses(
   })
 }
 
-/** Some units of each class: at least one, together no more than an announcement carries. */
+/**
+ * Some units of each class, together no more than an announcement carries; one of a class that is
+ * announced again: each copy goes to all neighbours, and on a slow line the next grant waits behind it.
+ */
 function sampleOf(classes: readonly WaitingClass[]): PackedUnit[] {
-  const share = Math.max(1, Math.floor(ANNOUNCE_UNITS_MAX / classes.length))
+  const shareMax = Math.max(1, Math.floor(ANNOUNCE_UNITS_MAX / classes.length))
   return classes.flatMap((waiting) => {
+    const share = waiting.announcedAtMs === null ? shareMax : 1
     const some: PackedUnit[] = []
     for (const unit of waiting.units()) {
       if (some.length >= share) break

@@ -6,10 +6,10 @@ import { assert } from '#contracts'
 import { isLive, type LeaseRecord, type SessionRecord, type UnitRecord } from './gateway-state.ts'
 
 /**
- * `later`: it fits once leases that are under way have ended; `never`: it does not, or nothing is
- * under way any more that could make room. Two units that wait for each other's money thus end.
+ * `later`: it fits once leases that are under way have ended; `held`: once others give back what they
+ * hold, and nothing is under way that makes them; `never`: it does not fit.
  */
-export type Affordable = 'now' | 'later' | 'never'
+export type Affordable = 'now' | 'later' | 'held' | 'never'
 
 /** Whether so many leases of the unit may be granted. */
 export function affordable(unit: UnitRecord, leases: number): Affordable {
@@ -20,23 +20,23 @@ export function affordable(unit: UnitRecord, leases: number): Affordable {
     sessionMoney(session, costMicro, ownMicro),
     tenantMoney(session, costMicro, ownMicro)
   )
-  return worst(money, unit.holdsTokens ? 'now' : callsAndTokens(unit))
+  return worst(money, unit.tokens === 'none' ? callsAndTokens(unit) : 'now')
 }
 
 function sessionMoney(session: SessionRecord, costMicro: number, ownMicro: number): Affordable {
   const left = session.spec.budgets.max_cost_micro - session.postedMicro
   if (costMicro + ownMicro > left) return 'never'
-  return costMicro + session.reservedMicro <= left ? 'now' : orNever(session.activeLeases)
+  return costMicro + session.reservedMicro <= left ? 'now' : onceOver(session.activeLeases)
 }
 
 function tenantMoney({ tenant }: SessionRecord, costMicro: number, ownMicro: number): Affordable {
   if (tenant.availableMicro === null || costMicro <= tenant.availableMicro) return 'now'
   const mayReturn = tenant.reservedMicro - ownMicro
   const mayFit = costMicro <= tenant.availableMicro + mayReturn
-  return mayFit ? orNever(tenant.activeLeases) : 'never'
+  return mayFit ? onceOver(tenant.activeLeases) : 'never'
 }
 
-/** A unit counts once, however often it is run: replicas and retries check and mend the one call. */
+/** A unit counts once, however often it is run: all else checks and mends the one call. */
 function callsAndTokens({ packed, root }: UnitRecord): Affordable {
   const { session } = root
   const { budgets } = session.spec
@@ -46,10 +46,10 @@ function callsAndTokens({ packed, root }: UnitRecord): Affordable {
   if (tokens === 0) return 'now'
   const left = budgets.max_tokens - session.tokensUsed
   if (tokens > left) return 'never'
-  return tokens + session.tokensReserved <= left ? 'now' : orNever(session.activeLeases)
+  return tokens + session.tokensReserved <= left ? 'now' : onceOver(session.activeLeases)
 }
 
-const orNever = (activeLeases: number): Affordable => (activeLeases > 0 ? 'later' : 'never')
+const onceOver = (activeLeases: number): Affordable => (activeLeases > 0 ? 'later' : 'held')
 
 function reservedBy(unit: UnitRecord): number {
   let micro = 0
@@ -57,24 +57,39 @@ function reservedBy(unit: UnitRecord): number {
   return micro
 }
 
-const ORDER: readonly Affordable[] = ['now', 'later', 'never']
+const ORDER: readonly Affordable[] = ['now', 'later', 'held', 'never']
 const worst = (a: Affordable, b: Affordable): Affordable =>
   ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b
 
-/** The unit's call and tokens are set aside at its first lease. */
+/**
+ * Whether one of the tenant's units that hold money needs no more than there is: its pause will be over,
+ * or a node will come. Where there is none, units wait for each other's money, and one of them has to end.
+ */
+export function anyGoesOn(sessions: Iterable<SessionRecord>, { root }: UnitRecord): boolean {
+  for (const { tenant, returning } of sessions) {
+    if (tenant !== root.session.tenant) continue
+    for (const unit of returning) {
+      if (unit.wanted === 0) returning.delete(unit)
+      else if (unit.leases.some(isLive) && affordable(unit, unit.wanted) === 'now') return true
+    }
+  }
+  return false
+}
+
+/** The unit's call and tokens are set aside at its first lease; checks that come later take no more. */
 export function holdTokens(unit: UnitRecord): void {
-  if (unit.holdsTokens) return
+  if (unit.tokens !== 'none') return
   const { session } = unit.root
-  unit.holdsTokens = true
+  unit.tokens = 'held'
   session.tokensReserved += unit.packed.unit.budget.max_tokens
   if (unit.packed.unit.model.cid !== null) session.modelCalls += 1
 }
 
 /** The unit has ended; what it really used stays used. */
 export function releaseTokens(unit: UnitRecord, usedTokens: number): void {
-  if (!unit.holdsTokens) return
+  if (unit.tokens !== 'held') return
   const { session } = unit.root
-  unit.holdsTokens = false
+  unit.tokens = 'counted'
   session.tokensReserved -= unit.packed.unit.budget.max_tokens
   session.tokensUsed += usedTokens
   assert(session.tokensReserved >= 0, 'tokens are returned once')
@@ -113,7 +128,7 @@ export function settle({ unit, maxMicro }: LeaseRecord, postedMicro: number): vo
   assert(session.reservedMicro >= 0, 'a reservation is settled once')
 }
 
-/** What was paid for the lease came back from escrow: once, however often its unit is opened again. */
+/** What was paid for the lease came back from escrow: once, whoever says so first. */
 export function giveBack(lease: LeaseRecord): void {
   const { told } = lease
   const { root } = lease.unit

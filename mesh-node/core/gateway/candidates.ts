@@ -91,7 +91,7 @@ export class Candidates {
   put(node: NodeRecord, facts: EligibilityFacts): void {
     const rank = this.#rank(node, facts)
     if (rank === null) this.#latest.delete(node)
-    else this.#add(rank)
+    else if (!isSameRank(rank, this.#latest.get(node))) this.#add(rank)
   }
 
   /** Takes the best node out, as of now; undefined where no node has places. */
@@ -122,7 +122,7 @@ export class Candidates {
       this.#latest.delete(node)
       const now = this.#rank(node, facts)
       if (now === null) continue
-      if (now.score === entry.score && now.depth === entry.depth) return now
+      if (isSameRank(now, entry)) return now
       this.#add(now)
     }
     return undefined
@@ -145,3 +145,7 @@ export class Candidates {
     this.#heap.push(rank)
   }
 }
+
+/** Where the node stands already, nothing is entered once more. */
+const isSameRank = (rank: Ranked, known: Ranked | undefined): boolean =>
+  rank.score === known?.score && rank.depth === known.depth

@@ -6,7 +6,7 @@
 import { UNIT_ATTEMPTS_MAX } from '#contracts'
 import { acceptAlone, acceptGroup } from './acceptance.ts'
 import { electorateOf } from './electorate.ts'
-import { isOutstanding, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
+import { isOutstanding, isUnjudged, type LeaseRecord, type UnitRecord } from './gateway-state.ts'
 import { voidLease } from './lease-life.ts'
 import { again } from './retry.ts'
 import type { TrustChecks } from './trust-checks.ts'
@@ -20,7 +20,7 @@ export function decideChecked(
   ok: readonly LeaseRecord[]
 ): void {
   if (unit.wanted > 0 || unit.leases.some(isOutstanding)) return
-  if (unit.leases.some(({ phase }) => phase === 'judging')) return
+  if (unit.leases.some(isUnjudged)) return
   const [first] = ok
   if (first === undefined) return
   if (ok.length === 1) {
@@ -43,7 +43,7 @@ export function settleAsIs(world: World, trust: TrustChecks, unit: UnitRecord): 
   world.leave(unit)
   unit.wanted = 0
   unit.notBeforeMs = null
-  const isComing = unit.leases.some((lease) => isOutstanding(lease) || lease.phase === 'judging')
+  const isComing = unit.leases.some((lease) => isOutstanding(lease) || isUnjudged(lease))
   if (isComing) return
   const ok = unit.leases.filter(({ phase }) => phase === 'ok')
   acceptLikeliest(world, trust, unit, ok)

@@ -4,7 +4,7 @@
  * paid ends. Costs O(log n) of the nodes with places per lease.
  */
 import { assert, PRIORITIES } from '#contracts'
-import { affordable } from './budget.ts'
+import { affordable, anyGoesOn } from './budget.ts'
 import { settleAsIs } from './checked-units.ts'
 import { claimFor } from './eligibility.ts'
 import { DISPATCH_QUANTUM } from './gateway-policy.ts'
@@ -78,16 +78,11 @@ function place(world: World, waiting: WaitingClass, unit: UnitRecord): Placement
   switch (affordable(unit, unit.wanted)) {
     case 'later':
       return 'blocked'
-    case 'never': {
-      if (world.trust !== null && unit.isChecked && unit.leases.some(isLive)) {
-        settleAsIs(world, world.trust, unit)
-        return 'ended'
-      }
-      const detail = 'what is left of the budgets does not cover it'
-      const failure = { class: 'budget', code: 'unit.budget_exhausted', detail } as const
-      giveUpUnit(world, unit, failure, 'failure')
-      return 'ended'
-    }
+    case 'held':
+      if (anyGoesOn(world.sessions.values(), unit)) return 'blocked'
+      return unpaid(world, unit)
+    case 'never':
+      return unpaid(world, unit)
     case 'now': {
       const placing = placingFor(world, waiting, unit)
       if (placing === null) return 'blocked'
@@ -95,6 +90,18 @@ function place(world: World, waiting: WaitingClass, unit: UnitRecord): Placement
       return 'placed'
     }
   }
+}
+
+/** Nothing will pay for another lease. */
+function unpaid(world: World, unit: UnitRecord): Placement {
+  if (world.trust !== null && unit.isChecked && unit.leases.some(isLive)) {
+    settleAsIs(world, world.trust, unit)
+    return 'ended'
+  }
+  const detail = 'what is left of the budgets does not cover it'
+  const failure = { class: 'budget', code: 'unit.budget_exhausted', detail } as const
+  giveUpUnit(world, unit, failure, 'failure')
+  return 'ended'
 }
 
 function placingFor(world: World, waiting: WaitingClass, unit: UnitRecord): Placing | null {

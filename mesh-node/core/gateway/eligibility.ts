@@ -125,13 +125,17 @@ function natureRefusal(
   return null
 }
 
-function claimRefusal(unit: WorkUnit, node: NodeRecord): Refusal | null {
-  let claimsKind = false
-  for (const claim of node.claims.values()) {
-    if (!claim.kinds.has(unit.kind)) continue
-    if (unit.model.cid === null || claim.models.has(unit.model.cid)) return null
-    claimsKind = true
+/** Whether the node has claimed what the unit needs, be there places or not. */
+export function hasClaim({ kind, model }: WorkUnit, { claims }: NodeRecord): boolean {
+  for (const { kinds, models } of claims.values()) {
+    if (kinds.has(kind) && (model.cid === null || models.has(model.cid))) return true
   }
+  return false
+}
+
+function claimRefusal(unit: WorkUnit, node: NodeRecord): Refusal | null {
+  if (hasClaim(unit, node)) return null
+  const claimsKind = [...node.claims.values()].some(({ kinds }) => kinds.has(unit.kind))
   return claimsKind
     ? { rule: 'model_not_conformant', detail: unit.model.cid ?? '' }
     : { rule: 'no_claim', detail: unit.kind }

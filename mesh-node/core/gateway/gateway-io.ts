@@ -183,6 +183,8 @@ export interface NodeChecks {
   pastToCheck(node: PeerId, draw: number, allowed: (unit: UnitId) => boolean): UnitId | null
   /** Nobody stands for the unit's result any more. */
   isAbandoned(unit: UnitId): boolean
+  /** The unit's result was paid for good: it can be withdrawn no more. */
+  isFinal(unit: UnitId): boolean
 }
 
 export interface TrustChangeTold {
@@ -201,6 +203,12 @@ export interface ReopenedUnit {
   readonly isOpen: boolean
 }
 
+export interface ReturnedAttempt {
+  readonly session: SessionId
+  readonly unit: UnitId
+  readonly attempt: number
+}
+
 /**
  * The ledger's fold as the gateway reads it at each step: it stands for all that was recorded before.
  * Trust is never computed here; without a fold the gateway works as declared.
@@ -212,6 +220,8 @@ export interface TrustView {
   changes(from: number): { readonly changes: readonly TrustChangeTold[]; readonly next: number }
   /** Units whose results lost their last support, from that count on. */
   reopenings(from: number): readonly ReopenedUnit[]
+  /** Accepted attempts whose pay went back to the tenant, from that count on. */
+  returned(from: number): readonly ReturnedAttempt[]
 }
 
 export interface GatewayOptions {

@@ -45,6 +45,8 @@ export interface SessionRecord {
   readonly units: Map<UnitId, UnitRecord>
   /** Submissions by the unit that they wait for. */
   readonly dependants: Map<UnitId, RootRecord[]>
+  /** Units that want a lease again, and perhaps some that have it by now. */
+  readonly returning: Set<UnitRecord>
   /** Of the classes in which its units wait; each key once, however many units have it. */
   readonly classKeys: Map<string, string>
   /** Units of low priority that wait until admission is open again. */
@@ -134,7 +136,10 @@ export interface UnitRecord {
   /** A retry in its backoff. */
   notBeforeMs: number | null
   readonly leases: LeaseRecord[]
-  holdsTokens: boolean
+  /** Its call and its tokens: `held` from its first lease to its end, and counted for good then. */
+  tokens: 'none' | 'held' | 'counted'
+  /** The most that a result used which came before a restart and was not accepted. */
+  tokensBefore: number
   /** Nodes that have failed it: others are preferred. */
   readonly avoid: PeerId[]
   /** Owners that said this unit can never succeed. */
@@ -169,9 +174,10 @@ export interface Recheck {
 
 /**
  * `granted`: the node works on it; `committed`: a commitment is in; `revealed`: the result was asked
- * for; `judging`: the result is here; `ok`: judged, waits for others; `ended`: nothing more comes.
+ * for; `judging`: the result is here; `held`: and waits for others to be judged with; `ok`: judged,
+ * waits for others; `ended`: nothing more comes.
  */
-export type LeasePhase = 'granted' | 'committed' | 'revealed' | 'judging' | 'ok' | 'ended'
+export type LeasePhase = 'granted' | 'committed' | 'revealed' | 'judging' | 'held' | 'ok' | 'ended'
 
 export interface LeaseRecord {
   readonly id: LeaseId
@@ -259,12 +265,13 @@ export function placesLeft(node: NodeRecord, claim: ClaimRecord): number {
   return Math.max(0, Math.min(claim.slots - claim.used, leasesMax(node) - node.working))
 }
 
-/** A commitment waits for others, as does a result that was judged: neither ends by itself. */
+/** A commitment waits for others, as may a result, judged or not: none of these ends by itself. */
 const IS_ACTIVE: Record<LeasePhase, boolean> = {
   granted: true,
   committed: false,
   revealed: true,
   judging: true,
+  held: false,
   ok: false,
   ended: false
 }
@@ -299,6 +306,10 @@ export const unplacedMicro = (unit: Pick<UnitRecord, 'packed' | 'state'>): numbe
 
 export const isOutstanding = ({ phase }: LeaseRecord): boolean =>
   phase === 'granted' || phase === 'committed' || phase === 'revealed'
+
+/** Its result is here, and was not judged yet. */
+export const isUnjudged = ({ phase }: LeaseRecord): boolean =>
+  phase === 'judging' || phase === 'held'
 
 /** Counts for a quorum: outstanding, or its result is here and not refused. */
 export const isLive = ({ phase }: LeaseRecord): boolean => phase !== 'ended'

@@ -79,11 +79,20 @@ function lookAround(world: World): void {
   }
   // whose word is taken, and who could be the other of two, changes with who is there
   if (world.trust !== null && world.waitingUnits > 0) world.dispatchWanted = true
+  else if (isAnyStill(world)) world.dispatchWanted = true
   for (const unit of hopelessRechecks(world, STUCK_LOOKS_MAX)) leaveRecheck(world, unit)
   if (world.mayPark) return
   for (const [lease, { node, result }] of world.parked.drain()) {
     tellUnknown(world, node, lease, result)
   }
+}
+
+/** Units wait, and nothing of their session is under way that could pay for them in the end. */
+function isAnyStill(world: World): boolean {
+  for (const { size, session } of world.classes.values()) {
+    if (size > 0 && session.activeLeases === 0) return true
+  }
+  return false
 }
 
 /** Checked units that wait for another voice where nobody could ever give it. */

@@ -18,27 +18,32 @@ export class KeyedDraw {
     this.#outer = padded(key, 0x5c)
   }
 
-  /** A row of draws for one purpose and subject. */
+  /** A row of draws for one purpose and subject; nothing is hashed before the first of them. */
   of(purpose: string, subject: string): Draws {
-    const asked = utf8.encode(`${purpose}\0${subject}`)
-    const inner = sha256(concatBytes(this.#inner, asked))
+    return new Draws(() => this.#seed(`${purpose}\0${subject}`))
+  }
+
+  #seed(asked: string): number {
+    const inner = sha256(concatBytes(this.#inner, utf8.encode(asked)))
     const mac = sha256(concatBytes(this.#outer, inner))
-    return new Draws(new DataView(mac.buffer, mac.byteOffset, mac.byteLength).getUint32(0))
+    return new DataView(mac.buffer, mac.byteOffset, mac.byteLength).getUint32(0)
   }
 }
 
 /** Numbers that follow from one seed: mulberry32, whose seed only the keyed hash can tell. */
 export class Draws {
-  #state: number
+  readonly #seed: () => number
+  #state: number | null = null
 
-  constructor(seed: number) {
-    this.#state = seed
+  constructor(seed: () => number) {
+    this.#seed = seed
   }
 
   /** 32 bits. */
   word(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let word = this.#state
+    const state = ((this.#state ?? this.#seed()) + 0x6d2b79f5) >>> 0
+    this.#state = state
+    let word = state
     word = Math.imul(word ^ (word >>> 15), word | 1)
     word ^= word + Math.imul(word ^ (word >>> 7), word | 61)
     return (word ^ (word >>> 14)) >>> 0

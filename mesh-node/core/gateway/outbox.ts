@@ -57,49 +57,65 @@ export class Outbox {
   #revokes = new Map<string, { node: PeerId; reason: RevokeReason; leases: LeaseId[] }>()
   #judge: JudgeRequest[] = []
   #later: GatewayEffect[] = []
+  // most steps write nothing and send nothing, and there are many steps
+  #hasRecords = false
+  #hasFrames = false
 
   /** An entry that comes before those of units. */
   recordFirst(content: EntryContent): void {
+    this.#hasRecords = true
     this.#opening.push(content)
   }
   /** An entry that comes after those of units. */
   recordLast(content: EntryContent): void {
+    this.#hasRecords = true
     this.#closing.push(content)
   }
   reserved(session: SessionId, item: Items<'reserved'>[number]): void {
+    this.#hasRecords = true
     listOf(this.#reserved, session).push(item)
   }
   accepted(session: SessionId, item: Items<'accepted'>[number]): void {
+    this.#hasRecords = true
     listOf(this.#accepted, session).push(item)
   }
   voided(session: SessionId, item: Items<'voided'>[number]): void {
+    this.#hasRecords = true
     listOf(this.#voided, session).push(item)
   }
   /** Comes before what is accepted in the same step: another result takes its place. */
   withdrawn(session: SessionId, item: Items<'withdrawn'>[number]): void {
+    this.#hasRecords = true
     listOf(this.#withdrawn, session).push(item)
   }
   escalated(session: SessionId, item: Items<'escalated'>[number]): void {
+    this.#hasRecords = true
     listOf(this.#escalated, session).push(item)
   }
   ended(session: SessionId, item: Items<'ended'>[number]): void {
+    this.#hasRecords = true
     listOf(this.#ended, session).push(item)
   }
 
   send(node: PeerId, frame: GatewayFrame): void {
+    this.#hasFrames = true
     this.#frames.push({ type: 'send', node, frame })
   }
   /** `inputs`: those that are small ride along. */
   grant(node: PeerId, offer: Offer, inputs: readonly UnitInput[]): void {
+    this.#hasFrames = true
     listOf(this.#grants, node).push({ offer, inputs })
   }
   ack(node: PeerId, item: AckItem): void {
+    this.#hasFrames = true
     listOf(this.#acks, node).push(item)
   }
   reveal(node: PeerId, lease: LeaseId): void {
+    this.#hasFrames = true
     listOf(this.#reveals, node).push(lease)
   }
   revoke(node: PeerId, lease: LeaseId, reason: RevokeReason): void {
+    this.#hasFrames = true
     const key = `${reason} ${node}`
     const held = this.#revokes.get(key)
     if (held === undefined) this.#revokes.set(key, { node, reason, leases: [lease] })
@@ -137,9 +153,8 @@ export class Outbox {
   /** All effects of the step in their order; the outbox is empty afterwards. */
   seal(): readonly GatewayEffect[] {
     const effects: GatewayEffect[] = []
-    const contents = this.#contents()
-    if (contents.length > 0) effects.push({ type: 'record', contents })
-    this.#sealFrames(effects)
+    if (this.#hasRecords) effects.push({ type: 'record', contents: this.#contents() })
+    if (this.#hasFrames) this.#sealFrames(effects)
     if (this.#judge.length > 0) effects.push({ type: 'judge', items: this.#judge })
     for (const effect of this.#later) effects.push(effect)
     if (this.#judge.length > 0) this.#judge = []
@@ -176,13 +191,15 @@ export class Outbox {
         contents.push({ kind: 'units.reserved', body: { session, items } })
     }
     for (const content of this.#closing) contents.push(content)
-    if (this.#closing.length > 0) this.#closing = []
-    if (contents.length > 0) this.#opening = []
+    this.#closing = []
+    this.#opening = []
+    this.#hasRecords = false
     return contents
   }
 
   /** Welcomes first: a node takes nothing before it. Revocations before grants: they make room. */
   #sealFrames(effects: GatewayEffect[]): void {
+    this.#hasFrames = false
     for (const effect of this.#frames) effects.push(effect)
     if (this.#frames.length > 0) this.#frames = []
     for (const [, { node, reason, leases: all }] of drained(this.#revokes)) {

@@ -6,7 +6,13 @@
 import { assert, UNIT_ATTEMPTS_MAX } from '#contracts'
 import { giveBack } from './budget.ts'
 import { electorateOf } from './electorate.ts'
-import { isOutstanding, type LeaseRecord, type Recheck, type UnitRecord } from './gateway-state.ts'
+import {
+  isOutstanding,
+  isUnjudged,
+  type LeaseRecord,
+  type Recheck,
+  type UnitRecord
+} from './gateway-state.ts'
 import { acceptLease, voidLease } from './lease-life.ts'
 import { askAgain, endRecheck } from './rechecks.ts'
 import { settledBy, sidesOf, VOTES_MAX } from './votes.ts'
@@ -30,7 +36,7 @@ interface Case {
 export function decideRecheck(world: World, unit: UnitRecord): void {
   const { recheck, canonical } = unit
   if (recheck === null || canonical === null || recheck.wanted > 0 || unit.judging) return
-  if (unit.leases.some((lease) => isOutstanding(lease) || lease.phase === 'judging')) return
+  if (unit.leases.some((lease) => isOutstanding(lease) || isUnjudged(lease))) return
   const fresh = unit.leases.filter(({ phase }) => phase === 'ok')
   if (recheck.isOver) {
     leave({ world, unit, fresh })
@@ -83,6 +89,8 @@ function settle(one: Case, accepted: readonly LeaseRecord[]): void {
     const right = side.filter((lease) => fresh.includes(lease))
     const isSame = side.some((lease) => home?.includes(lease))
     if (isSame) confirm(one, right)
+    // it was paid for good while it was done again: the ledger takes nothing back
+    else if (checks.isFinal(unit.packed.id)) leave(one)
     else replace(one, right, accepted)
   } else if (fresh.length < VOTES_MAX && unit.attempt + 1 < UNIT_ATTEMPTS_MAX) {
     askAgain(world, unit, recheck)
@@ -106,8 +114,7 @@ function name(world: World, fresh: readonly LeaseRecord[], right: readonly Lease
 
 /** Nobody can be asked any more. */
 export function leaveRecheck(world: World, unit: UnitRecord): void {
-  const isComing = (lease: LeaseRecord): boolean =>
-    isOutstanding(lease) || lease.phase === 'judging'
+  const isComing = (lease: LeaseRecord): boolean => isOutstanding(lease) || isUnjudged(lease)
   if (unit.recheck === null || unit.leases.some(isComing)) return
   leave({ world, unit, fresh: unit.leases.filter(({ phase }) => phase === 'ok') })
 }

@@ -4,7 +4,7 @@
  * means is `recheck-verdict.ts`.
  */
 import { type SessionId, UNIT_ATTEMPTS_MAX, type UnitId } from '#contracts'
-import { affordable, giveBack } from './budget.ts'
+import { affordable } from './budget.ts'
 import { claimFor, lastingRefusal, refusalOf } from './eligibility.ts'
 import type { NodeRecord, Recheck, UnitRecord } from './gateway-state.ts'
 import type { Draws } from './keyed-draw.ts'
@@ -56,8 +56,6 @@ export function queueRecheck(world: World, id: UnitId, subject: NodeRecord): boo
 export function reopen(world: World, session: SessionId, id: UnitId, node: string): void {
   const unit = world.sessions.get(session)?.units.get(id)
   if (world.trust === null || unit === undefined || !hasResult(unit)) return
-  // the fold gave its pay back with the conviction
-  for (const lease of unit.leases) if (lease.isAccepted) giveBack(lease)
   world.event('workunit.reopened', { unit }, { node, reason: 'probation.convicted' })
   // a check that is under way goes on, and the convicted has no voice in it
   if (unit.recheck !== null) unit.recheck.why = 'reopened'
@@ -103,9 +101,11 @@ export function dispatchRechecks(world: World): void {
 }
 
 /** No money will be there for it: not even when what is under way has ended. */
-const isPastMeans = (trust: TrustChecks, unit: UnitRecord): boolean =>
-  affordable(unit, 1) === 'never' ||
-  !trust.hasRoom(unit.root.session, unit.packed.unit.budget.max_cost_micro)
+function isPastMeans(trust: TrustChecks, unit: UnitRecord): boolean {
+  const money = affordable(unit, 1)
+  if (money === 'held' || money === 'never') return true
+  return !trust.hasRoom(unit.root.session, unit.packed.unit.budget.max_cost_micro)
+}
 
 function place(world: World, trust: TrustChecks, unit: UnitRecord, recheck: Recheck): boolean {
   if (!isAffordable(world, unit)) return false

@@ -76,7 +76,7 @@ function goOn(world: World, root: RootRecord, past: UnitHistory): boolean {
   return true
 }
 
-/** Counts and executions of earlier attempts, and what their nodes are told if they ask. */
+/** Counts, calls and executions of earlier attempts, and what their nodes are told if they ask. */
 function restoreAttempts(
   world: World,
   unit: UnitRecord,
@@ -84,6 +84,8 @@ function restoreAttempts(
 ): void {
   const { root } = unit
   unit.attempt = attempts
+  // it was called, however its attempts ended: another unit must not have its place in the budget
+  if (attempts > 0) holdTokens(unit)
   for (const attempt of accepted) {
     root.costMicro += attempt.costMicro
     root.executions.push(acceptedExecution(attempt))
@@ -100,8 +102,16 @@ function restoreAttempts(
     if (attempt.reason === 'released') unit.releases += 1
     else if (attempt.reason === 'expired') unit.losses += 1
     else if (attempt.reason !== 'cancelled' && attempt.reason !== 'redundant') unit.failures += 1
+    unit.tokensBefore = Math.max(unit.tokensBefore, tokensOf(attempt))
   }
   root.session.retries += unit.failures
+}
+
+/** A result that came and was not taken used its tokens all the same. */
+function tokensOf({ receipt }: VoidedAttempt): number {
+  if (receipt === null) return 0
+  const { usage } = decodeAttestation(receipt.item)
+  return usage.tokens_in + usage.tokens_out
 }
 
 /** A node that was back before its unit was has asked already. */
@@ -144,7 +154,6 @@ function recallSuccess(
   const { output_cid, usage } = decodeAttestation(canonical.receipt.item)
   const { mode } = unit.packed.unit.verification
   const verification = mode === 'none' || mode === 'schema' ? mode : 'agreed'
-  holdTokens(unit)
   releaseTokens(unit, usage.tokens_in + usage.tokens_out)
   for (const state of ['ready', 'dispatched', 'success'] as const) world.move(unit, state)
   world.event(
@@ -219,7 +228,6 @@ function restoreLeases(
 ): void {
   world.move(unit, 'ready')
   world.move(unit, 'dispatched')
-  holdTokens(unit)
   const leases = outstanding.map((open) => restoreLease(world, unit, open))
   // one whose word is not taken was half of a pair
   const isLone = leases.length === 1 && leases.some(({ node }) => isUnproven(world, unit, node))

@@ -15,7 +15,13 @@ import {
   type Receipt,
   type UnitInput
 } from '#contracts'
-import { isOutstanding, type LeaseRecord, type RecalledLease, setPhase } from './gateway-state.ts'
+import {
+  isOutstanding,
+  isUnjudged,
+  type LeaseRecord,
+  type RecalledLease,
+  setPhase
+} from './gateway-state.ts'
 import { finishWork, resultArrived, voidLease } from './lease-life.ts'
 import { attemptFailed, attemptLost, heedHopeless } from './retry.ts'
 import { maybeJudge, maybeReveal } from './verification.ts'
@@ -37,7 +43,7 @@ export function onResults(world: World, node: PeerId, results: OpenedResults): v
 export function takeResult(world: World, node: PeerId, result: Result): void {
   const { attestation } = result
   const lease = leaseOf(world, node, attestation.lease_id, { commitment: null, result })
-  if (lease === null || lease.phase === 'judging' || lease.phase === 'ok') return
+  if (lease === null || isUnjudged(lease) || lease.phase === 'ok') return
   const mismatch = mismatchOf(attestation, lease)
   if (mismatch !== null) {
     const code = 'attestation.lease_mismatch'

@@ -27,7 +27,6 @@ import {
 import {
   isLive,
   type LeaseRecord,
-  replicasOf,
   type TenantRecord,
   type UnitFailure,
   type UnitRecord
@@ -38,6 +37,8 @@ import type { World } from './world.ts'
 
 const MINUTE_MS = 60_000
 const HOPELESS_OWNERS = 2
+/** A unit that the mesh's policy has compared goes to two. */
+const CHECKED_PLACES = 2
 
 /** `backoff · 2^(k−1)`, at most 30 s, and up to a fifth more. `failures` counts from 1. */
 export function backoffMs(
@@ -83,6 +84,7 @@ export function attemptFailed(
     unit.failures < attemptsMax(unit, world.waitingUnits, world.connectedNodes) &&
     unit.root.session.retries < unit.root.session.spec.maxRetriesTotal
   if (trigger !== null) giveUpUnit(world, unit, failure, trigger)
+  else if (mayRetry && hasEnough(unit)) return
   else if (mayRetry) retry(world, unit, failure)
   else if (!canStillSettle(world, unit)) {
     giveUpUnit(world, unit, failure, 'failure')
@@ -117,12 +119,20 @@ export function attemptLost(world: World, lease: LeaseRecord, how: 'lost' | 'rel
 }
 
 /**
- * Of leases held over a restart there may be more than the quorum takes: results that had disagreed are
- * forgotten, and the one that was to settle it. Those that are left are enough to begin with.
+ * Of leases held over a restart there may be more than are ever asked for at once: results that had
+ * differed are forgotten, and the one that was to settle it. Those that are left are enough as long as
+ * they could still come to agree, with each other or with what is here.
  */
-function hasEnough(unit: UnitRecord): boolean {
-  if (unit.packed.unit.verification.mode !== 'quorum' || unit.groups.length > 0) return false
-  return unit.leases.filter(isLive).length + unit.wanted >= replicasOf(unit)
+function hasEnough({ packed, leases, wanted, groups, isChecked }: UnitRecord): boolean {
+  const { mode, replicas } = packed.unit.verification
+  if (mode !== 'quorum' && !(mode === 'schema' && isChecked)) return false
+  const atFirst = mode === 'quorum' ? replicas : CHECKED_PLACES
+  const live = leases.filter(isLive)
+  const ok = live.filter(({ phase }) => phase === 'ok')
+  const agreeing = groups.map((group) => ok.filter(({ attempt }) => group.includes(attempt)).length)
+  const open = live.length - ok.length + wanted
+  const mayAgree = Math.max(0, ...agreeing) + open >= majorityOf(atFirst)
+  return open > 0 && live.length + wanted >= atFirst && mayAgree
 }
 
 function retry(world: World, unit: UnitRecord, failure: UnitFailure): void {
@@ -158,6 +168,7 @@ export function again(world: World, unit: UnitRecord, delayMs: number, reason: s
   const atMs = Math.max(unit.notBeforeMs ?? 0, world.nowMs + delayMs)
   if (unit.notBeforeMs === atMs) return
   unit.notBeforeMs = atMs
+  unit.root.session.returning.add(unit)
   world.timers.add(atMs, { kind: 'retry', unit, atMs })
 }
 

@@ -80,6 +80,7 @@ function newSession(
     roots: new Map(),
     units: new Map(),
     dependants: new Map(),
+    returning: new Set(),
     classKeys: new Map(),
     deferred: [],
     counts: zeroCounts(),

@@ -4,7 +4,7 @@
  * the gateway. Grants nothing; where nobody is to be had now, the unit waits.
  */
 import { affordable } from './budget.ts'
-import { claimFor, lastingRefusal, natureOnly, refusalOf } from './eligibility.ts'
+import { claimFor, hasClaim, lastingRefusal, natureOnly, refusalOf } from './eligibility.ts'
 import { HOUSEKEEPING_MS } from './gateway-policy.ts'
 import { isLive, type NodeRecord, type UnitRecord } from './gateway-state.ts'
 import type { Draws } from './keyed-draw.ts'
@@ -262,10 +262,13 @@ function anyProven({ world, trust, waiting }: Seeker): boolean {
 }
 
 /** Nodes that could be the other of a pair once they are free, or ready; no more than say enough. */
-function partners(seeker: Seeker, first: NodeRecord, refusal: typeof lastingRefusal): number {
+function partners(seeker: Seeker, first: NodeRecord, whom: 'claimed' | 'to claim'): number {
   const { world, waiting } = seeker
+  const refusal = whom === 'claimed' ? lastingRefusal : natureOnly
   let found = 0
   for (const node of world.nodes.values()) {
+    // while models are fetched hardly anybody has claimed, and all nodes are walked for every unit
+    if (whom === 'claimed' && !hasClaim(waiting.sample, node)) continue
     if (node === first || ownerOf(node) === ownerOf(first) || !node.connected) continue
     if (!areAlike(seeker, first, node) || seeker.unit.avoid.includes(node.id)) continue
     if (refusal(waiting.sample, node, world) === null) found += 1
@@ -280,8 +283,8 @@ function partners(seeker: Seeker, first: NodeRecord, refusal: typeof lastingRefu
  */
 function isWorthWaiting(seeker: Seeker, first: NodeRecord): boolean {
   const { world, waiting } = seeker
-  if (partners(seeker, first, lastingRefusal) > FEW_PARTNERS) return true
-  if (partners(seeker, first, natureOnly) === 0) return false
+  if (partners(seeker, first, 'claimed') > FEW_PARTNERS) return true
+  if (partners(seeker, first, 'to claim') === 0) return false
   waiting.loneSinceMs ??= world.nowMs
   return world.nowMs - waiting.loneSinceMs < LONE_WAIT_MS
 }

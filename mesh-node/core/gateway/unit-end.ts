@@ -138,8 +138,8 @@ export function closeUnit(
 }
 
 /** Tokens of results that were made and not accepted: they were spent all the same. */
-function tokensSpent({ leases }: UnitRecord): number {
-  let tokens = 0
+function tokensSpent({ leases, tokensBefore }: UnitRecord): number {
+  let tokens = tokensBefore
   for (const { attestation } of leases) {
     if (attestation !== null)
       tokens = Math.max(tokens, attestation.usage.tokens_in + attestation.usage.tokens_out)

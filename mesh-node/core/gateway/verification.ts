@@ -12,6 +12,7 @@ import { REVEAL_GRACE_MS } from './gateway-policy.ts'
 import {
   isLive,
   isOutstanding,
+  isUnjudged,
   type LeaseRecord,
   setPhase,
   type UnitRecord
@@ -41,17 +42,22 @@ export function maybeReveal(world: World, unit: UnitRecord): void {
 
 /** Asks for a judgement when there is something to judge and nothing to wait for. */
 export function maybeJudge(world: World, unit: UnitRecord): void {
-  const fresh = unit.leases.filter(({ phase }) => phase === 'judging')
+  const fresh = unit.leases.filter(isUnjudged)
   if (unit.judging || fresh.length === 0) return
   const { mode, replicas } = unit.packed.unit.verification
   const ready = unit.leases.filter(({ phase }) => phase === 'ok')
   if (mode === 'quorum' && unit.canonical === null) {
     const waitsFor = unit.wanted + unit.leases.filter(isOutstanding).length
     const isMajority = fresh.length + ready.length >= majorityOf(replicas)
-    if (waitsFor > 0 && (!isMajority || world.nowMs < unit.graceUntilMs)) return
+    if (waitsFor > 0 && !isMajority) {
+      for (const lease of fresh) setPhase(lease, 'held')
+      return
+    }
+    if (waitsFor > 0 && world.nowMs < unit.graceUntilMs) return
   }
   const known = unit.canonical === null ? ready : [unit.canonical, ...ready]
   unit.judging = true
+  for (const lease of fresh) setPhase(lease, 'judging')
   world.out.judge({
     session: unit.root.session.spec.session,
     unit: unit.packed,
@@ -171,7 +177,7 @@ const groupOf = (ok: readonly LeaseRecord[], group: readonly number[] = []): Lea
 /** Too few agree: one more execution by another owner, while there may be one. */
 function askOnceMore(world: World, unit: UnitRecord): void {
   if (unit.wanted > 0 || unit.leases.some(isOutstanding)) return
-  if (unit.leases.some(({ phase }) => phase === 'judging')) return
+  if (unit.leases.some(isUnjudged)) return
   const { retries, verification } = unit.packed.unit
   const executed = unit.attempt - unit.losses - unit.releases
   if (executed < retries.max_attempts + verification.replicas) {

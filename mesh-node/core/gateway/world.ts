@@ -159,6 +159,7 @@ export class World implements EligibilityFacts {
   wait(unit: UnitRecord, wanted: number, how: 'fresh' | 'again'): void {
     assert(wanted > 0, 'a unit waits for at least one lease')
     unit.wanted = wanted
+    if (how === 'again') unit.root.session.returning.add(unit)
     let waiting = this.classes.get(unit.classKey)
     if (waiting === undefined) {
       const { session } = unit.root
