@@ -3,25 +3,19 @@
  * product's ledger and sync. Begins and ends them as the mesh does its hosts, carries their gossip,
  * and lets one of them fork. At the end all that can be reached must hold the same.
  */
-import {
-  type Attestation,
-  type EntryContent,
-  type LogId,
-  PEERS_FOUND_MAX,
-  type PeerId
-} from '#contracts'
+import { type Attestation, type LogId, PEERS_FOUND_MAX, type PeerId } from '#contracts'
 import type { SyncTopic } from '#ledger'
 import type { Broken } from '../checks/book.ts'
 import { ReplicaBook, type ReplicaFigures, TOLD_MS } from '../checks/replica-book.ts'
 import { Chance } from '../kernel/chance.ts'
 import type { SealedResults } from '../kernel/signing.ts'
 import type { Paths } from '../network/paths.ts'
-import { MODEL } from '../nodes/answers.ts'
 import type { SimulatedClock } from '../nodes/clock.ts'
 import { Connections } from './connections.ts'
 import type { ReplicaKeys } from './keys.ts'
 import { LedgerHost } from './ledger-host.ts'
 import type { LedgerProcess } from './ledger-process.ts'
+import { drawLies } from './lies.ts'
 import type { ReplicaTime, WrittenLog } from './ports.ts'
 import { slanders } from './slander.ts'
 import { turn } from './turn-driver.ts'
@@ -288,7 +282,7 @@ export class Replicas {
     const victims = replicas.filter(
       (one) => one !== host.number && chance.below(1_000) < fork.share_per_mille
     )
-    const lies = liesOf(host.peer, fork.who, chance.happens(500_000))
+    const lies = drawLies(host.peer, fork.who, chance)
     this.#run(host.fork(new Set(victims), lies))
     time.after(SLANDER_US, host.number, 'fault', 2, () => this.#run(this.#slander(host)))
     for (const victim of victims) {
@@ -311,26 +305,4 @@ function drawn(hosts: number, count: number, chance: Chance): readonly number[] 
     return left.splice(chance.below(left.length), 1)[0] ?? 0
   })
   return some.sort((a, b) => a - b)
-}
-
-/** For each of two logs what it says in one place; the second may say more than the first. */
-function liesOf(
-  author: PeerId,
-  who: 'sequencer' | 'node',
-  isLonger: boolean
-): readonly (readonly EntryContent[])[] {
-  const second = isLonger ? [2, 3] : [2]
-  return [[1], second].map((said) => said.map((number) => lieOf(author, who, number)))
-}
-
-function lieOf(author: PeerId, who: 'sequencer' | 'node', number: number): EntryContent {
-  return who === 'node'
-    ? {
-        kind: 'node.observed',
-        body: { node: author, state: 'active', health_milli: number, reason: 'said twice' }
-      }
-    : {
-        kind: 'model.registered',
-        body: { model: MODEL, name: `said twice ${number}`, base_us: number, us_per_kib: 0 }
-      }
 }

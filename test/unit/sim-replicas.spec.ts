@@ -3,6 +3,9 @@ import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
 import {
   type EntryContent,
   encodeCanonical,
+  FORK_PROOF_BYTES_MAX,
+  GOSSIP_BYTES_MAX,
+  LEDGER_BATCH_ENTRIES_MAX,
   type LogId,
   logIdOf,
   MeshError,
@@ -17,6 +20,7 @@ import { Keys } from '../../sim/kernel/signing.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { peerOf } from '../../sim/nodes/names.ts'
 import { LedgerHost } from '../../sim/replicas/ledger-host.ts'
+import { drawLies } from '../../sim/replicas/lies.ts'
 import { ReplicaDisk } from '../../sim/replicas/replica-disk.ts'
 import { turn } from '../../sim/replicas/turn-driver.ts'
 import { runScenario } from '../../sim/world/run.ts'
@@ -330,6 +334,26 @@ describe('a host that writes two logs', () => {
     equal(host.isForked, false)
     equal(host.processFor(2), host.processFor(3))
     notEqual(host.log, forked)
+  })
+})
+
+describe('what one that forks says', () => {
+  it('is one thing in each log, or more in the second: at times too much for a message', () => {
+    for (const who of ['sequencer', 'node'] as const) {
+      const chance = new Chance(1, 'test')
+      const sizes = new Set<number>()
+      for (let fork = 0; fork < 50; fork++) {
+        const [first = [], second = []] = drawLies(AUTHOR, who, chance)
+        equal(first.length, 1)
+        ok(second.length <= LEDGER_BATCH_ENTRIES_MAX)
+        sizes.add(second.length)
+        if (second.length <= 2) continue
+        const place = { log: LOG, seq: 0, prev: NO_PREVIOUS }
+        const bytes = second.reduce((sum, lie) => sum + packEntry(lie, place).bytes.length, 0)
+        ok(bytes > GOSSIP_BYTES_MAX && bytes < FORK_PROOF_BYTES_MAX, `${bytes} bytes`)
+      }
+      equal(sizes.size, 3)
+    }
   })
 })
 
