@@ -13,7 +13,6 @@ const MANY = 640
 /** What the second log says; its shape is drawn of these. */
 const SECONDS: readonly (readonly number[])[] = [
   [2],
-  [2],
   [2, 3],
   Array.from({ length: MANY }, (_, more) => 2 + more)
 ]

@@ -279,9 +279,8 @@ export class Replicas {
       time.after(1_000_000, hub, 'fault', 1, () => this.#fork(fork))
       return
     }
-    const victims = replicas.filter(
-      (one) => one !== host.number && chance.below(1_000) < fork.share_per_mille
-    )
+    const others = replicas.filter((one) => one !== host.number)
+    const victims = shown(others, fork.share_per_mille, chance)
     const lies = drawLies(host.peer, fork.who, chance)
     this.#run(host.fork(new Set(victims), lies))
     time.after(SLANDER_US, host.number, 'fault', 2, () => this.#run(this.#slander(host)))
@@ -296,6 +295,14 @@ export class Replicas {
     if (ledger === undefined || ledger === null) return
     for (const raw of await slanders(ledger, host.log)) this.#publish(host, 'fork', raw)
   }
+}
+
+/** Those who are shown the second log: one at least, or there would be no fork to find. */
+function shown(others: readonly number[], perMille: number, chance: Chance): readonly number[] {
+  const some = others.filter(() => chance.below(1_000) < perMille)
+  if (some.length > 0 || others.length === 0) return some
+  const at = chance.below(others.length)
+  return others.slice(at, at + 1)
 }
 
 /** Of so many hosts some, in the order of their numbers. */

@@ -383,6 +383,12 @@ describe('replicas in a simulated mesh', function () {
     }
   })
 
+  it('are shown the second log, one of them at least, however small the share', async () => {
+    const fork = { at_ms: 12_000, share_per_mille: 0 }
+    const { violations, replicas } = await run({ replicas: { nodes: 3, fork } }, 2)
+    deepEqual([violations, replicas?.forks_told], [[], 3])
+  })
+
   it('are the same in every run of a seed', async () => {
     const trouble = { replicas: { nodes: 3, disk: 'tears', write_ms: 300 }, quorum_per_mille: 300 }
     deepEqual(await run(trouble), await run(trouble))
