@@ -426,6 +426,10 @@ export const ERROR_CODES = {
     retry: 'never',
     hint: 'The genesis names a trust policy that this version does not know; install a newer one.'
   },
+  'ledger.sequencer_forked': {
+    retry: 'never',
+    hint: 'The control node signed two ledgers that cannot both be right, and nothing more of it is followed. Stop this node, keep its folder as evidence, and ask whoever runs the mesh.'
+  },
   'ledger.sequencer_store_lost': {
     retry: 'never',
     hint: "Put the control node's ledger store back from its backup; its log cannot be begun anew."

@@ -228,6 +228,11 @@ export const LEDGER_STRANGER_LOGS_MAX = 1_000
 export const LEDGER_NODE_ENTRIES_MAX = 1_000_000
 /** Bytes of one append batch, so that batch and head fit one frame wherever they are sent. */
 export const LEDGER_BATCH_BYTES_MAX = 2 * MIB
+/**
+ * What shows that an author said two things: two heads, and where one log is longer a batch of entries
+ * with some bytes around each. A ledger keeps one for each log that it holds or that is registered.
+ */
+export const FORK_PROOF_BYTES_MAX = LEDGER_BATCH_BYTES_MAX + 64 * KIB
 /** Refusals of the fold that are kept for reading; all are counted. */
 export const LEDGER_REJECTIONS_KEPT = 1_000
 /** Attempts that one unit may ever have: 21 failed rounds and as many replicas, twice over. */
@@ -242,6 +247,8 @@ export const TRUST_REASONS_KEPT = 32
 export const TRUST_CHANGES_KEPT = 16_384
 /** Heads in one frame of a sync exchange: 75 bytes each. */
 export const SYNC_HEADS_PER_FRAME = 4_096
+/** Logs whose authors said two things, in one frame: 34 bytes each. */
+export const SYNC_FORKS_PER_FRAME = 4_096
 /** Bytes of entries that answer one request at most; the peer asks again for more. */
 export const SYNC_BUNDLE_BYTES = 512 * KIB
 /** The first answers to a peer are so small: a link that breaks every ten seconds gets one through at 2 KB/s. */

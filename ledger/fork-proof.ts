@@ -5,11 +5,11 @@
  */
 import { z } from 'zod'
 import {
-  assert,
   bytes,
   decodeCanonical,
+  encodeCanonical,
   equalBytes,
-  FRAME_BYTES_MAX,
+  FORK_PROOF_BYTES_MAX,
   LEDGER_ENTRY_BYTES_MAX,
   type LogId,
   MeshError,
@@ -18,11 +18,9 @@ import {
   readEntry,
   readShape,
   type SignedHead,
-  SYNC_BUNDLE_BYTES,
   SYNC_BUNDLE_ENTRIES_MAX,
   type Verifier
 } from '#contracts'
-import type { ConflictingHead, LogStore } from './store/log-store.ts'
 
 const Proof = z.strictObject({
   v: z.literal(1),
@@ -32,7 +30,7 @@ const Proof = z.strictObject({
   entries: z.array(bytes(LEDGER_ENTRY_BYTES_MAX)).max(SYNC_BUNDLE_ENTRIES_MAX).optional()
 })
 
-interface OpenOptions {
+export interface ProofContext {
   readonly mesh: MeshId
   readonly verifier: Verifier
 }
@@ -44,8 +42,8 @@ export interface ForkProof {
 }
 
 /** Throws what is wrong with it: then it shows nothing. */
-export function openForkProof(raw: Uint8Array, { mesh, verifier }: OpenOptions): ForkProof {
-  const plain = decodeCanonical(raw, { bytesMax: FRAME_BYTES_MAX })
+export function openForkProof(raw: Uint8Array, { mesh, verifier }: ProofContext): ForkProof {
+  const plain = decodeCanonical(raw, { bytesMax: FORK_PROOF_BYTES_MAX })
   const { held, offered, entries = [] } = readShape(Proof, plain, 'ledger.sync_malformed')
   const [one, other] = [held, offered].map((head) => openHead(head, { mesh, verifier }))
   if (one === undefined || other === undefined) throw new MeshError('ledger.head_malformed')
@@ -57,17 +55,20 @@ export function openForkProof(raw: Uint8Array, { mesh, verifier }: OpenOptions):
   return { log: one.log, held: one, offered: other }
 }
 
-/** A head that is held and cannot be right where that one is, with what shows it. */
-export async function headAgainst(
-  held: SignedHead,
-  { log, seq }: SignedHead,
-  { store, mesh, verifier }: OpenOptions & { readonly store: LogStore }
-): Promise<ConflictingHead> {
-  const same = seq === held.seq ? held.bytes : await store.headAt(log, seq)
-  if (same !== undefined) return { head: openHead(same, { mesh, verifier }), between: [] }
-  const after = await store.bundle(log, seq + 1, SYNC_BUNDLE_BYTES)
-  assert(after !== null, 'a log that is held further has a head beyond')
-  return { head: openHead(after.head, { mesh, verifier }), between: after.entries }
+/** Two heads of one author, and what shows that they cannot both be right. */
+export interface Contradiction {
+  readonly held: SignedHead
+  readonly offered: SignedHead
+  /**
+   * Of heads that are not of one length: the entries from behind the shorter one to the longer one,
+   * which do not follow the shorter. Empty where both are of one length.
+   */
+  readonly between: readonly Uint8Array[]
+}
+
+export function packForkProof({ held, offered, between }: Contradiction): Uint8Array {
+  const two = { v: 1, held: held.bytes, offered: offered.bytes }
+  return encodeCanonical(between.length === 0 ? two : { ...two, entries: [...between] })
 }
 
 /** The first of the entries follows another than the shorter head's; the last is the longer one's. */

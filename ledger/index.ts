@@ -32,16 +32,18 @@ export {
   type TrustPolicy,
   type TrustReason
 } from './fold/trust.ts'
+export type { ForkBook, KnownFork } from './fork-book.ts'
 export { type ForkProof, openForkProof } from './fork-proof.ts'
 export { Ledger, type LedgerBatch, type LedgerOptions, type LogHead } from './ledger.ts'
 export type { LevelPort } from './store/level-port.ts'
 export { type Bundle, LogStore } from './store/log-store.ts'
-export {
-  LedgerSync,
-  type NewsVerdict,
-  type SyncedLedger,
-  type SyncLink,
-  type SyncPorts
-} from './sync/sync-driver.ts'
+export { LedgerSync } from './sync/sync-driver.ts'
 export { SyncMachine } from './sync/sync-machine.ts'
+export type {
+  NewsVerdict,
+  SyncedLedger,
+  SyncLink,
+  SyncPorts,
+  SyncTopic
+} from './sync/sync-ports.ts'
 export type { VerifyFault, VerifyReport } from './verify.ts'

@@ -5,7 +5,6 @@
  */
 import {
   assert,
-  bytesToHex,
   type EntryContent,
   equalBytes,
   LEDGER_LOGS_MAX,
@@ -34,7 +33,7 @@ import { LedgerFold } from './fold/fold.ts'
 import { historyOf } from './fold/history.ts'
 import { type PreparedEntry, prepareEntry } from './fold/prepared.ts'
 import { ReceiptChecker } from './fold/receipts.ts'
-import { headAgainst } from './fork-proof.ts'
+import { conflict, ForkBook, headAgainst } from './fork-book.ts'
 import { META_ROLLED_BACK, openIncarnation } from './incarnation.ts'
 import { chainFrom } from './incoming.ts'
 import type { HeldLog } from './store/chain-check.ts'
@@ -82,6 +81,8 @@ export class Ledger {
   readonly genesis: SignedGenesis
   readonly ownLog: LogId
   readonly sequencerLog: LogId
+  /** Authors that said two things. */
+  readonly forks: ForkBook
   readonly #options: LedgerOptions
   readonly #incarnation: Uint8Array
   readonly #store: LogStore
@@ -103,9 +104,19 @@ export class Ledger {
     this.#store = parts.store
     this.#fold = parts.fold
     this.#checker = new ReceiptChecker({ mesh: options.genesis.id, verifier: options.verifier })
-    const head = parts.store.get(parts.ownLog)?.head
+    const { store, fold, ownLog, sequencerLog } = parts
+    this.forks = new ForkBook({
+      store,
+      ownLog,
+      mesh: options.genesis.id,
+      verifier: options.verifier,
+      isRegistered: (log) => log === sequencerLog || fold.isRegisteredLog(log),
+      rolledBack: (head) => this.#rolledBack(head),
+      inTurn: (work) => this.#inTurn(work)
+    })
+    const head = store.get(ownLog)?.head
     this.#queue = new AppendQueue({
-      end: { log: parts.ownLog, seq: head?.seq ?? -1, hash: head?.hash ?? NO_PREVIOUS },
+      end: { log: ownLog, seq: head?.seq ?? -1, hash: head?.hash ?? NO_PREVIOUS },
       before: () => this.#sequencing(),
       commit: (entries) => this.#commit(entries)
     })
@@ -166,10 +177,7 @@ export class Ledger {
    * skipped. Gives the number of new entries. Throws what is wrong with them, and stores nothing then.
    */
   receive(headBytes: Uint8Array, entries: readonly Uint8Array[]): Promise<number> {
-    if (this.#closed) return Promise.reject(new MeshError('ledger.closed'))
-    const received = this.#receiving.then(() => this.#receive(headBytes, entries))
-    this.#receiving = received.catch(() => undefined)
-    return received
+    return this.#inTurn(() => this.#receive(headBytes, entries))
   }
 
   /** Entries of a log from `fromSeq` up to and with `toSeq`, or to the end of what is held. */
@@ -208,16 +216,6 @@ export class Ledger {
     return this.#store.get(log)?.head ?? null
   }
 
-  /** Logs whose author signed two heads that cannot both be right. */
-  conflictedLogs(): readonly LogId[] {
-    return [...this.#store.all()].filter(({ conflicted }) => conflicted).map(({ log }) => log)
-  }
-
-  /** What shows that a log's author said two things, for `openForkProof`; null: nothing does. */
-  async forkProof(log: LogId): Promise<Uint8Array | null> {
-    return (await this.#store.conflict(log)) ?? null
-  }
-
   /** Checks the whole store again from its bytes: every signature, chain, shape and receipt. */
   verify(): Promise<VerifyReport> {
     const { verifier } = this.#options
@@ -251,6 +249,14 @@ export class Ledger {
     await this.#queue.idle()
     this.#listeners.clear()
     await this.#store.close()
+  }
+
+  /** What peers send is taken one after another. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closed) return Promise.reject(new MeshError('ledger.closed'))
+    const done = this.#receiving.then(work)
+    this.#receiving = done.catch(() => undefined)
+    return done
   }
 
   async #commit(entries: readonly LedgerEntry[]): Promise<SignedHead> {
@@ -287,7 +293,7 @@ export class Ledger {
     const { id: mesh } = this.genesis
     const head = openHead(headBytes, { mesh, verifier: this.#options.verifier })
     const held = this.#store.get(head.log)
-    if (held?.conflicted === true) throw conflict(head)
+    if (this.forks.has(head.log)) throw conflict(head)
     if (held !== undefined && head.seq <= held.head.seq) {
       await this.#compare(held, head)
       return 0
@@ -298,8 +304,7 @@ export class Ledger {
     const { entries, isFork } = await chainFrom(ends, raws, this.#options.breathe)
     if (isFork && held !== undefined) {
       const between = entries.map(({ bytes }) => bytes)
-      await this.#store.writeConflict({ head: held.head, between }, head)
-      throw conflict(head)
+      throw await this.forks.found({ held: held.head, offered: head, between })
     }
     await this.#keep(head, entries, false)
     return entries.length
@@ -314,8 +319,7 @@ export class Ledger {
     if (offered.log === this.ownLog) throw await this.#rolledBack(offered)
     const { verifier } = this.#options
     const ports = { store: this.#store, mesh: this.genesis.id, verifier }
-    await this.#store.writeConflict(await headAgainst(held, offered, ports), offered)
-    throw conflict(offered)
+    throw await this.forks.found(await headAgainst(held, offered, ports))
   }
 
   /** A stranger's log takes room here; how much is bounded. */
@@ -360,6 +364,7 @@ export class Ledger {
     for (const { log, seq, hash } of this.#toSequence.values()) {
       if (contents.length >= SEQUENCED_PER_BATCH) break
       this.#toSequence.delete(log)
+      if (this.forks.has(log)) continue
       const joined = this.#fold.joinedHead(log)
       if (joined === null || seq > joined.seq) {
         contents.push({ kind: 'head.sequenced', body: { log, seq, hash } })
@@ -382,6 +387,3 @@ interface LedgerParts {
 }
 
 const asItIs = (entry: PlacedEntry): PreparedEntry => ({ entry, receipts: [] })
-
-const conflict = ({ log, seq, hash }: SignedHead): MeshError =>
-  new MeshError('ledger.conflict', { log, seq, hash: bytesToHex(hash) })

@@ -94,6 +94,8 @@ export interface NodeStatus {
   readonly executors: EngineStats
   readonly cache: { readonly blobs: number; readonly bytes: number }
   readonly log: { readonly id: string; readonly entries: number }
+  /** Logs whose authors said two things, of which nothing more is taken. */
+  readonly forked: { readonly logs: number; readonly sequencer: boolean }
   readonly drill: Drill | null
 }
 
@@ -179,6 +181,7 @@ async function assemble(
     verifier: nodeVerifier,
     clock: systemClock,
     onRefused: ({ peer, error }) => ports.report({ type: 'ledger-refused', peer, error }),
+    onFork: (fork) => ports.report({ type: 'forked', fork }),
     fatal: ports.fatal
   })
   opened.push(() => sync.close())
@@ -240,6 +243,7 @@ function statusOf(options: NodeOptions, parts: StatusParts): NodeStatus {
     executors: engine.stats(),
     cache: { blobs: store.list().length, bytes: store.bytes },
     log: { id: ledger.ownLog, entries: (ledger.head(ledger.ownLog)?.seq ?? -1) + 1 },
+    forked: { logs: ledger.forks.logs().length, sequencer: ledger.forks.has(ledger.sequencerLog) },
     drill: options.drill
   }
 }

@@ -90,7 +90,8 @@ export async function openParts(
   opened.push(ledger.onEntries(() => news.changed()))
   const sync = linkLedger({
     ...{ network, ledger, verifier: ports.verifier, clock: ports.clock, fatal: ports.fatal },
-    onRefused: ({ peer, error }) => news.report({ type: 'ledger-refused', peer, error })
+    onRefused: ({ peer, error }) => news.report({ type: 'ledger-refused', peer, error }),
+    onFork: (fork) => news.report({ type: 'forked', fork })
   })
   opened.push(() => sync.close())
   const engine = await opening

@@ -61,6 +61,7 @@ export class TabJournal {
       case 'gateway':
       case 'frame-refused':
       case 'ledger-refused':
+      case 'forked':
       case 'record-failed':
         return
       default:

@@ -6,11 +6,13 @@ import { z } from 'zod'
 import { decodeCanonical, encodeCanonical } from '../cbor.ts'
 import { MeshError } from '../errors.ts'
 import {
+  FORK_PROOF_BYTES_MAX,
   FRAME_BYTES_MAX,
   GOSSIP_BYTES_MAX,
   LEDGER_BATCH_ENTRIES_MAX,
   LEDGER_ENTRY_BYTES_MAX,
   SYNC_BUNDLE_ENTRIES_MAX,
+  SYNC_FORKS_PER_FRAME,
   SYNC_HEADS_PER_FRAME
 } from '../limits.ts'
 import { bytes, readShape, uint } from '../shape.ts'
@@ -43,7 +45,30 @@ const BundleFrame = z.strictObject({
   entries: entries(SYNC_BUNDLE_ENTRIES_MAX).min(1)
 })
 const None = z.strictObject({ v, t: z.literal('none'), log: hash, from: uint() })
-const SyncFrame = z.discriminatedUnion('t', [Digest, Heads, Want, BundleFrame, None])
+/** Logs whose authors are known to have said two things: what shows it is here to be asked for. */
+const Forks = z.strictObject({
+  v,
+  t: z.literal('forks'),
+  logs: z.array(hash).min(1).max(SYNC_FORKS_PER_FRAME)
+})
+/** Show it of this log, which the peer has named. Answered by one proof. */
+const Prove = z.strictObject({ v, t: z.literal('prove'), log: hash })
+const Proof = z.strictObject({
+  v,
+  t: z.literal('proof'),
+  log: hash,
+  proof: bytes(FORK_PROOF_BYTES_MAX)
+})
+const SyncFrame = z.discriminatedUnion('t', [
+  Digest,
+  Heads,
+  Want,
+  BundleFrame,
+  None,
+  Forks,
+  Prove,
+  Proof
+])
 export type SyncFrame = z.infer<typeof SyncFrame>
 
 /** A log has grown: its new head, and the entries before it where they fit one gossip message. */

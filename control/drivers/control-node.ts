@@ -249,7 +249,7 @@ export class ControlNode implements ControlService {
       const running = this.#running.get(session)
       return running === undefined ? row : liveRow(row, running.graph, feed.latest(session))
     })
-    return { ...past, addresses: this.addresses(), sessions, nodes: nodeRows(gateway, ledger.fold) }
+    return { ...past, addresses: this.addresses(), sessions, nodes: nodeRows(gateway, ledger) }
   }
 
   async explain(unit: string, mine: OwnSessions = everyone): Promise<ExplainDocument> {

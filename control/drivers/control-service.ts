@@ -71,6 +71,7 @@ export interface ReplayDocument {
 }
 
 export const NODE_STANDINGS = [
+  'forked',
   'own',
   'believed',
   'proving',

@@ -25,14 +25,17 @@ export function liveRow(
   }
 }
 
-export function nodeRows(gateway: GatewayDriver, fold: Ledger['fold']): readonly NodeDocument[] {
+export function nodeRows(
+  gateway: GatewayDriver,
+  ledger: Pick<Ledger, 'fold' | 'forks'>
+): readonly NodeDocument[] {
   return gateway.snapshot().nodes.map((node) => ({
     node: node.node,
     owner: node.owner,
     state: node.connected ? node.state : `${node.state}, away`,
     health_milli: node.health_milli,
     trust_milli: node.trust_milli,
-    ...standingOf(fold, node.node),
+    ...standingOf(ledger, node.node),
     running: node.leases,
     slots: node.leases_max,
     models: node.models.length

@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import {
   type Cid,
+  type ErrorCode,
   type EventDraft,
   type FabricSignal,
   isTabAddress,
@@ -151,7 +152,10 @@ async function assemble(
   })
   opened.push(() => network.stop())
   const exchange = new BlobExchange({ network, store: blobs })
-  const sync = linkLedger({ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal })
+  const sync = linkLedger({
+    ...{ network, ledger, verifier: nodeVerifier, clock: systemClock, fatal },
+    onFork: ({ code, facts }) => say(forkLine(code, facts))
+  })
   opened.push(() => sync.close())
   const judge = new SessionJudge()
   const cache = await DiskResultCache.open(join(folder, 'cache'))
@@ -229,6 +233,11 @@ function gatewayOn(
 
 /** What the operator should know of a node: that it was caught, suspected or cleared, or all of them are. */
 const TOLD_REASONS = /^probation\.(convicted|refuted|cleared|mood_\w+)$/
+
+const forkLine = (code: ErrorCode, { log, author }: MeshError['facts']): string =>
+  code === 'ledger.sequencer_forked'
+    ? 'this mesh has two ledgers under the key of its control node, and nodes follow it no more: did another process run with a copy of this folder?'
+    : `node ${author} signed two logs that cannot both be right: nothing more of its log ${log} joins the ledger`
 
 function sayTrust({ type, data }: EventDraft, say: (line: string) => void): void {
   const { node, reason } = data

@@ -91,7 +91,7 @@ export class RecordedControl {
         state: node.state,
         health_milli: node.healthMilli,
         trust_milli: node.scoreMilli,
-        ...standingOf(fold, node.node),
+        ...standingOf(this.#ledger, node.node),
         running: 0,
         slots: 0,
         models: 0

@@ -2,16 +2,21 @@
  * What the ledger thinks of nodes, for people: whether a node's word is taken, how many checks it lacks,
  * and what of its pay is in escrow until when. Reads the fold and decides nothing.
  */
-import type { PeerId } from '#contracts'
+import { type PeerId, parseLogId } from '#contracts'
 import { escrowAccount, type Ledger } from '#ledger'
 import type { EscrowDocument, NodeDocument } from './control-service.ts'
 
 type Fold = Ledger['fold']
 
 export function standingOf(
-  { probation }: Fold,
+  { fold, forks }: Pick<Ledger, 'fold' | 'forks'>,
   node: PeerId
 ): Pick<NodeDocument, 'standing' | 'checks_needed'> {
+  const { probation } = fold
+  const log = fold.trustOf(node)?.log
+  // what it wrote before it began another log is not held against it
+  if (log !== undefined && forks.has(parseLogId(log)))
+    return { standing: 'forked', checks_needed: 0 }
   if (probation === null) return { standing: 'scored', checks_needed: 0 }
   if (probation.isTrusted(node)) return { standing: 'own', checks_needed: 0 }
   const checks_needed = probation.needsOf(node)

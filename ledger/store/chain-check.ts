@@ -5,6 +5,7 @@
  */
 import {
   equalBytes,
+  FORK_PROOF_BYTES_MAX,
   type LogId,
   MeshError,
   type MeshId,
@@ -16,6 +17,7 @@ import {
 } from '#contracts'
 import type { Breathe } from '../breathe.ts'
 import type { PreparedEntry } from '../fold/prepared.ts'
+import { openForkProof } from '../fork-proof.ts'
 import { KEY, kindRange, type Place, placeOf } from './keys.ts'
 import { type LevelPort, pages } from './level-port.ts'
 import { readStored } from './refusal.ts'
@@ -37,12 +39,16 @@ export interface ChainCheckOptions {
 export interface HeldLog {
   readonly log: LogId
   readonly head: SignedHead
-  /** Two heads were seen that cannot both be right; nothing more of this log is taken. */
-  readonly conflicted: boolean
 }
 
-/** All logs of a store, or ledger.store_corrupted with log, sequence number and what is wrong. */
-export async function checkStore(options: ChainCheckOptions): Promise<Iterable<HeldLog>> {
+export interface CheckedStore {
+  readonly logs: readonly HeldLog[]
+  /** Logs whose author said two things, held or not, and how many bytes show it. */
+  readonly conflicts: ReadonlyMap<LogId, number>
+}
+
+/** What a store holds, or ledger.store_corrupted with log, sequence number and what is wrong. */
+export async function checkStore(options: ChainCheckOptions): Promise<CheckedStore> {
   const heads = await readHeads(options)
   const walk = new ChainWalk(heads, options, await readRefusals(options))
   for await (const page of pages(options.level, kindRange(KEY.entry))) {
@@ -53,12 +59,8 @@ export async function checkStore(options: ChainCheckOptions): Promise<Iterable<H
     }
   }
   walk.end()
-  const conflicted = await readConflicts(options)
-  return [...heads.values()].map((head) => ({
-    log: head.log,
-    head,
-    conflicted: conflicted.has(head.log)
-  }))
+  const logs = [...heads.values()].map((head) => ({ log: head.log, head }))
+  return { logs, conflicts: await readConflicts(options) }
 }
 
 export function placeIn(key: Uint8Array): Place {
@@ -192,12 +194,27 @@ async function readRefusals({
   return refusals
 }
 
-async function readConflicts({ level }: ChainCheckOptions): Promise<ReadonlySet<LogId>> {
-  const conflicted = new Set<LogId>()
-  for await (const page of pages(level, kindRange(KEY.conflict))) {
-    for (const [key] of page) conflicted.add(placeIn(key).log)
+/** What shows that authors said two things shows it still: peers are to be shown it. */
+async function readConflicts(options: ChainCheckOptions): Promise<ReadonlyMap<LogId, number>> {
+  const conflicts = new Map<LogId, number>()
+  for await (const page of pages(options.level, kindRange(KEY.conflict))) {
+    for (const [key, proof] of page) {
+      const place = placeIn(key)
+      if (proof.length <= FORK_PROOF_BYTES_MAX) checkProof(proof, options, place)
+      conflicts.set(place.log, proof.length)
+    }
   }
-  return conflicted
+  return conflicts
+}
+
+function checkProof(proof: Uint8Array, options: ChainCheckOptions, place: Place): void {
+  try {
+    if (openForkProof(proof, options).log === place.log) return
+  } catch (cause) {
+    if (!(cause instanceof MeshError)) throw cause
+    throw corrupted('what is kept of a fork does not show it', place, cause)
+  }
+  throw corrupted('what is kept of a fork is of another log', place)
 }
 
 function corrupted(what: string, { log, seq }: Place, cause?: unknown): MeshError {

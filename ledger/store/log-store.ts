@@ -37,16 +37,6 @@ export interface Bundle {
   readonly entries: readonly Uint8Array[]
 }
 
-/** A head that is held, beside one that it cannot be right with. */
-export interface ConflictingHead {
-  readonly head: SignedHead
-  /**
-   * Of heads that are not of one length: the entries from behind the shorter one to the longer one,
-   * which do not follow the shorter. Empty where both are of one length.
-   */
-  readonly between: readonly Uint8Array[]
-}
-
 export interface LogStoreOptions extends ChainCheckOptions {
   /** True: every batch is on the disk before it counts, also against a loss of power. */
   readonly sync: boolean
@@ -57,6 +47,8 @@ export class LogStore {
   readonly #level: LevelPort
   readonly #logs = new Map<LogId, HeldLog>()
   readonly #keys = new Map<LogId, LogKeys>()
+  /** Logs of which nothing more is taken, and how many bytes show why. */
+  readonly #conflicts = new Map<LogId, number>()
   /** After a write that was cut off, LevelDB's log takes what follows and cannot read it again. */
   #failed: MeshError | null = null
 
@@ -71,7 +63,9 @@ export class LogStore {
     const store = new LogStore(options)
     try {
       await store.#openMeta()
-      for (const held of await checkStore(options)) store.#logs.set(held.log, held)
+      const { logs, conflicts } = await checkStore(options)
+      for (const held of logs) store.#logs.set(held.log, held)
+      for (const [log, bytes] of conflicts) store.#conflicts.set(log, bytes)
     } catch (error) {
       await closeLevel(options.level)
       if (error instanceof MeshError) throw error
@@ -107,20 +101,19 @@ export class LogStore {
     }
     puts.push({ type: 'put', key: keys.key(KEY.head, head.seq), value: head.bytes })
     await this.#put(puts)
-    this.#logs.set(head.log, { log: head.log, head, conflicted: false })
+    this.#logs.set(head.log, { log: head.log, head })
   }
 
-  /** Keeps two heads that cannot both be right. */
-  async writeConflict(
-    { head: held, between }: ConflictingHead,
-    offered: SignedHead
-  ): Promise<void> {
-    const key = this.#keysOf(held.log).key(KEY.conflict, 0)
-    const two = { v: 1, held: held.bytes, offered: offered.bytes }
-    const value = encodeCanonical(between.length === 0 ? two : { ...two, entries: [...between] })
-    await this.#put([{ type: 'put', key, value }])
-    const log = this.#logs.get(held.log)
-    if (log !== undefined) this.#logs.set(held.log, { ...log, conflicted: true })
+  /** Keeps what shows that a log's author said two things. */
+  async writeConflict(log: LogId, proof: Uint8Array): Promise<void> {
+    const key = this.#keysOf(log).key(KEY.conflict, 0)
+    await this.#put([{ type: 'put', key, value: proof }])
+    this.#conflicts.set(log, proof.length)
+  }
+
+  /** Logs whose author said two things, held or not, and how many bytes show it. */
+  get conflicts(): ReadonlyMap<LogId, number> {
+    return this.#conflicts
   }
 
   conflict(log: LogId): Promise<Uint8Array | undefined> {

@@ -18,51 +18,15 @@ import {
   type SignedHead,
   SYNC_BUNDLE_ENTRIES_MAX,
   SYNC_NEWS_WAITING_MAX,
-  type SyncFrame,
-  type Verifier
+  type SyncFrame
 } from '#contracts'
-import type { Ledger, LedgerBatch } from '../ledger.ts'
+import type { KnownFork } from '../fork-book.ts'
+import type { LedgerBatch } from '../ledger.ts'
+import { ForkDoor } from './fork-door.ts'
+import { logOf } from './held-heads.ts'
 import { SyncMachine } from './sync-machine.ts'
+import type { NewsVerdict, SyncLink, SyncPorts } from './sync-ports.ts'
 import type { LinkNumber, SyncEffect, SyncInput } from './sync-steps.ts'
-
-/** The part of a mesh link that sync uses. */
-export interface SyncLink {
-  readonly peer: PeerId
-  /** False: full, wait for `drained` before the next. */
-  send(frame: Uint8Array): boolean
-  drained(): Promise<void>
-  onFrame(listener: (frame: Uint8Array) => void): void
-  onClose(listener: (fault: MeshError | null) => void): void
-  close(): Promise<void>
-}
-
-/** The part of a ledger that sync uses. */
-export type SyncedLedger = Pick<
-  Ledger,
-  | 'genesis'
-  | 'sequencerLog'
-  | 'heads'
-  | 'head'
-  | 'conflictedLogs'
-  | 'onEntries'
-  | 'receive'
-  | 'bundle'
->
-
-export interface SyncPorts {
-  readonly ledger: SyncedLedger
-  readonly verifier: Verifier
-  /** Gossips one message on the ledger topic. */
-  readonly publish: (bytes: Uint8Array) => Promise<void>
-  readonly nowMs: () => number
-  /** Calls back once at or after `atMs`; gives the way to cancel. */
-  readonly setTimer: (atMs: number, fire: () => void) => () => void
-  readonly onRefused?: (refused: { readonly peer: PeerId; readonly error: MeshError }) => void
-  /** Nothing that this peer holds is missing here. */
-  readonly onSynced?: (peer: PeerId) => void
-}
-
-export type NewsVerdict = 'accept' | 'reject' | 'ignore'
 
 /**
  * Own batches of so long go out as one message: every message costs each peer a signature check, a
@@ -74,10 +38,12 @@ const NEWS_OVERHEAD_BYTES = 1_024
 const ENTRY_OVERHEAD_BYTES = 5
 
 export class LedgerSync {
+  /** Takes what the topic of forks brings. */
+  readonly forks: ForkDoor
   readonly #ports: SyncPorts
   readonly #machine: SyncMachine
   readonly #links = new Map<LinkNumber, SyncLink>()
-  readonly #stopListening: () => void
+  readonly #stopListening: readonly (() => void)[]
   #nextLink = 0
   #cancelTimer: (() => void) | null = null
   #newsWaiting = 0
@@ -94,10 +60,19 @@ export class LedgerSync {
     const { ledger } = ports
     this.#machine = new SyncMachine({
       held: ledger.heads(),
-      shunned: ledger.conflictedLogs(),
+      shunned: ledger.forks.logs(),
+      provable: ledger.forks.provable(),
       first: ledger.sequencerLog
     })
-    this.#stopListening = ledger.onEntries((batch) => this.#stored(batch))
+    this.forks = new ForkDoor({
+      forks: ledger.forks,
+      publish: (bytes) => ports.publish('fork', bytes),
+      refused: (peer, error) => ports.onRefused?.({ peer, error })
+    })
+    this.#stopListening = [
+      ledger.onEntries((batch) => this.#stored(batch)),
+      ledger.forks.onFork((fork) => this.#forked(fork))
+    ]
   }
 
   /** Takes a link of kind `sync`, whichever side opened it. */
@@ -119,8 +94,9 @@ export class LedgerSync {
   /** Whether a gossip message is worth passing on: shape and signature, not yet the chain. */
   validate(bytes: Uint8Array): NewsVerdict {
     try {
-      this.#openNews(bytes)
-      return 'accept'
+      const { head } = this.#openNews(bytes)
+      // nothing more is taken of an author that said two things, nor handed on
+      return this.#ports.ledger.forks.has(head.log) ? 'ignore' : 'accept'
     } catch (error) {
       if (error instanceof MeshError) return 'reject'
       throw error
@@ -131,7 +107,9 @@ export class LedgerSync {
   deliver(bytes: Uint8Array, from: PeerId): void {
     if (this.#closed) return
     const { head, news } = this.#openNews(bytes)
-    if ((this.#ports.ledger.head(head.log)?.seq ?? -1) >= head.seq && news.entries.length === 0) {
+    const { ledger } = this.#ports
+    if (ledger.forks.has(head.log)) return
+    if ((ledger.head(head.log)?.seq ?? -1) >= head.seq && news.entries.length === 0) {
       return
     }
     if (news.entries.length === 0 || this.#newsWaiting >= SYNC_NEWS_WAITING_MAX) {
@@ -139,7 +117,7 @@ export class LedgerSync {
       return
     }
     this.#newsWaiting += 1
-    this.#ports.ledger
+    ledger
       .receive(news.head, news.entries)
       .catch((error: unknown) => {
         const refused = asMeshError(error)
@@ -155,7 +133,7 @@ export class LedgerSync {
   /** Ends when what was appended is published; closes no ledger. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#stopListening()
+    for (const stop of this.#stopListening) stop()
     this.#cancelTimer?.()
     this.#publishNow()
     const links = [...this.#links.values()]
@@ -192,6 +170,11 @@ export class LedgerSync {
     this.#cancelPublish = setTimer(nowMs() + NEWS_GATHER_MS, () => this.#publishNow())
   }
 
+  #forked({ log, proof, isFound }: KnownFork): void {
+    this.#step({ type: 'forked', log, isProvable: this.#ports.ledger.forks.isProvable(log) })
+    if (isFound) this.#publishing = this.#publishing.then(() => this.forks.publish(proof))
+  }
+
   #publishNow(): void {
     this.#cancelPublish?.()
     this.#cancelPublish = null
@@ -207,7 +190,7 @@ export class LedgerSync {
     const bytes = entries.reduce((sum, raw) => sum + raw.length + ENTRY_OVERHEAD_BYTES, 0)
     const fits = bytes + NEWS_OVERHEAD_BYTES <= GOSSIP_BYTES_MAX
     const news = { v: 1, t: 'news', head, entries: fits ? entries : [] }
-    await this.#ports.publish(encodeCanonical(news)).catch((error: unknown) => {
+    await this.#ports.publish('ledger', encodeCanonical(news)).catch((error: unknown) => {
       // nobody heard it; the next exchange of digests makes it good
       if (!(error instanceof Error)) throw error
     })
@@ -224,7 +207,14 @@ export class LedgerSync {
       this.#drop(number)
       return
     }
-    this.#step({ type: 'frame', link: number, frame })
+    this.#step({ type: 'frame', link: number, frame: this.#ofConcern(frame) })
+  }
+
+  /** Of logs that a peer says forked, those that are anybody's here: others could be named without end. */
+  #ofConcern(frame: SyncFrame): SyncFrame {
+    if (frame.t !== 'forks') return frame
+    const { forks } = this.#ports.ledger
+    return { ...frame, logs: frame.logs.filter((log) => forks.concerns(logOf(log))) }
   }
 
   #step(input: WithoutTime): void {
@@ -243,6 +233,12 @@ export class LedgerSync {
         break
       case 'apply':
         void this.#apply(effect)
+        break
+      case 'show':
+        void this.#show(effect)
+        break
+      case 'take':
+        void this.#take(effect)
         break
       case 'close':
         this.#drop(effect.link)
@@ -287,11 +283,37 @@ export class LedgerSync {
       await this.#ports.ledger.receive(head, entries)
       this.#step({ type: 'applied', link, log })
     } catch (error) {
-      const refused = asMeshError(error)
-      const peer = this.#links.get(link)?.peer
-      if (peer !== undefined) this.#ports.onRefused?.({ peer, error: refused })
-      this.#step({ type: 'refused', link, log, blame: blameOf(refused) })
+      this.#step({ type: 'refused', link, log, isPeersFault: this.#tellOf(link, error) })
     }
+  }
+
+  async #show({ link, log }: Extract<SyncEffect, { type: 'show' }>): Promise<void> {
+    const to = this.#links.get(link)
+    if (to === undefined) return
+    try {
+      await this.forks.show(log, to)
+    } catch {
+      // as where entries are served
+      this.#drop(link)
+    }
+    this.#step({ type: 'shown', link })
+  }
+
+  async #take({ link, log, proof }: Extract<SyncEffect, { type: 'take' }>): Promise<void> {
+    try {
+      await this.forks.take(log, proof)
+      this.#step({ type: 'taken', link, log, isPeersFault: false })
+    } catch (error) {
+      this.#step({ type: 'taken', link, log, isPeersFault: this.#tellOf(link, error) })
+    }
+  }
+
+  /** What a peer sent was refused: whether that is its fault. */
+  #tellOf(link: LinkNumber, error: unknown): boolean {
+    const refused = asMeshError(error)
+    const peer = this.#links.get(link)?.peer
+    if (peer !== undefined) this.#ports.onRefused?.({ peer, error: refused })
+    return !NOT_THE_PEERS.includes(refused.code)
   }
 
   #drop(number: LinkNumber): void {
@@ -319,14 +341,10 @@ function asMeshError(error: unknown): MeshError {
   throw error
 }
 
-const NOBODYS: readonly ErrorCode[] = [
+const NOT_THE_PEERS: readonly ErrorCode[] = [
+  'ledger.conflict',
   'ledger.logs_full',
   'ledger.closed',
   'ledger.store_failed',
   'ledger.store_rolled_back'
 ]
-
-function blameOf({ code }: MeshError): 'peer' | 'author' | 'nobody' {
-  if (code === 'ledger.conflict') return 'author'
-  return NOBODYS.includes(code) ? 'nobody' : 'peer'
-}

@@ -1,42 +1,27 @@
 /**
- * The sync machine: from what peers say they hold to what is asked of whom. One request per log at a
- * time, the sequencer's log first; answers are applied by the driver, which verifies them. Believes
+ * The sync machine: what a peer says is compared with what is held, answered, and handed to those who
+ * ask for more and who talk of forks; answers are applied by the driver, which verifies them. Believes
  * nothing a peer claims beyond asking for it, and drops peers whose claims do not hold.
  */
 import {
   assertNever,
-  bytesToHex,
-  encodeCanonical,
   equalBytes,
-  hexToBytes,
-  LEDGER_LOGS_MAX,
   type LogId,
-  parseLogId,
   SYNC_DIGEST_INTERVAL_MS,
   SYNC_FAULTS_MAX,
-  SYNC_HEADS_PER_FRAME,
-  SYNC_LATE_MS,
   SYNC_PEERS_MAX,
   SYNC_WANT_TIMEOUT_MS,
   SYNC_WANTS_MAX,
-  type SyncFrame,
-  sha256
+  type SyncFrame
 } from '#contracts'
 import type { LogHead } from '../ledger.ts'
+import { Asking } from './asking.ts'
+import { ForkTalk } from './fork-talk.ts'
+import { HeldHeads, logOf } from './held-heads.ts'
 import { Pace } from './pace.ts'
 import type { LinkNumber, SyncCloseReason, SyncEffect, SyncInput } from './sync-steps.ts'
 
-interface Want {
-  readonly from: number
-  readonly deadlineMs: number
-  /** Others may be asked meanwhile; the answer is taken all the same. */
-  readonly isLate: boolean
-}
-
 interface Peer {
-  /** Logs that the peer says it holds further than we do, and how far. */
-  readonly claims: Map<LogId, number>
-  readonly wants: Map<LogId, Want>
   readonly pace: Pace
   serving: number
   faults: number
@@ -44,28 +29,34 @@ interface Peer {
 
 export interface SyncStart {
   readonly held: readonly LogHead[]
-  /** Logs that were found to be in conflict. */
+  /** Logs whose authors said two things, and those of them that can be shown to peers. */
   readonly shunned: readonly LogId[]
+  readonly provable: readonly LogId[]
   /** The sequencer's log. */
   readonly first: LogId
 }
 
 export class SyncMachine {
-  readonly #first: LogId
-  readonly #held = new Map<LogId, LogHead>()
   readonly #peers = new Map<LinkNumber, Peer>()
-  /** Logs that are being asked for or stored, and the link they come by. */
-  readonly #busy = new Map<LogId, LinkNumber>()
-  readonly #shunned: Set<LogId>
-  #digest: Uint8Array | null = null
+  readonly #held: HeldHeads
+  readonly #asking: Asking
+  readonly #forks: ForkTalk
   #digestsAtMs: number | null = null
   #timerAtMs: number | null = null
   #effects: SyncEffect[] = []
 
-  constructor({ held, shunned, first }: SyncStart) {
-    this.#first = first
-    this.#shunned = new Set(shunned)
-    for (const head of held) this.#held.set(head.log, head)
+  constructor({ held, shunned, provable, first }: SyncStart) {
+    const act = (effect: SyncEffect): void => this.#do(effect)
+    const isShunned = (log: LogId): boolean => this.#forks.has(log)
+    this.#forks = new ForkTalk({ shunned, provable }, act)
+    this.#held = new HeldHeads(held, isShunned)
+    this.#asking = new Asking({
+      first,
+      held: this.#held,
+      isShunned,
+      letGo: (link, nowMs) => this.#letGo(link, nowMs),
+      act
+    })
   }
 
   step(input: SyncInput): readonly SyncEffect[] {
@@ -88,20 +79,29 @@ export class SyncMachine {
         this.#frame(input.link, input.frame, nowMs)
         break
       case 'held':
-        this.#held.set(input.head.log, input.head)
-        this.#digest = null
-        return
+        this.#held.set(input.head)
+        break
       case 'heard':
-        this.#heard(input, nowMs)
+        this.#asking.heard(input.link, input, nowMs)
         break
       case 'served':
         this.#served(input.link)
         break
       case 'applied':
-        this.#ended(input.link, input.log, nowMs)
+        this.#asking.ended(input.link, input.log, nowMs)
         break
       case 'refused':
         this.#refused(input, nowMs)
+        break
+      case 'forked':
+        this.#forked(input.log, input.isProvable)
+        break
+      case 'shown':
+        this.#forks.shown(input.link)
+        break
+      case 'taken':
+        this.#forks.taken(input.link, input.log, nowMs)
+        if (input.isPeersFault) this.#blame(input.link, nowMs)
         break
       case 'tick':
         this.#tick(nowMs)
@@ -116,14 +116,10 @@ export class SyncMachine {
       this.#close(link, 'too_many_peers')
       return
     }
-    this.#peers.set(link, {
-      claims: new Map(),
-      wants: new Map(),
-      pace: new Pace(),
-      serving: 0,
-      faults: 0
-    })
+    this.#peers.set(link, { pace: new Pace(), serving: 0, faults: 0 })
+    this.#asking.opened(link)
     this.#sendDigest(link)
+    this.#forks.opened(link)
   }
 
   #frame(link: LinkNumber, frame: SyncFrame, nowMs: number): void {
@@ -131,46 +127,33 @@ export class SyncMachine {
     if (peer === undefined) return
     switch (frame.t) {
       case 'digest':
-        if (equalBytes(frame.digest, this.#ownDigest())) this.#do({ type: 'synced', link })
-        else this.#sendHeads(link)
-        return
+        if (equalBytes(frame.digest, this.#held.digest())) this.#do({ type: 'synced', link })
+        else for (const page of this.#held.pages()) this.#send(link, page)
+        break
       case 'heads':
-        this.#heads(link, peer, frame, nowMs)
+        this.#asking.claimed(link, frame, nowMs)
         break
       case 'want':
         this.#wanted(link, peer, frame, nowMs)
         break
       case 'bundle':
-        this.#bundle(link, peer, frame)
+        this.#bundle(link, frame)
         break
       case 'none':
-        this.#none(link, peer, frame, nowMs)
+        this.#none(link, logOf(frame.log), nowMs)
+        break
+      case 'forks':
+        this.#forks.named(link, frame.logs, nowMs)
+        break
+      case 'prove':
+        this.#forks.wanted(link, frame.log)
+        break
+      case 'proof':
+        this.#forks.proof(link, frame)
         break
       default:
         assertNever(frame)
     }
-  }
-
-  #heads(
-    link: LinkNumber,
-    peer: Peer,
-    frame: Extract<SyncFrame, { t: 'heads' }>,
-    nowMs: number
-  ): void {
-    for (const [logBytes, seq, hash] of frame.heads) {
-      const log = logOf(logBytes)
-      if (this.#shunned.has(log)) continue
-      const held = this.#held.get(log)
-      const isOther = held?.seq === seq && !equalBytes(held.hash, hash)
-      if (held !== undefined && seq <= held.seq && !isOther) continue
-      if (peer.claims.size >= LEDGER_LOGS_MAX) {
-        this.#close(link, 'faults')
-        return
-      }
-      peer.claims.set(log, seq)
-    }
-    this.#ask(link, peer, nowMs)
-    if (!frame.more) this.#syncedIfDone(link, peer)
   }
 
   #wanted(
@@ -189,150 +172,75 @@ export class SyncMachine {
     this.#do({ type: 'serve', link, ...asked, bytesMax })
   }
 
-  #none(
-    link: LinkNumber,
-    peer: Peer,
-    frame: Extract<SyncFrame, { t: 'none' }>,
-    nowMs: number
-  ): void {
-    const log = logOf(frame.log)
-    if (!peer.wants.has(log)) {
-      this.#close(link, 'unasked')
-      return
-    }
-    this.#fault(link, log, nowMs)
-    this.#ended(link, log, nowMs)
-  }
-
-  #bundle(link: LinkNumber, peer: Peer, frame: Extract<SyncFrame, { t: 'bundle' }>): void {
-    const log = logOf(frame.log)
-    const want = peer.wants.get(log)
-    if (want === undefined || want.from !== frame.from) {
-      this.#close(link, 'unasked')
-      return
-    }
-    peer.wants.delete(log)
-    // a late one is stored before its peer is asked for more
-    if (!this.#busy.has(log)) this.#busy.set(log, link)
-    this.#do({ type: 'apply', link, log, head: frame.head, entries: frame.entries })
-  }
-
-  #heard(
-    { link, log, seq }: { readonly link: LinkNumber; readonly log: LogId; readonly seq: number },
-    nowMs: number
-  ): void {
-    const peer = this.#peers.get(link)
-    if (peer === undefined || this.#shunned.has(log)) return
-    if (seq <= (this.#held.get(log)?.seq ?? -1)) return
-    if (peer.claims.size >= LEDGER_LOGS_MAX) return
-    peer.claims.set(log, Math.max(seq, peer.claims.get(log) ?? 0))
-    this.#ask(link, peer, nowMs)
-  }
-
   #served(link: LinkNumber): void {
     const peer = this.#peers.get(link)
     if (peer !== undefined) peer.serving -= 1
   }
 
-  /** Asks for what is missing, the sequencer's log before all: it says whose logs are welcome. */
-  #ask(link: LinkNumber, peer: Peer, nowMs: number): void {
-    const first = peer.claims.get(this.#first)
-    if (first !== undefined) this.#askFor(link, peer, { log: this.#first, seq: first }, nowMs)
-    if (peer.claims.has(this.#first) && this.#busy.has(this.#first)) return
-    for (const [log, seq] of peer.claims) {
-      if (peer.wants.size >= SYNC_WANTS_MAX) return
-      this.#askFor(link, peer, { log, seq }, nowMs)
-    }
+  #bundle(link: LinkNumber, frame: Extract<SyncFrame, { t: 'bundle' }>): void {
+    const log = logOf(frame.log)
+    if (!this.#asking.answered(link, log, frame.from)) this.#close(link, 'unasked')
+    else this.#do({ type: 'apply', link, log, head: frame.head, entries: frame.entries })
   }
 
-  #askFor(
-    link: LinkNumber,
-    peer: Peer,
-    { log, seq }: { readonly log: LogId; readonly seq: number },
-    nowMs: number
-  ): void {
-    if (this.#busy.has(log) || peer.wants.has(log)) return
-    if (peer.wants.size >= SYNC_WANTS_MAX) return
-    const held = this.#held.get(log)
-    if (held !== undefined && seq < held.seq) {
-      peer.claims.delete(log)
+  /** It has not what it said it had. */
+  #none(link: LinkNumber, log: LogId, nowMs: number): void {
+    if (!this.#asking.isAsked(link, log)) {
+      this.#close(link, 'unasked')
       return
     }
-    // a claim of our own length is of another head: asking for it brings the evidence
-    const from = held === undefined ? 0 : Math.min(held.seq + 1, seq)
-    this.#busy.set(log, link)
-    peer.wants.set(log, { from, deadlineMs: nowMs + SYNC_WANT_TIMEOUT_MS, isLate: false })
-    this.#send(link, { v: 1, t: 'want', log: hexToBytes(log), from })
+    this.#fault(link, log, nowMs)
+    this.#asking.ended(link, log, nowMs)
   }
 
-  #refused({ link, log, blame }: Extract<SyncInput, { type: 'refused' }>, nowMs: number): void {
-    if (blame === 'author') this.#shun(log)
-    else if (blame === 'peer') this.#fault(link, log, nowMs)
-    else this.#peers.get(link)?.claims.delete(log)
-    this.#ended(link, log, nowMs)
+  #refused(
+    { link, log, isPeersFault }: Extract<SyncInput, { type: 'refused' }>,
+    nowMs: number
+  ): void {
+    if (isPeersFault) this.#fault(link, log, nowMs)
+    else this.#asking.unclaimed(link, log)
+    this.#asking.ended(link, log, nowMs)
   }
 
   /** Its author said two things; honest peers may hold either, so it is no longer compared. */
-  #shun(log: LogId): void {
-    this.#shunned.add(log)
-    this.#digest = null
-    for (const peer of this.#peers.values()) peer.claims.delete(log)
-  }
-
-  /** What was asked of that link has ended: where nobody else is, whoever claims more is asked next. */
-  #ended(by: LinkNumber, log: LogId, nowMs: number): void {
-    if (this.#busy.get(log) === by) this.#busy.delete(log)
-    const held = this.#held.get(log)?.seq ?? -1
-    for (const [link, peer] of this.#peers) {
-      const claimed = peer.claims.get(log)
-      if (claimed === undefined) continue
-      if (claimed <= held) peer.claims.delete(log)
-      this.#ask(link, peer, nowMs)
-      this.#syncedIfDone(link, peer)
-    }
+  #forked(log: LogId, isProvable: boolean): void {
+    this.#forks.forked(log, isProvable)
+    this.#held.shunned()
+    this.#asking.shunned(log)
   }
 
   #fault(link: LinkNumber, log: LogId, nowMs: number): void {
+    this.#asking.dropped(link, log)
+    this.#blame(link, nowMs)
+  }
+
+  #blame(link: LinkNumber, nowMs: number): void {
     const peer = this.#peers.get(link)
     if (peer === undefined) return
-    peer.claims.delete(log)
-    peer.wants.delete(log)
     peer.faults += 1
-    if (peer.faults < SYNC_FAULTS_MAX) return
+    if (peer.faults >= SYNC_FAULTS_MAX) this.#letGo(link, nowMs)
+  }
+
+  #letGo(link: LinkNumber, nowMs: number): void {
     this.#close(link, 'faults')
     this.#forget(link, nowMs)
   }
 
   #forget(link: LinkNumber, nowMs: number): void {
-    const peer = this.#peers.get(link)
     this.#peers.delete(link)
-    for (const log of peer?.wants.keys() ?? []) this.#ended(link, log, nowMs)
+    this.#forks.closed(link, nowMs)
+    this.#asking.closed(link, nowMs)
   }
 
   #tick(nowMs: number): void {
-    for (const [link, peer] of this.#peers) this.#overdue(link, peer, nowMs)
+    this.#asking.overdue(nowMs)
+    for (const link of this.#forks.overdue(nowMs)) this.#letGo(link, nowMs)
     this.#timerAtMs = null
     this.#digestsAtMs ??= nowMs
     if (nowMs < this.#digestsAtMs) return
     this.#digestsAtMs = nowMs + SYNC_DIGEST_INTERVAL_MS
     for (const link of this.#peers.keys()) this.#sendDigest(link)
-  }
-
-  /**
-   * A stream loses nothing: asked again, a slow link would carry the same once more, behind the first,
-   * for ever. So others are asked, and what comes late is taken; what never comes ends the link.
-   */
-  #overdue(link: LinkNumber, peer: Peer, nowMs: number): void {
-    for (const [log, want] of peer.wants) {
-      if (want.deadlineMs > nowMs) continue
-      if (want.isLate) {
-        this.#close(link, 'faults')
-        this.#forget(link, nowMs)
-        return
-      }
-      peer.wants.set(log, { ...want, deadlineMs: nowMs + SYNC_LATE_MS, isLate: true })
-      this.#ended(link, log, nowMs)
-    }
+    this.#forks.remind()
   }
 
   /** One timer at a time, as fine as a request's patience. */
@@ -343,30 +251,9 @@ export class SyncMachine {
     this.#do({ type: 'timer', atMs: this.#timerAtMs })
   }
 
-  #syncedIfDone(link: LinkNumber, peer: Peer): void {
-    if (peer.claims.size === 0 && peer.wants.size === 0) this.#do({ type: 'synced', link })
-  }
-
   #sendDigest(link: LinkNumber): void {
-    this.#send(link, { v: 1, t: 'digest', digest: this.#ownDigest(), logs: this.#held.size })
-  }
-
-  #sendHeads(link: LinkNumber): void {
-    const heads = [...this.#held.values()].map(
-      ({ log, seq, hash }): [Uint8Array, number, Uint8Array] => [hexToBytes(log), seq, hash]
-    )
-    for (let at = 0; at === 0 || at < heads.length; at += SYNC_HEADS_PER_FRAME) {
-      const page = heads.slice(at, at + SYNC_HEADS_PER_FRAME)
-      const more = at + SYNC_HEADS_PER_FRAME < heads.length
-      this.#send(link, { v: 1, t: 'heads', heads: page, more })
-    }
-  }
-
-  #ownDigest(): Uint8Array {
-    this.#digest ??= digestOfHeads(
-      [...this.#held.values()].filter(({ log }) => !this.#shunned.has(log))
-    )
-    return this.#digest
+    const digest = this.#held.digest()
+    this.#send(link, { v: 1, t: 'digest', digest, logs: this.#held.count })
   }
 
   #send(link: LinkNumber, frame: SyncFrame): void {
@@ -380,12 +267,4 @@ export class SyncMachine {
   #do(effect: SyncEffect): void {
     this.#effects.push(effect)
   }
-}
-
-const logOf = (bytes: Uint8Array): LogId => parseLogId(bytesToHex(bytes))
-
-/** SHA-256 over all heads by log: equal exactly where both hold the same. */
-function digestOfHeads(heads: readonly LogHead[]): Uint8Array {
-  const sorted = heads.toSorted((a, b) => (a.log < b.log ? -1 : 1))
-  return sha256(encodeCanonical(sorted.map(({ log, seq, hash }) => [log, seq, hash])))
 }

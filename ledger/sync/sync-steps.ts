@@ -25,12 +25,23 @@ export type SyncInput = { readonly nowMs: number } & (
   | { readonly type: 'served'; readonly link: LinkNumber }
   /** What a peer sent was stored. */
   | { readonly type: 'applied'; readonly link: LinkNumber; readonly log: LogId }
-  /** What a peer sent was refused: by its fault, by the author's, or for want of room here. */
+  /** What a peer sent was refused, by its fault or not. */
   | {
       readonly type: 'refused'
       readonly link: LinkNumber
       readonly log: LogId
-      readonly blame: 'peer' | 'author' | 'nobody'
+      readonly isPeersFault: boolean
+    }
+  /** That log's author said two things, and here is what shows it; `isProvable`: to peers as well. */
+  | { readonly type: 'forked'; readonly log: LogId; readonly isProvable: boolean }
+  /** A peer got what shows it. */
+  | { readonly type: 'shown'; readonly link: LinkNumber }
+  /** What a peer showed was looked at. */
+  | {
+      readonly type: 'taken'
+      readonly link: LinkNumber
+      readonly log: LogId
+      readonly isPeersFault: boolean
     }
   | { readonly type: 'tick' }
 )
@@ -50,6 +61,15 @@ export type SyncEffect =
       readonly log: LogId
       readonly head: Uint8Array
       readonly entries: readonly Uint8Array[]
+    }
+  /** Send the peer what shows that the log's author said two things. */
+  | { readonly type: 'show'; readonly link: LinkNumber; readonly log: LogId }
+  /** Look at what a peer shows of that. */
+  | {
+      readonly type: 'take'
+      readonly link: LinkNumber
+      readonly log: LogId
+      readonly proof: Uint8Array
     }
   | { readonly type: 'close'; readonly link: LinkNumber; readonly reason: SyncCloseReason }
   /** Nothing that this peer holds is missing here. */

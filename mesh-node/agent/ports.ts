@@ -62,6 +62,8 @@ export type AgentReport =
       readonly detail: string
     }
   | { readonly type: 'ledger-refused'; readonly peer: PeerId; readonly error: MeshError }
+  /** Nothing more is taken of an author's log: it said two things. */
+  | { readonly type: 'forked'; readonly fork: MeshError }
   | { readonly type: 'record-failed'; readonly error: unknown }
   | { readonly type: 'event'; readonly event: EventDraft }
 

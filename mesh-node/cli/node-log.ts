@@ -46,6 +46,12 @@ function logReport(log: Logger, { frames, ledger }: Refusals, report: AgentRepor
     case 'ledger-refused':
       ledger.add(report.peer, report.error)
       return
+    case 'forked': {
+      const { code, facts, hint } = report.fork
+      if (code === 'ledger.conflict') log.warn({ code, ...facts }, 'an author said two things')
+      else log.error({ code, ...facts, hint }, 'the control node said two things')
+      return
+    }
     case 'record-failed':
       log.error({ err: report.error }, 'the own log was not written')
       return

@@ -32,6 +32,9 @@ export function statusLines(status: NodeStatus): string[] {
     `cache      ${cache.blobs} blobs, ${(cache.bytes / 2 ** 20).toFixed(1)} MiB`,
     `log        ${status.log.entries} entries in ${status.log.id}`
   ]
+  if (status.forked.sequencer) {
+    lines.push('forked     the control node signed two ledgers: nothing more of it is followed')
+  }
   if (Object.keys(agent.refused).length > 0) lines.push(`refused    ${pairs(agent.refused)}`)
   if (agent.lastFailure !== null) lines.push(`last fail  ${agent.lastFailure}`)
   if (agent.lastRejection !== null) lines.push(`last rejection  ${agent.lastRejection}`)

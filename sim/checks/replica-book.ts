@@ -2,10 +2,12 @@
  * The book of what authors wrote into their logs and what replicas hold of them. Every log that is held
  * is, at every step, the beginning of what its author wrote; none goes back; whoever forked is told of
  * by those who compared, and nobody else is accused; in the end all hold the same.
+ * Who knows of whose fork stands in the book of those told.
  */
-import { bytesToHex, type LogId, MeshError, type MeshId, type Verifier } from '#contracts'
-import { type Ledger, type LedgerBatch, openForkProof } from '#ledger'
+import { bytesToHex, type LogId, type MeshError, type MeshId, type Verifier } from '#contracts'
+import type { KnownFork, Ledger, LedgerBatch } from '#ledger'
 import type { Broken } from './book.ts'
+import { ToldBook } from './told-book.ts'
 
 /** One process that holds logs. */
 export interface Holder {
@@ -13,7 +15,7 @@ export interface Holder {
   readonly name: string
   readonly face: number
   readonly identity: { readonly log: LogId }
-  readonly ledger: Pick<Ledger, 'heads' | 'forkProof' | 'fold'> | null
+  readonly ledger: Pick<Ledger, 'heads' | 'fold'> | null
 }
 
 export interface ReplicaBookPorts {
@@ -37,7 +39,7 @@ export interface ReplicaFigures {
   readonly replicas: number
   /** Entries that replicas took from others. */
   readonly entries: number
-  /** Heads of others that were found to be forks. */
+  /** Forks that each replica found or was told of. */
   readonly forks_told: number
 }
 
@@ -49,20 +51,24 @@ export class ReplicaBook {
   readonly #forked = new Set<LogId>()
   /** Logs that an author's own disk took back: it may have written twice and meant once. */
   readonly #takenBack = new Set<LogId>()
-  /** Who knows of which fork. */
-  readonly #told = new Map<string, Set<LogId>>()
+  readonly #told: ToldBook
   /** Since when two that are linked hold what cannot both be right. */
   readonly #apartSince = new Map<string, { readonly seqs: string; readonly ms: number }>()
   #entries = 0
-  #forksTold = 0
   #failure: unknown = null
 
   constructor(ports: ReplicaBookPorts) {
     this.#ports = ports
+    this.#told = new ToldBook({
+      ...ports,
+      isTwofold: (log) => this.#forked.has(log) || this.#takenBack.has(log),
+      isWritten: (log, seq, hash) => this.#facesWith(log, seq, hash) !== 0,
+      holds: (holder, log) => this.#held.get(holder)?.has(log) === true
+    })
   }
 
   get figures(): Omit<ReplicaFigures, 'replicas'> {
-    return { entries: this.#entries, forks_told: this.#forksTold }
+    return { entries: this.#entries, forks_told: this.#told.count }
   }
 
   /** Our own mistake, found where nobody waited for it. */
@@ -97,7 +103,7 @@ export class ReplicaBook {
   /** A process has opened its store: what an earlier one was told is there must be there. */
   async opened(
     holder: Holder,
-    ledger: Pick<Ledger, 'heads' | 'entries'>,
+    ledger: Pick<Ledger, 'heads' | 'entries' | 'forks'>,
     lied = false
   ): Promise<void> {
     const own = holder.identity.log
@@ -112,6 +118,7 @@ export class ReplicaBook {
       if (now.get(log)?.faces === 0) this.#broken(holder, 'prefix', log, seq)
     }
     this.#held.set(holder.name, now)
+    await this.#told.opened(holder, ledger.forks, lied)
     if (lied) return
     for (const [log, { seq }] of before ?? []) {
       if (seq > (now.get(log)?.seq ?? -1)) this.#broken(holder, 'never_back', log, seq)
@@ -121,7 +128,7 @@ export class ReplicaBook {
   /** Its owner put an empty disk in the place of one that was refused. */
   emptied(holder: string): void {
     this.#held.delete(holder)
-    this.#told.delete(holder)
+    this.#told.emptied(holder)
   }
 
   /** A store that is as it was left is not opened. */
@@ -139,6 +146,9 @@ export class ReplicaBook {
     const isOwn = log === holder.identity.log
     const written = isOwn ? this.#faceOf(log, holder.face) : null
     const held = this.#heldBy(holder, log)
+    if (!isOwn && this.#told.knows(holder.name, log)) {
+      this.#broken(holder, 'forked_frozen', log, head.seq)
+    }
     for (const { seq, hash } of entries) {
       const hex = bytesToHex(hash)
       if (seq <= held.seq) this.#broken(holder, 'never_back', log, seq)
@@ -152,30 +162,34 @@ export class ReplicaBook {
     if (entries.at(-1)?.seq !== head.seq) this.#broken(holder, 'prefix', log, head.seq)
   }
 
-  /** Something that came to it was not taken. */
+  /** Something that came to it was not taken: where that is called a fork, it is known why. */
   refused(holder: Holder, { code, facts }: MeshError): void {
     if (code !== 'ledger.conflict') return
     const log = [...this.#written.keys()].find((one) => one === facts['log'])
     if (log === undefined) {
       this.#ports.broken('nobody_accused', `${holder.name}: a log that nobody wrote`)
-      return
+    } else if (!this.#told.knows(holder.name, log)) {
+      this.#ports.broken('proof_holds', `${holder.name}: nothing of ${log}`)
     }
-    const told = this.#told.get(holder.name) ?? new Set()
-    if (!told.has(log)) this.#forksTold += 1
-    this.#told.set(holder.name, told.add(log))
-    if (this.#takenBack.has(log)) return
-    if (!this.#forked.has(log)) {
-      this.#broken(holder, 'nobody_accused', log, this.#heldBy(holder, log).seq)
-    }
-    this.#prove(holder, log).catch((error: unknown) => this.failed(error))
+  }
+
+  /** A fork was found or told of. */
+  told(holder: Holder, fork: Pick<KnownFork, 'log' | 'proof'>): void {
+    this.#told.told(holder, fork)
+  }
+
+  /** One of those that knows less of forks than another of them. */
+  lacking<T extends Holder>(holders: readonly T[]): T | undefined {
+    return this.#told.lacking(holders)
   }
 
   /** Two that are linked now, and since when. */
   linked(one: Holder, other: Holder, sinceMs: number): void {
+    this.#told.linked(one, other, sinceMs)
     for (const log of this.#forked) {
       const pair = `${one.name} ${other.name} ${log}`
       const [mine, theirs] = [one, other].map((holder) => this.#held.get(holder.name)?.get(log))
-      const isToldOf = [one, other].some(({ name }) => this.#told.get(name)?.has(log) === true)
+      const isToldOf = [one, other].some(({ name }) => this.#told.knows(name, log))
       const isLiar = [one, other].some(({ identity }) => identity.log === log)
       const isApart =
         mine !== undefined && theirs !== undefined && (mine.faces & theirs.faces) === 0
@@ -207,18 +221,6 @@ export class ReplicaBook {
     const lines = heads.map(({ log, seq, hash }) => `${log} ${seq} ${bytesToHex(hash)}`).sort()
     // the sequencer's state is not to be compared where it has two
     return JSON.stringify([lines, this.#forked.size > 0 ? null : ledger?.fold.digest()])
-  }
-
-  async #prove(holder: Holder, log: LogId): Promise<void> {
-    const proof = await holder.ledger?.forkProof(log)
-    const { mesh, verifier } = this.#ports
-    try {
-      if (proof === null || proof === undefined) throw new MeshError('ledger.head_malformed')
-      openForkProof(proof, { mesh, verifier })
-    } catch (error) {
-      if (!(error instanceof MeshError)) throw error
-      this.#ports.broken('proof_holds', `${holder.name}: ${error.code} of ${log}`)
-    }
   }
 
   #heldBy({ name }: Holder, log: LogId): Held {

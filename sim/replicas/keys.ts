@@ -7,7 +7,8 @@ const REPLICAS_MAX = 100
 
 /**
  * The sequencer, or one of the nodes in its own log, says two things from a moment on: what it appends
- * goes into two logs, and a share of the replicas is shown the second one, over links and not by gossip.
+ * goes into two logs, and a share of the replicas, one at least, is shown the second one, over links and
+ * not by gossip.
  */
 const ForkKeys = z.strictObject({
   at_ms: z.int().min(0).max(DAY_MS),

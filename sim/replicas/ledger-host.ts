@@ -12,6 +12,7 @@ import {
   type Receipt,
   type SignedGenesis
 } from '#contracts'
+import type { SyncTopic } from '#ledger'
 import type { ReplicaBook } from '../checks/replica-book.ts'
 import type { Keys, SealedResults } from '../kernel/signing.ts'
 import { LedgerProcess, type ProcessPorts } from './ledger-process.ts'
@@ -27,7 +28,7 @@ export interface HostPorts {
   readonly disk: DiskPorts
   readonly nowMs: ProcessPorts['nowMs']
   readonly after: ProcessPorts['after']
-  readonly publish: (host: LedgerHost, bytes: Uint8Array) => void
+  readonly publish: (host: LedgerHost, topic: SyncTopic, bytes: Uint8Array) => void
 }
 
 type Verdicts = Extract<EntryContent, { kind: 'results.attested' }>['body']['verdicts']
@@ -98,8 +99,11 @@ export class LedgerHost {
     if (this.#ports.disk.kind === 'rolls_back') book.tookBack(this.log)
   }
 
-  /** From here on it writes two logs, each of which says something that the other does not. */
-  async fork(victims: ReadonlySet<number>, lies: readonly EntryContent[]): Promise<void> {
+  /** From here on it writes two logs, each of which says what the other does not. */
+  async fork(
+    victims: ReadonlySet<number>,
+    lies: readonly (readonly EntryContent[])[]
+  ): Promise<void> {
     const [disk] = this.#disks
     if (disk === undefined) return
     this.victims = victims
@@ -110,7 +114,7 @@ export class LedgerHost {
     this.processes = [...this.processes, second]
     await second.begin()
     for (const [face, process] of this.processes.entries()) {
-      process.append(lies.slice(face, face + 1))
+      process.append(lies[face] ?? [])
     }
   }
 
@@ -178,7 +182,7 @@ export class LedgerHost {
       lied: this.#ports.disk.kind === 'rolls_back',
       nowMs,
       after,
-      publish: (bytes) => publish(this, bytes),
+      publish: (topic, bytes) => publish(this, topic, bytes),
       rolledBack: () => {
         this.#generation += 1
       }

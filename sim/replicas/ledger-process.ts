@@ -12,7 +12,7 @@ import {
   type Signer,
   type Verifier
 } from '#contracts'
-import { Ledger, LedgerSync, type SyncedLedger, type SyncLink } from '#ledger'
+import { Ledger, LedgerSync, type SyncedLedger, type SyncLink, type SyncTopic } from '#ledger'
 import type { Holder, ReplicaBook } from '../checks/replica-book.ts'
 import type { ReplicaDisk } from './replica-disk.ts'
 
@@ -36,7 +36,7 @@ export interface ProcessPorts {
   readonly nowMs: () => number
   /** After so long by the host's clock. */
   readonly after: (atMs: number, act: () => void) => void
-  readonly publish: (bytes: Uint8Array) => void
+  readonly publish: (topic: SyncTopic, bytes: Uint8Array) => void
   /** The store went back in time: its log is over, and the next process begins another. */
   readonly rolledBack: () => void
 }
@@ -99,12 +99,13 @@ export class LedgerProcess implements Holder {
       verifier,
       nowMs: this.#ports.nowMs,
       setTimer: (atMs, fire) => this.#timer(atMs, fire),
-      publish: async (bytes) => {
-        if (this.isAlive) this.#ports.publish(bytes)
+      publish: async (topic, bytes) => {
+        if (this.isAlive) this.#ports.publish(topic, bytes)
       },
       onRefused: ({ error }) => this.#refused(error)
     })
     ledger.onEntries((batch) => book.stored(this, batch))
+    ledger.forks.onFork((fork) => book.told(this, fork))
     for (const link of this.#links.splice(0)) this.#sync.attach(link)
     this.append(this.#early.splice(0))
     return null
@@ -120,8 +121,9 @@ export class LedgerProcess implements Holder {
     else this.#sync.attach(link)
   }
 
-  deliver(bytes: Uint8Array, from: PeerId): void {
-    if (this.#sync?.validate(bytes) === 'accept') this.#sync.deliver(bytes, from)
+  deliver(topic: SyncTopic, bytes: Uint8Array, from: PeerId): void {
+    const handler = topic === 'fork' ? this.#sync?.forks : this.#sync
+    if (handler?.validate(bytes) === 'accept') handler.deliver(bytes, from)
   }
 
   append(contents: readonly EntryContent[]): void {
@@ -146,12 +148,23 @@ export class LedgerProcess implements Holder {
   /** Who says two things takes no notice of what others hold of its own log. */
   #synced(ledger: Ledger): SyncedLedger {
     const { book } = this.#ports
+    const { forks } = ledger
     return {
       genesis: ledger.genesis,
       sequencerLog: ledger.sequencerLog,
       heads: () => ledger.heads(),
       head: (log) => ledger.head(log),
-      conflictedLogs: () => ledger.conflictedLogs(),
+      forks: {
+        logs: () => forks.logs(),
+        provable: () => forks.provable(),
+        isProvable: (log) => forks.isProvable(log),
+        has: (log) => forks.has(log),
+        concerns: (log) => forks.concerns(log) && !(this.#isOwn(log) && book.isForked(log)),
+        proof: (log) => forks.proof(log),
+        open: (raw) => forks.open(raw),
+        take: (raw) => forks.take(raw),
+        onFork: (listener) => forks.onFork(listener)
+      },
       onEntries: (listener) => ledger.onEntries(listener),
       bundle: (log, from, bytesMax) => ledger.bundle(log, from, bytesMax),
       receive: (raw, entries) => {
@@ -161,6 +174,10 @@ export class LedgerProcess implements Holder {
         return isOwn ? Promise.resolve(0) : ledger.receive(raw, entries)
       }
     }
+  }
+
+  #isOwn(log: LogId): boolean {
+    return log === this.identity.log
   }
 
   #timer(atMs: number, fire: () => void): () => void {

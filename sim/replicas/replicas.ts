@@ -3,30 +3,29 @@
  * product's ledger and sync. Begins and ends them as the mesh does its hosts, carries their gossip,
  * and lets one of them fork. At the end all that can be reached must hold the same.
  */
-import {
-  type Attestation,
-  type EntryContent,
-  type LogId,
-  PEERS_FOUND_MAX,
-  type PeerId
-} from '#contracts'
+import { type Attestation, type LogId, PEERS_FOUND_MAX, type PeerId } from '#contracts'
+import type { SyncTopic } from '#ledger'
 import type { Broken } from '../checks/book.ts'
 import { ReplicaBook, type ReplicaFigures, TOLD_MS } from '../checks/replica-book.ts'
 import { Chance } from '../kernel/chance.ts'
 import type { SealedResults } from '../kernel/signing.ts'
 import type { Paths } from '../network/paths.ts'
-import { MODEL } from '../nodes/answers.ts'
 import type { SimulatedClock } from '../nodes/clock.ts'
 import { Connections } from './connections.ts'
 import type { ReplicaKeys } from './keys.ts'
 import { LedgerHost } from './ledger-host.ts'
+import type { LedgerProcess } from './ledger-process.ts'
+import { drawLies } from './lies.ts'
 import type { ReplicaTime, WrittenLog } from './ports.ts'
+import { slanders } from './slander.ts'
 import { turn } from './turn-driver.ts'
 
 /** Ways there and back until a connection stands. */
 const DIAL_WAYS = 3
 /** Whoever has too few others to sync with looks for more. */
 const LOOK_US = 10_000_000
+/** Who forks speaks ill of others so long after. */
+const SLANDER_US = 5_000_000
 /** After the last fault: links stand within 30 s, digests are compared every 30 s, requests take 15. */
 const FOLLOW_US = 180_000_000
 
@@ -158,16 +157,29 @@ export class Replicas {
   /** `pass` lets the mesh go on until then; all who can must come to hold the same. */
   async follow(pass: (untilUs: number) => Promise<void>, healedMs: number): Promise<void> {
     const { time, keys, broken } = this.#ports
+    let lacking: LedgerProcess | undefined
     const toldUs = keys.fork === null ? 0 : (keys.fork.at_ms + 2 * TOLD_MS) * 1_000
     const fromUs = Math.max(time.nowUs, healedMs * 1_000, toldUs)
     await pass(fromUs)
     let behind: LedgerHost | undefined
     for (let atUs = fromUs; atUs <= fromUs + FOLLOW_US; atUs += LOOK_US) {
       behind = this.#reachable().find((host) => !this.#follows(host))
-      if (behind === undefined) return
+      lacking = this.#book.lacking(this.#reachable().flatMap(({ processes }) => processes))
+      if (behind === undefined && lacking === undefined) return this.#beginAgain()
       await pass(atUs + LOOK_US)
     }
     if (behind !== undefined) broken('replicas_follow', `${behind.peer} does not`)
+    if (lacking !== undefined) broken('fork_spread', `${lacking.name} lacks what others know`)
+  }
+
+  /** Nothing goes on after it: the book looks at what of the forks each finds on its disk. */
+  async #beginAgain(): Promise<void> {
+    if (this.#ports.keys.fork === null) return
+    for (const host of this.#reachable()) {
+      host.stop()
+      await host.begin()
+    }
+    this.#book.throwFailure()
   }
 
   /** A control node that writes two logs has two faces: each that it shows to anybody is followed by all. */
@@ -205,7 +217,10 @@ export class Replicas {
       },
       nowMs: () => clockOf(number).nowMs,
       after: (atMs, act) => this.#later(number, clockOf(number).untilUs(atMs), 'timer', act),
-      publish: (host, bytes) => this.#publish(host, bytes)
+      publish: (host, topic, bytes) => {
+        // who forks shows its second log over links alone, and says nothing to all
+        if (!host.isForked) this.#publish(host, topic, bytes)
+      }
     })
   }
 
@@ -221,12 +236,10 @@ export class Replicas {
     work.catch((error: unknown) => this.#book.failed(error))
   }
 
-  /** Who forks shows its second log over links alone, and says nothing to all. */
-  #publish(host: LedgerHost, raw: Uint8Array): void {
-    if (host.isForked) return
+  #publish(host: LedgerHost, topic: SyncTopic, raw: Uint8Array): void {
     this.#ports.publish(host.number, raw.length, (at) => {
       if (at === host.number) return
-      this.#hosts.get(at)?.processes[0]?.deliver(raw, host.peer)
+      this.#hosts.get(at)?.processes[0]?.deliver(topic, raw, host.peer)
       this.#isBusy = true
     })
   }
@@ -266,15 +279,30 @@ export class Replicas {
       time.after(1_000_000, hub, 'fault', 1, () => this.#fork(fork))
       return
     }
-    const victims = replicas.filter(
-      (one) => one !== host.number && chance.below(1_000) < fork.share_per_mille
-    )
-    this.#run(host.fork(new Set(victims), liesOf(host.peer, fork.who)))
+    const others = replicas.filter((one) => one !== host.number)
+    const victims = shown(others, fork.share_per_mille, chance)
+    const lies = drawLies(host.peer, fork.who, chance)
+    this.#run(host.fork(new Set(victims), lies))
+    time.after(SLANDER_US, host.number, 'fault', 2, () => this.#run(this.#slander(host)))
     for (const victim of victims) {
       this.#connections.break(host.number, victim)
       time.after(1_000_000, victim, 'link', 3, () => this.#connections.open(host.number, victim))
     }
   }
+
+  async #slander(host: LedgerHost): Promise<void> {
+    const ledger = host.processes[0]?.ledger
+    if (ledger === undefined || ledger === null) return
+    for (const raw of await slanders(ledger, host.log)) this.#publish(host, 'fork', raw)
+  }
+}
+
+/** Those who are shown the second log: one at least, or there would be no fork to find. */
+function shown(others: readonly number[], perMille: number, chance: Chance): readonly number[] {
+  const some = others.filter(() => chance.below(1_000) < perMille)
+  if (some.length > 0 || others.length === 0) return some
+  const at = chance.below(others.length)
+  return others.slice(at, at + 1)
 }
 
 /** Of so many hosts some, in the order of their numbers. */
@@ -284,18 +312,4 @@ function drawn(hosts: number, count: number, chance: Chance): readonly number[] 
     return left.splice(chance.below(left.length), 1)[0] ?? 0
   })
   return some.sort((a, b) => a - b)
-}
-
-/** Two entries for one place. */
-function liesOf(author: PeerId, who: 'sequencer' | 'node'): readonly EntryContent[] {
-  if (who === 'node') {
-    return [1, 2].map((health_milli) => ({
-      kind: 'node.observed',
-      body: { node: author, state: 'active', health_milli, reason: 'said twice' }
-    }))
-  }
-  return [1, 2].map((base_us) => ({
-    kind: 'model.registered',
-    body: { model: MODEL, name: `said twice ${base_us}`, base_us, us_per_kib: 0 }
-  }))
 }

@@ -11,7 +11,7 @@ const REPLICAS_MAX = 4
 const WRITE_MS_MAX = 500
 const DISKS = ['keeps', 'forgets', 'tears', 'rolls_back'] as const
 
-/** A third of the meshes have replicas, and a third of these somebody who forks. */
+/** A third of the meshes have replicas, and half of these somebody who forks. */
 export function drawReplicas(
   seed: number,
   { nodes, faultsUntilMs }: { readonly nodes: number; readonly faultsUntilMs: number }
@@ -22,7 +22,7 @@ export function drawReplicas(
     nodes: 1 + chance.below(Math.min(nodes, REPLICAS_MAX)),
     disk: DISKS[chance.below(DISKS.length)] ?? 'keeps',
     write_ms: chance.below(WRITE_MS_MAX),
-    fork: chance.happens(333_333)
+    fork: chance.happens(500_000)
       ? {
           at_ms: chance.below(faultsUntilMs),
           who: chance.happens(500_000) ? 'sequencer' : 'node',

@@ -73,12 +73,14 @@ export function linkPair(a: PeerId, b: PeerId): readonly [LinkEnd, LinkEnd] {
   return [toB, toA]
 }
 
-/** A topic in memory. */
+/** The topics of a mesh in memory. */
 export class Gossip {
   readonly #members: { readonly peer: PeerId; readonly sync: LedgerSync }[] = []
   /** While false, messages are lost. */
   isUp = true
   readonly messages: Uint8Array[] = []
+  /** Of the topic of forks. */
+  readonly proofs: Uint8Array[] = []
 
   join(peer: PeerId, ledger: Ledger, ports: Partial<SyncPorts> = {}): LedgerSync {
     const sync = new LedgerSync({
@@ -89,13 +91,15 @@ export class Gossip {
         const timer = setTimeout(fire, Math.max(0, atMs - Date.now()))
         return () => clearTimeout(timer)
       },
-      publish: async (bytes) => {
-        this.messages.push(bytes)
+      publish: async (topic, bytes) => {
+        const said = topic === 'fork' ? this.proofs : this.messages
+        said.push(bytes)
         if (!this.isUp) return
         for (const member of this.#members) {
           if (member.peer === peer) continue
           setImmediate(() => {
-            if (member.sync.validate(bytes) === 'accept') member.sync.deliver(bytes, peer)
+            const handler = topic === 'fork' ? member.sync.forks : member.sync
+            if (handler.validate(bytes) === 'accept') handler.deliver(bytes, peer)
           })
         }
       },

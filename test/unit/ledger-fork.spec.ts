@@ -31,7 +31,7 @@ const long = chainOf(
 const MESH = { mesh: GENESIS.id, verifier: nodeVerifier }
 
 async function proofOf(ledger: Ledger): Promise<Uint8Array> {
-  const proof = await ledger.forkProof(log)
+  const proof = await ledger.forks.proof(log)
   await ledger.close()
   ok(proof !== null)
   return proof
@@ -47,7 +47,7 @@ describe('an author that says two things', () => {
       chainOf([attested(nodeA, nodeB.peerId)], authorA, common.end).end
     )
     await rejects(node.receive(after.head, after.entries), withCode('ledger.conflict'))
-    deepEqual(node.conflictedLogs(), [log])
+    deepEqual(node.forks.logs(), [log])
     equal(node.head(log)?.seq, 1, 'nothing of the other is taken')
     equal(openForkProof(await proofOf(node), MESH).log, log)
   })
@@ -67,8 +67,8 @@ describe('an author that says two things', () => {
     const after = chainOf([attested(nodeA)], authorA, other.end)
     const further = chainOf([attested(nodeA)], authorA, short.end)
     await rejects(node.receive(further.head, after.entries), withCode('ledger.chain_broken'))
-    deepEqual(node.conflictedLogs(), [])
-    equal(await node.forkProof(log), null)
+    deepEqual(node.forks.logs(), [])
+    equal(await node.forks.proof(log), null)
     await node.close()
   })
 
@@ -76,7 +76,7 @@ describe('an author that says two things', () => {
     const node = await openNode(nodeA)
     await node.append([attested(nodeA, nodeB.peerId)])
     await rejects(node.receive(common.head, common.entries), withCode('ledger.store_rolled_back'))
-    deepEqual(node.conflictedLogs(), [])
+    deepEqual(node.forks.logs(), [])
     await rejects(node.append([attested(nodeA)]), withCode('ledger.store_rolled_back'))
     await node.close()
   })
@@ -100,7 +100,7 @@ describe('two ledgers that hold two logs of one author', () => {
       if (end !== undefined) sync.attach(end)
     }
     try {
-      await until(() => less.conflictedLogs().length > 0, 'who holds less tells of it')
+      await until(() => less.forks.logs().length > 0, 'who holds less tells of it')
       deepEqual(refused, ['ledger.conflict'])
       ok(ends.every(({ isOpen }) => isOpen))
     } finally {

@@ -374,12 +374,12 @@ describe('what a peer sends', () => {
     await node.receive(first.head, first.entries)
     await rejects(node.receive(second.head, second.entries), withCode('ledger.conflict'))
     const { log } = logOfA
-    deepEqual(node.conflictedLogs(), [log])
+    deepEqual(node.forks.logs(), [log])
     const more = chainOf([attested(nodeA)], authorA, first.end)
     await rejects(node.receive(more.head, more.entries), withCode('ledger.conflict'))
     await node.close()
     const again = await openNode(nodeB, { level })
-    deepEqual(again.conflictedLogs(), [log])
+    deepEqual(again.forks.logs(), [log])
     const evidence = await level.get(new LogKeys(log).key(KEY.conflict, 0))
     const both = encodeCanonical({ v: 1, held: first.head, offered: second.head })
     ok(evidence !== undefined && equalBytes(evidence, both))
@@ -392,7 +392,7 @@ describe('what a peer sends', () => {
     const second = chainOf([attested(nodeA)], authorA, first.end)
     await node.receive(second.head, [...first.entries, ...second.entries])
     equal(await node.receive(first.head, first.entries), 0)
-    deepEqual(node.conflictedLogs(), [])
+    deepEqual(node.forks.logs(), [])
     await node.close()
   })
 

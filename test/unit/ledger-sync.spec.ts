@@ -244,7 +244,7 @@ describe('a peer that lies', () => {
   })
 
   it('is asked no more when an answer does not come', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     machine.step({ type: 'opened', link: 2, nowMs: 0 })
     const asked = machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 5, nowMs: 0 })
@@ -259,7 +259,7 @@ describe('a peer that lies', () => {
   })
 
   it('is given up when an answer does not come late either', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     machine.step({ type: 'heard', link: 1, log: CONTROL_LOG, seq: 5, nowMs: 0 })
     const closed = (nowMs: number) =>
@@ -272,7 +272,7 @@ describe('a peer that lies', () => {
   })
 
   it('is refused when it has more requests waiting than are allowed', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     const frame = { v: 1, t: 'want', log: new Uint8Array(32), from: 0 } as const
     const effects = Array.from({ length: 17 }, () =>
@@ -300,7 +300,7 @@ describe('a peer that lies', () => {
   })
 
   it('takes no more peers than its bound, and says why it closes a link', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     for (let link = 1; link <= SYNC_PEERS_MAX; link++) {
       machine.step({ type: 'opened', link, nowMs: 0 })
     }
@@ -318,7 +318,7 @@ describe('a peer that lies', () => {
   })
 
   it('closes the link of a peer that claims more logs than a mesh may have', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     const claims = Array.from(
       { length: LEDGER_LOGS_MAX + 1 },
@@ -332,7 +332,12 @@ describe('a peer that lies', () => {
   })
 
   it('asks nobody for a log that was found in conflict, by heads or by news', () => {
-    const machine = new SyncMachine({ held: [], shunned: [CONTROL_LOG], first: CONTROL_LOG })
+    const machine = new SyncMachine({
+      held: [],
+      shunned: [CONTROL_LOG],
+      provable: [],
+      first: CONTROL_LOG
+    })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     const told = [
       ...machine.step({ type: 'frame', link: 1, frame: heads([[logBytes, 9]]), nowMs: 0 }),
@@ -346,7 +351,7 @@ describe('a peer that lies', () => {
 
   it('closes the link of a peer that answers what nobody asked', () => {
     for (const t of ['bundle', 'none'] as const) {
-      const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+      const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
       machine.step({ type: 'opened', link: 1, nowMs: 0 })
       const place = { v: 1 as const, log: logBytes, from: 0 }
       const frame =
@@ -361,7 +366,7 @@ describe('a peer that lies', () => {
   })
 
   it('hears nothing of a link that is closed', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     machine.step({ type: 'closed', link: 1, nowMs: 0 })
     const effects = [
@@ -388,7 +393,7 @@ describe('a slow link', () => {
 
   /** One link was asked at 0 and has not answered in time. */
   function late(...others: readonly number[]) {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     for (const link of [1, ...others]) {
       machine.step({ type: 'opened', link, nowMs: 0 })
       machine.step({ type: 'frame', link, frame: claim, nowMs: 0 })
@@ -432,7 +437,7 @@ describe('a slow link', () => {
   })
 
   it('is answered with little, with more while its peer soon asks again, and with less where it does not', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     const bytesFor = (from: number, nowMs: number, asked = log): number => {
       const frame = { v: 1, t: 'want', log: asked, from } as const
@@ -453,7 +458,7 @@ describe('a slow link', () => {
   })
 
   it('is sent no more requests than its peer lets wait, the sequencer’s log among them', () => {
-    const machine = new SyncMachine({ held: [], shunned: [], first: CONTROL_LOG })
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: CONTROL_LOG })
     machine.step({ type: 'opened', link: 1, nowMs: 0 })
     const heads = Array.from({ length: SYNC_WANTS_MAX }, (_, index) => {
       const claimed: [Uint8Array, number, Uint8Array] = [

@@ -1,12 +1,26 @@
 /** Replicas of a simulated mesh: each of their checkers is shown its fault, and runs have none. */
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
-import { type EntryContent, logIdOf, MeshError, NO_PREVIOUS, packEntry, signHead } from '#contracts'
+import {
+  type EntryContent,
+  encodeCanonical,
+  FORK_PROOF_BYTES_MAX,
+  GOSSIP_BYTES_MAX,
+  LEDGER_BATCH_ENTRIES_MAX,
+  type LogId,
+  logIdOf,
+  MeshError,
+  NO_PREVIOUS,
+  packEntry,
+  signHead
+} from '#contracts'
 import { type Holder, ReplicaBook, TOLD_MS } from '../../sim/checks/replica-book.ts'
+import { SPREAD_MS } from '../../sim/checks/told-book.ts'
 import { Chance } from '../../sim/kernel/chance.ts'
 import { Keys } from '../../sim/kernel/signing.ts'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
 import { peerOf } from '../../sim/nodes/names.ts'
 import { LedgerHost } from '../../sim/replicas/ledger-host.ts'
+import { drawLies } from '../../sim/replicas/lies.ts'
 import { ReplicaDisk } from '../../sim/replicas/replica-disk.ts'
 import { turn } from '../../sim/replicas/turn-driver.ts'
 import { runScenario } from '../../sim/world/run.ts'
@@ -19,10 +33,10 @@ const PORTS = {
   wallMs: () => 0,
   rssMb: () => 0
 }
-const run = (changes: object) => {
+const run = (changes: object, seed = 1) => {
   const small = { claim: 'a test', nodes: 8, units: 40, arrive_over_ms: 20_000 }
   const scenario = Scenario.parse({ ...small, ...changes })
-  return runScenario({ name: 'test', scenario, seed: 1 }, PORTS)
+  return runScenario({ name: 'test', scenario, seed }, PORTS)
 }
 
 const INCARNATION = new Uint8Array(32).fill(3)
@@ -75,20 +89,21 @@ class Story {
     }
   }
 
-  holder(
-    name: string,
-    { face = 0, log = logIdOf(peerOf(9, 0), INCARNATION), proof = null as Uint8Array | null } = {}
-  ): Holder {
-    const ledger: Holder['ledger'] = Object.assign(Object.create(null), {
-      forkProof: async () => proof
-    })
-    return { name: `${name}${face}`, face, identity: { log }, ledger }
+  holder(name: string, { face = 0, log = logIdOf(peerOf(9, 0), INCARNATION) } = {}): Holder {
+    return { name: `${name}${face}`, face, identity: { log }, ledger: null }
   }
 }
 
 const conflict = () => new MeshError('ledger.conflict', { log: LOG, seq: 1, hash: '' })
 const TRUE = logOf(1, 2, 3)
 const OTHER = logOf(1, 2, 4, 5)
+
+/** Of what both logs say at their third place. */
+const proofOf = (one: Log, other: Log): Uint8Array => {
+  const [held, offered] = [one, other].map((log) => batchOf(log, 0, 3).head.bytes)
+  return encodeCanonical({ v: 1, held, offered })
+}
+const PROOF = proofOf(TRUE, OTHER)
 
 describe('the book of replicas', () => {
   it('sees a replica that holds what the author did not write', () => {
@@ -124,7 +139,8 @@ describe('the book of replicas', () => {
       story.book.stored(story.holder('a'), batchOf(TRUE, 0, 3))
       const ledger = {
         heads: () => TRUE.slice(heads - 1, heads).map(({ log, seq, hash }) => ({ log, seq, hash })),
-        async *entries() {}
+        async *entries() {},
+        forks: Object.assign(Object.create(null), { logs: () => [] })
       }
       await story.book.opened(story.holder('a'), ledger, lied)
       return story.rules
@@ -138,7 +154,8 @@ describe('the book of replicas', () => {
     const story = new Story(TRUE)
     for (const face of [0, 1]) story.book.stored(story.holder('a', { face }), batchOf(TRUE, 0, 3))
     story.book.emptied(story.holder('a').name)
-    const empty = { heads: () => [], async *entries() {} }
+    const forks = Object.assign(Object.create(null), { logs: () => [] })
+    const empty = { heads: () => [], async *entries() {}, forks }
     await story.book.opened(story.holder('a'), empty)
     deepEqual(story.rules, [])
     await story.book.opened(story.holder('a', { face: 1 }), empty)
@@ -147,20 +164,73 @@ describe('the book of replicas', () => {
 
   it('sees an author accused who said one thing', () => {
     const story = new Story(TRUE)
-    story.book.refused(story.holder('a'), conflict())
-    deepEqual(story.rules, ['nobody_accused'])
+    story.book.told(story.holder('a'), { log: LOG, proof: PROOF })
+    deepEqual(story.rules, ['nobody_accused', 'proof_holds'])
   })
 
-  it('sees an accusation without a proof', async () => {
-    const accused = async (proof: Uint8Array | null): Promise<readonly string[]> => {
+  it('sees an accusation without a proof', () => {
+    const told = (proof: Uint8Array): readonly string[] => {
       const story = new Story(TRUE, OTHER)
-      story.book.refused(story.holder('a', { proof }), conflict())
-      await new Promise((resolve) => setImmediate(resolve))
-      story.book.throwFailure()
+      story.book.told(story.holder('a'), { log: LOG, proof })
       return story.rules
     }
-    deepEqual(await accused(null), ['proof_holds'])
-    deepEqual(await accused(Uint8Array.of(0xa0)), ['proof_holds'])
+    deepEqual(told(PROOF), [])
+    deepEqual(told(Uint8Array.of(0xa0)), ['proof_holds'])
+    const nobodys = proofOf(TRUE, logOf(1, 2, 9))
+    deepEqual(told(nobodys), ['proof_holds'], 'its author wrote nothing of the kind')
+  })
+
+  it('sees that something was refused as a fork, and nothing kept', () => {
+    const story = new Story(TRUE, OTHER)
+    story.book.refused(story.holder('a'), conflict())
+    deepEqual(story.rules, ['proof_holds'])
+  })
+
+  it('sees a proof that a store has no more', async () => {
+    const opened = async (logs: readonly LogId[], lied = false): Promise<readonly string[]> => {
+      const story = new Story(TRUE, OTHER)
+      story.book.told(story.holder('a'), { log: LOG, proof: PROOF })
+      const forks = Object.assign(Object.create(null), {
+        logs: () => logs,
+        proof: async () => PROOF
+      })
+      await story.book.opened(
+        story.holder('a'),
+        { heads: () => [], async *entries() {}, forks },
+        lied
+      )
+      return story.rules
+    }
+    deepEqual(await opened([LOG]), [])
+    deepEqual(await opened([]), ['proof_kept'])
+    deepEqual(await opened([], true), [])
+  })
+
+  it('sees that more is taken of who forked', () => {
+    const story = new Story(TRUE, OTHER)
+    const holder = story.holder('a')
+    story.book.stored(holder, batchOf(TRUE, 0, 2))
+    story.book.told(holder, { log: LOG, proof: PROOF })
+    story.book.stored(holder, batchOf(TRUE, 2, 3))
+    deepEqual(story.rules, ['forked_frozen'])
+  })
+
+  it('sees that of two who are linked, or are there in the end, one does not learn of it', () => {
+    const story = new Story(TRUE, OTHER)
+    const [a, b] = [story.holder('a'), story.holder('b')]
+    for (const holder of [a, b]) story.book.stored(holder, batchOf(TRUE, 0))
+    story.book.told(a, { log: LOG, proof: PROOF })
+    story.book.linked(a, b, 0)
+    story.nowMs += SPREAD_MS
+    story.book.linked(a, b, 0)
+    deepEqual(story.rules, [])
+    equal(story.book.lacking([a, b]), b)
+    equal(story.book.lacking([b]), undefined)
+    story.nowMs += 1
+    story.book.linked(a, b, 0)
+    deepEqual(story.rules, ['fork_spread'])
+    story.book.told(b, { log: LOG, proof: PROOF })
+    equal(story.book.lacking([a, b]), undefined)
   })
 
   it('sees two that are linked and say nothing of what cannot both be right', () => {
@@ -170,7 +240,7 @@ describe('the book of replicas', () => {
       story.book.stored(a, batchOf(TRUE, 0))
       story.book.stored(b, batchOf(OTHER, 0))
       story.book.linked(a, b, 0)
-      if (isTold) story.book.refused(a, conflict())
+      if (isTold) story.book.told(a, { log: LOG, proof: PROOF })
       story.nowMs += ms
       story.book.linked(a, b, 0)
       return story.rules
@@ -249,7 +319,7 @@ describe('a host that writes two logs', () => {
     })
     const forked = host.log
     await host.begin()
-    const begun = host.fork(new Set([2]), [said(1), said(2)])
+    const begun = host.fork(new Set([2]), [[said(1)], [said(2)]])
     await turn()
     await begun
     for (const done of written.splice(0)) done()
@@ -264,6 +334,26 @@ describe('a host that writes two logs', () => {
     equal(host.isForked, false)
     equal(host.processFor(2), host.processFor(3))
     notEqual(host.log, forked)
+  })
+})
+
+describe('what one that forks says', () => {
+  it('is one thing in each log, or more in the second: at times too much for a message', () => {
+    for (const who of ['sequencer', 'node'] as const) {
+      const chance = new Chance(1, 'test')
+      const sizes = new Set<number>()
+      for (let fork = 0; fork < 50; fork++) {
+        const [first = [], second = []] = drawLies(AUTHOR, who, chance)
+        equal(first.length, 1)
+        ok(second.length <= LEDGER_BATCH_ENTRIES_MAX)
+        sizes.add(second.length)
+        if (second.length <= 2) continue
+        const place = { log: LOG, seq: 0, prev: NO_PREVIOUS }
+        const bytes = second.reduce((sum, lie) => sum + packEntry(lie, place).bytes.length, 0)
+        ok(bytes > GOSSIP_BYTES_MAX && bytes < FORK_PROOF_BYTES_MAX, `${bytes} bytes`)
+      }
+      equal(sizes.size, 3)
+    }
   })
 })
 
@@ -283,13 +373,20 @@ describe('replicas in a simulated mesh', function () {
     }
   })
 
-  it('tell of a sequencer and of a node that write two logs', async () => {
+  it('all hear of a sequencer and of a node that write two logs', async () => {
     for (const who of ['sequencer', 'node']) {
       const fork = { at_ms: 12_000, who, share_per_mille: 500 }
-      const { violations, replicas } = await run({ replicas: { nodes: 5, fork } })
+      const { violations, replicas } = await run({ replicas: { nodes: 5, fork } }, 2)
       deepEqual(violations, [], who)
-      ok((replicas?.forks_told ?? 0) > 0, who)
+      // all six but the author of it: nobody needs to have compared it with the other
+      equal(replicas?.forks_told, 5, who)
     }
+  })
+
+  it('are shown the second log, one of them at least, however small the share', async () => {
+    const fork = { at_ms: 12_000, share_per_mille: 0 }
+    const { violations, replicas } = await run({ replicas: { nodes: 3, fork } }, 2)
+    deepEqual([violations, replicas?.forks_told], [[], 3])
   })
 
   it('are the same in every run of a seed', async () => {
