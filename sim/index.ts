@@ -21,11 +21,13 @@ export { type Shrunk, shrink } from './search/shrink.ts'
 export {
   type Finding,
   runSeed,
+  type SeedOutcome,
   type SeedResult,
   type SoakReport,
   seedScenario,
   soak
 } from './search/soak.ts'
+export { SoakThreads } from './search/soak-threads.ts'
 export { type Column, columnsNamed } from './trust/columns.ts'
 export { compareCase, type Mean, type SabotageRow, seedsFrom } from './trust/compare.ts'
 export { type EarningsRow, earningsOf, PATIENCES } from './trust/earnings.ts'

@@ -15,6 +15,7 @@ const SEED_MAX = 0xffff_ffff
 const SEEDS_MAX = 1_000_000
 const SOAK_SEEDS_DEFAULT = 200
 const NODES_MAX = 100_000
+const JOBS_MAX = 64
 
 const seedArgument = (): Argument =>
   new Argument('<seed>', 'as the soak named it').argParser(wholeNumber(0, SEED_MAX))
@@ -40,6 +41,11 @@ export function addSearchCommands(sim: Command, context: CommandContext, settle:
         '--nodes <count>',
         'large meshes of so many nodes, with every kind of fault, for 15 virtual seconds'
       ).argParser(wholeNumber(1, NODES_MAX))
+    )
+    .addOption(
+      new Option('--jobs <count>', 'seeds at once (default: one for each core)').argParser(
+        wholeNumber(1, JOBS_MAX)
+      )
     )
     .addOption(new Option('--twice', 'run each seed again and compare the traces').default(false))
     .addOption(jsonOption())

@@ -74,34 +74,98 @@ export async function runSeed(
   }
 }
 
+/** What is left of a seed once it was looked at. */
+export interface SeedOutcome {
+  readonly seed: number
+  readonly events: number
+  readonly units: number
+  readonly executions: number
+  readonly finding: Finding | null
+  /** It was stopped, and counts for nothing. */
+  readonly is_partial: boolean
+}
+
+type SoakedSeed = Pick<SoakOptions, 'isTwice' | 'nodes'>
+
+/** One seed of a soak, twice where that is asked for. */
+export async function soakSeed(
+  seed: number,
+  { isTwice, nodes = null }: SoakedSeed,
+  ports: RunPorts
+): Promise<SeedOutcome> {
+  const scenario = seedScenario(seed, nodes)
+  const { report, finding } = await runSeed(seed, ports, scenario, nodes !== null)
+  const isPartial = report?.is_partial === true
+  // a run that breaks a rule must break it again
+  const isAgain = isTwice && report !== null && !isPartial
+  const other = isAgain ? await differs(report, scenario, ports) : null
+  return {
+    seed,
+    events: report?.events ?? 0,
+    units: report?.units.submitted ?? 0,
+    executions: report?.units.executions ?? 0,
+    finding: other ?? finding,
+    is_partial: isPartial
+  }
+}
+
+export interface SoakPorts {
+  /** `soakSeed`, here or elsewhere. */
+  readonly runSeed: (seed: number) => Promise<SeedOutcome>
+  /** So many seeds at once. */
+  readonly jobs: number
+  readonly wallMs: () => number
+  /** In the order of the seeds, each when all before it are done. */
+  readonly onSeed: (outcome: SeedOutcome) => void
+}
+
+/** The same report however many run at once; where it is stopped, it is of the seeds before the first that was. */
 export async function soak(
-  { from, seeds, isTwice, nodes = null }: SoakOptions,
-  ports: RunPorts & { readonly onSeed: (done: number, findings: number) => void }
+  { from, seeds }: Pick<SoakOptions, 'from' | 'seeds'>,
+  { runSeed: run, jobs, wallMs, onSeed }: SoakPorts
 ): Promise<SoakReport> {
-  const startMs = ports.wallMs()
+  const startMs = wallMs()
   const findings: Finding[] = []
   const counts = { seeds: 0, events: 0, units: 0, executions: 0 }
+  const done = new Map<number, SeedOutcome>()
   let isPartial = false
-  for (let seed = from; seed < from + seeds && !isPartial; seed++) {
-    const scenario = seedScenario(seed, nodes)
-    const { report, finding } = await runSeed(seed, ports, scenario, nodes !== null)
-    if (report?.is_partial === true) {
-      isPartial = true
-      break
-    }
+  const book = (outcome: SeedOutcome): void => {
     counts.seeds += 1
-    counts.events += report?.events ?? 0
-    counts.units += report?.units.submitted ?? 0
-    counts.executions += report?.units.executions ?? 0
-    // a run that breaks a rule must break it again
-    const other = isTwice && report !== null ? await differs(report, scenario, ports) : null
-    const failed = other ?? finding
-    if (failed !== null && findings.length < FINDINGS_MAX) findings.push(failed)
-    ports.onSeed(counts.seeds, findings.length)
+    counts.events += outcome.events
+    counts.units += outcome.units
+    counts.executions += outcome.executions
+    if (outcome.finding !== null && findings.length < FINDINGS_MAX) findings.push(outcome.finding)
+    onSeed(outcome)
   }
-  const wall_ms = Math.round(ports.wallMs() - startMs)
+  let next = from
+  const work = async (): Promise<void> => {
+    while (next < from + seeds && !isPartial) {
+      const outcome = await run(next++)
+      if (outcome.is_partial) isPartial = true
+      else done.set(outcome.seed, outcome)
+      for (let first = done.get(from + counts.seeds); first !== undefined; ) {
+        done.delete(first.seed)
+        book(first)
+        first = done.get(from + counts.seeds)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(jobs, seeds) }, work))
+  const wall_ms = Math.round(wallMs() - startMs)
   return { from, ...counts, findings, wall_ms, is_partial: isPartial }
 }
+
+/** One seed after the other, where it is called. */
+export const soakHere = (
+  options: SoakOptions,
+  ports: RunPorts & Pick<SoakPorts, 'onSeed'>
+): Promise<SoakReport> =>
+  soak(options, {
+    runSeed: (seed) => soakSeed(seed, options, ports),
+    jobs: 1,
+    wallMs: ports.wallMs,
+    onSeed: ports.onSeed
+  })
 
 /** Runs the seed of a report once more. */
 async function differs(

@@ -4,14 +4,14 @@
  */
 import { deepEqual, equal } from 'node:assert/strict'
 import { shippedMatrix } from '../../sim/network/shipped-matrices.ts'
-import { soak } from '../../sim/search/soak.ts'
+import { soakHere } from '../../sim/search/soak.ts'
 
 const SEEDS = 200
 
 describe('a swarm of meshes', () => {
   it('ends every unit once and pays for none twice, whatever its seed draws', async function () {
     this.timeout(300_000)
-    const { seeds, findings } = await soak(
+    const { seeds, findings } = await soakHere(
       { from: 1, seeds: SEEDS, isTwice: false },
       {
         goesOn: async () => true,

@@ -10,7 +10,8 @@ import { partingOf } from '../../sim/search/bisect.ts'
 import { drawScenario } from '../../sim/search/draw.ts'
 import { drawLarge, LARGE_FOR_MS } from '../../sim/search/draw-large.ts'
 import { shrink } from '../../sim/search/shrink.ts'
-import { runSeed, soak } from '../../sim/search/soak.ts'
+import { runSeed, type SeedOutcome, soak, soakHere } from '../../sim/search/soak.ts'
+import { SoakThreads } from '../../sim/search/soak-threads.ts'
 import { PartitionKeys } from '../../sim/world/network-keys.ts'
 import type { RunPorts } from '../../sim/world/run-ports.ts'
 import type { Scenario } from '../../sim/world/scenario.ts'
@@ -76,9 +77,9 @@ describe('a swarm', () => {
 describe('a soak', () => {
   it('runs seeds twice to one trace and one ledger', async () => {
     const shown: number[] = []
-    const report = await soak(
+    const report = await soakHere(
       { from: 1, seeds: 3, isTwice: true },
-      { ...PORTS, onSeed: (done) => shown.push(done) }
+      { ...PORTS, onSeed: ({ seed }) => shown.push(seed) }
     )
     deepEqual(report.findings, [])
     deepEqual(shown, [1, 2, 3])
@@ -94,8 +95,35 @@ describe('a soak', () => {
     ok(ACTOR_KEYS.every((key) => kinds.actors[key] > 0))
     equal(until_ms, LARGE_FOR_MS)
     const options = { from: 1, seeds: 1, isTwice: true, nodes: 25 }
-    const report = await soak(options, { ...PORTS, onSeed: () => {} })
+    const report = await soakHere(options, { ...PORTS, onSeed: () => {} })
     deepEqual(report.findings, [])
+  })
+
+  it('gives the same report over several threads, in the order of the seeds', async () => {
+    const options = { from: 1, seeds: 8, isTwice: false }
+    const here = await soakHere(options, { ...PORTS, onSeed: () => {} })
+    const threads = new SoakThreads(3, options)
+    const shown: number[] = []
+    const there = await soak(options, {
+      runSeed: (seed) => threads.run(seed),
+      jobs: 3,
+      wallMs: PORTS.wallMs,
+      onSeed: ({ seed }) => shown.push(seed)
+    }).finally(() => threads.end())
+    deepEqual({ ...there, wall_ms: 0 }, { ...here, wall_ms: 0 })
+    deepEqual(shown, [1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  it('ends with the seeds before the first that was stopped, whatever was done of later ones', async () => {
+    const stopped = new Promise<void>((resolve) => setImmediate(resolve))
+    const runSeed = async (seed: number): Promise<SeedOutcome> => {
+      const is_partial = seed === 2
+      if (is_partial) await stopped
+      return { seed, events: 1, units: 1, executions: 1, finding: null, is_partial }
+    }
+    const ports = { runSeed, jobs: 2, wallMs: () => 0, onSeed: () => {} }
+    const report = await soak({ from: 1, seeds: 9 }, ports)
+    deepEqual([report.seeds, report.is_partial], [1, true])
   })
 
   it('finds two runs of a seed that differ', async () => {
@@ -106,7 +134,7 @@ describe('a soak', () => {
       return runs % 2 === 0 ? shippedMatrix('seattle') : shippedMatrix(name)
     }
     const options = { from: 1, seeds: 1, isTwice: true, nodes: 10 }
-    const { findings } = await soak(options, { ...PORTS, matrixOf, onSeed: () => {} })
+    const { findings } = await soakHere(options, { ...PORTS, matrixOf, onSeed: () => {} })
     deepEqual(
       findings.map(({ rule }) => rule),
       ['repeatable']

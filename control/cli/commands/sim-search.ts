@@ -2,19 +2,22 @@
  * `kora sim soak`, `replay`, `shrink` and `bisect`: seeds that fail, one of them again, cut down, or
  * held against another run of it. Ctrl-C gives what was found so far.
  */
+import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type Exit, MeshError } from '#contracts'
-import type { CommandContext } from '#mesh-node/cli'
+import type { CommandContext, Io } from '#mesh-node/cli'
 import {
   type Finding,
   partingOf,
   type RunPorts,
   runSeed,
   type Scenario,
+  type SeedOutcome,
   type SeedResult,
   type SoakReport,
+  SoakThreads,
   seedScenario,
   shippedMatrix,
   shrink,
@@ -30,6 +33,8 @@ interface SeedFlags extends JsonFlag {
   readonly nodes?: number
 }
 export interface SoakFlags extends SeedFlags {
+  /** Seeds at once; absent: as many as the machine has cores. */
+  readonly jobs?: number
   readonly seeds: number
   readonly from: number
   readonly twice: boolean
@@ -38,27 +43,65 @@ export interface SoakFlags extends SeedFlags {
 /** A report of a run with a mark for each thousand of 100 million events. */
 const REPORT_BYTES_MAX = 8 * 1024 * 1024
 const MIB = 1024 * 1024
+const WATCHED_EVERY_MS = 1_000
+const LOGGED_EVERY_MS = 60_000
 
-export async function soakSeeds(flags: SoakFlags, context: CommandContext): Promise<Exit> {
-  const { io, signal } = context
-  const report = await soak(
-    {
-      from: flags.from,
-      seeds: flags.seeds,
-      isTwice: flags.twice,
-      nodes: flags.nodes ?? null
-    },
-    {
-      ...portsOf(signal),
-      onSeed: (done, findings) => {
-        const isShown = flags.nodes !== undefined || done % 10 === 0
-        if (io.live && isShown) io.err(`${done} of ${flags.seeds} seeds, ${findings} fail`)
-      }
-    }
-  )
+export async function soakSeeds(flags: SoakFlags, { io, signal }: CommandContext): Promise<Exit> {
+  const jobs = Math.min(flags.jobs ?? availableParallelism(), flags.seeds)
+  const threads = new SoakThreads(jobs, { isTwice: flags.twice, nodes: flags.nodes ?? null })
+  const stop = (): void => threads.stop()
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  const shown = new SoakProgress(flags, io)
+  const report = await soak(flags, {
+    runSeed: (seed) => threads.run(seed),
+    jobs,
+    wallMs: () => performance.now(),
+    onSeed: (outcome) => shown.add(outcome)
+  }).finally(() => {
+    signal.removeEventListener('abort', stop)
+    return threads.end()
+  })
   if (flags.json) io.out(JSON.stringify(report))
   else for (const line of soakLines(report, flags)) io.out(line)
   return report.findings.length === 0 && !report.is_partial ? 'ok' : 'failed'
+}
+
+/** A line for each seed that fails, as soon as it does; and how far it is, often where somebody watches. */
+class SoakProgress {
+  readonly #flags: SoakFlags
+  readonly #io: Io
+  readonly #everyMs: number
+  readonly #startMs = performance.now()
+  #shownMs = this.#startMs
+  #done = 0
+  #events = 0
+  #findings = 0
+
+  constructor(flags: SoakFlags, io: Io) {
+    this.#flags = flags
+    this.#io = io
+    this.#everyMs = io.live ? WATCHED_EVERY_MS : LOGGED_EVERY_MS
+  }
+
+  add({ events, finding }: SeedOutcome): void {
+    this.#done += 1
+    this.#events += events
+    if (finding !== null) {
+      this.#findings += 1
+      this.#io.err(findingLine(finding))
+    }
+    const nowMs = performance.now()
+    if (nowMs - this.#shownMs < this.#everyMs) return
+    this.#shownMs = nowMs
+    const { seeds } = this.#flags
+    const elapsedS = (nowMs - this.#startMs) / 1_000
+    const leftMinutes = Math.ceil((elapsedS * (seeds / this.#done - 1)) / 60)
+    const speed = Math.round(this.#events / elapsedS)
+    this.#io.err(
+      `${this.#done} of ${seeds} seeds, ${this.#findings} fail, ${speed} events/s, ${leftMinutes} min left`
+    )
+  }
 }
 
 function soakLines(report: SoakReport, { nodes }: SeedFlags): string[] {
