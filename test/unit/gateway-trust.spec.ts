@@ -395,6 +395,38 @@ describe('gateway on probation: what was accepted is done again', () => {
     deepEqual(sequencer.fold.rejections(), [])
   })
 
+  it('takes no single voice for a quorum that it cannot pay for after a restart', async () => {
+    const sequencer = book('probation', true)
+    const begun = () => new GatewayMesh({ book: sequencer, mayCorrect: true })
+    const before = begun()
+    const manners = ['lie', 'lie', 'silent'] as const
+    const nodes = manners.map((manner, number) => before.addNode(number, { manner }))
+    // three leases, and not one more
+    const budgets = { ...spec().budgets, max_cost_micro: 300 }
+    before.open({ budgets })
+    const unit = unitOf('strict', { verification: { mode: 'quorum', replicas: 2 } })
+    before.submit(unit)
+    before.run(5_000)
+    equal(leasesOf(before, unit.id), 3, 'no two agree')
+    const { history } = await sequencer.reopen(SESSION)
+    ok(history !== null)
+    const mesh = begun()
+    mesh.nowMs = before.nowMs + 100
+    for (const item of before.items('units.reserved')) mesh.auditor.recall(item)
+    mesh.open({ budgets }, history)
+    mesh.submit(unit)
+    for (const [number, node] of nodes.entries()) {
+      const [offer] = node.granted
+      ok(offer !== undefined)
+      const { id } = mesh.addNode(number, { manner: 'silent', holding: [offer.lease_id] })
+      mesh.feed(resultOf(id, attestationOf(node, offer, unit, 'lie'), mesh.nowMs))
+    }
+    mesh.addNode(3)
+    ok(mesh.drain(60_000))
+    equal(mesh.outcomes.get(unit.id)?.error?.code, 'unit.budget_exhausted')
+    deepEqual(mesh.items('units.accepted'), [])
+  })
+
   it('asks for one more voice where two differ again after a restart and three more are lost', async () => {
     const sequencer = book('probation', true)
     const begun = () => new GatewayMesh({ book: sequencer, mayCorrect: true })

@@ -231,7 +231,9 @@ function restoreLeases(
   const leases = outstanding.map((open) => restoreLease(world, unit, open))
   // one whose word is not taken was half of a pair
   const isLone = leases.length === 1 && leases.some(({ node }) => isUnproven(world, unit, node))
-  unit.isChecked = leases.length > replicasOf(unit) || isLone
+  // a graph that asks for several has what it asked for compared, and nothing less stands
+  const isCompared = world.trust?.applies(unit.packed.unit) === true
+  unit.isChecked = isCompared && (leases.length > replicasOf(unit) || isLone)
   const missing = replicasOf(unit) + Number(isLone) - leases.length
   if (missing > 0) world.wait(unit, missing, 'again')
   for (const lease of leases) {
