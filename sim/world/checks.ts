@@ -59,6 +59,8 @@ export class Checks {
   readonly #outcomes = new Map<UnitId, UnitOutcome>()
   /** Since the control node began anew: it says each end again, and only once. */
   readonly #said = new Set<UnitId>()
+  /** Another result is in the ledger, and it may be that nobody was told of it before a crash. */
+  readonly #replaced = new Set<UnitId>()
   readonly #holds = new Map<string, Hold>()
   readonly #nodes = new Set<PeerId>()
   #clockSetMs = Number.NEGATIVE_INFINITY
@@ -134,10 +136,11 @@ export class Checks {
     const before = this.#outcomes.get(unitId)
     const isSame = before?.status === status && before.outputCid === outputCid
     if (this.#said.has(unitId)) this.#broken('one_end', unitId)
-    else if (before !== undefined && !isSame) {
+    else if (before !== undefined && !isSame && !this.#replaced.has(unitId)) {
       this.#broken('one_end', `${unitId}: ${before.status}, and ${status} after a restart`)
     }
     this.#said.add(unitId)
+    this.#replaced.delete(unitId)
     this.#outcomes.set(unitId, outcome)
     this.#units.outcome(outcome)
   }
@@ -145,6 +148,7 @@ export class Checks {
   /** Another result stands for a unit that had one. */
   #corrected(outcome: UnitOutcome): void {
     if (!this.#said.has(outcome.unitId)) this.#broken('one_end', `${outcome.unitId}: none yet`)
+    this.#replaced.delete(outcome.unitId)
     this.#outcomes.set(outcome.unitId, outcome)
     this.#units.outcome(outcome)
   }
@@ -189,6 +193,9 @@ export class Checks {
         break
       case 'units.voided':
         for (const item of content.body.items) this.#move(item, 'reserved', 'voided')
+        break
+      case 'units.withdrawn':
+        for (const { unit, stands } of content.body.items) if (!stands) this.#replaced.add(unit)
         break
       default:
         break

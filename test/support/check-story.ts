@@ -244,6 +244,13 @@ export class CheckStory {
     return this.record({ kind: 'units.voided', body: { session: SESSION, items: [item] } })
   }
 
+  /** Its result stands no more, and another may. */
+  refute(told: Told): this {
+    const item = { unit: told.unit.id, attempt: told.attempt, lease: leaseOf(told) }
+    const items = [{ ...item, reason: 'disagreed', stands: false } as const]
+    return this.record({ kind: 'units.withdrawn', body: { session: SESSION, items } })
+  }
+
   grant(told: Told): this {
     const offer = {
       lease_id: leaseOf(told),

@@ -101,6 +101,20 @@ describe('the checkers of a simulated mesh', () => {
     deepEqual(story.rules, ['all_end', 'nothing_held'])
   })
 
+  it('see a unit that ends otherwise after a restart, but where the ledger has another result of it', () => {
+    const other = rightAnswer(QUORUM.id)
+    const ended = () => single().reserve(one).result(one).accept(one).end(SINGLE)
+    const told = ended()
+    told.checks.reopened(true)
+    ok(told.end(SINGLE, { outputCid: other }).rules.includes('one_end'))
+    // it was written, and the crash came before it was said
+    const replaced = ended().refute(one)
+    replaced.checks.reopened(true)
+    ok(!replaced.end(SINGLE, { outputCid: other }).rules.includes('one_end'))
+    replaced.checks.reopened(true)
+    ok(replaced.end(SINGLE).rules.includes('one_end'), 'once it is said it stays')
+  })
+
   it('see a node that dials again and again without a pause', () => {
     const dials = (pauseMs: number) => {
       const story = new CheckStory()

@@ -17,6 +17,26 @@ const FINDS: readonly {
   readonly scenario: object
 }[] = [
   {
+    seed: 11519,
+    fault: 'asks no other node of an owner for a result that this owner gave and that was refuted',
+    scenario: {
+      nodes: 8,
+      units: 40,
+      service_ms: { min: 306, max: 9_743 },
+      latency: { rtt_ms: 135 },
+      clocks: {
+        jumps: [{ at_ms: 37_295, by_ms: 948_795, who: 'gateway', share_per_mille: 236 }]
+      },
+      actors: { liars: 258, withholders: 297, flooders: 84 },
+      machines_per_owner: 3,
+      trust: 'probation',
+      gossip: { flood_publish: true, peers: 7 },
+      churn: { fit: 'combos', speed: 564, until_ms: 36_888 },
+      budget_per_mille: 20_000,
+      until_ms: 43_200_000
+    }
+  },
+  {
     seed: 689,
     fault: 'gives pay back once, however often a unit is opened again',
     scenario: {

@@ -154,7 +154,8 @@ function fits(unit: UnitRecord, node: NodeRecord): boolean {
   const { canonical } = unit
   if (canonical !== null && !isComparable(unit, node, canonical)) return false
   return unit.leases.every((lease) => {
-    if (lease.phase === 'ended' && !lease.isAccepted) return lease.node !== node
+    // of what was lost before it gave anything, another node of the owner may be asked
+    if (lease.phase === 'ended' && lease.attestation === null) return lease.node !== node
     const known = lease.restored ? lease.node.descriptor?.owner : lease.owner
     return lease.node !== node && known !== owner
   })
