@@ -19,11 +19,19 @@ interface Want {
   readonly deadlineMs: number
   /** Others may be asked meanwhile; the answer is taken all the same. */
   readonly isLate: boolean
+  /** The peer itself said that it holds that. */
+  readonly isSaid: boolean
+}
+
+/** How far a peer holds a log: as others let hear, and as it said itself; -1: it said nothing. */
+interface Claimed {
+  readonly seq: number
+  readonly saidSeq: number
 }
 
 interface Asked {
-  /** Logs that the peer says it holds further than we do, and how far. */
-  readonly claims: Map<LogId, number>
+  /** Logs that the peer may hold further than we do, and how far. */
+  readonly claims: Map<LogId, Claimed>
   readonly wants: Map<LogId, Want>
 }
 
@@ -74,24 +82,30 @@ export class Asking {
         this.#ports.act({ type: 'close', link, reason: 'faults' })
         return
       }
-      peer.claims.set(log, seq)
+      peer.claims.set(log, { seq, saidSeq: seq })
     }
     this.#ask(link, peer, nowMs)
     if (!more) this.#syncedIfDone(link, peer)
   }
 
-  /** A peer is heard to hold a log up to there. */
+  /** A log is heard to go on up to there: what the peer says itself is another matter. */
   heard(link: LinkNumber, { log, seq }: Claim, nowMs: number): void {
     const peer = this.#peers.get(link)
     if (peer === undefined || this.#ports.isShunned(log)) return
     if (seq <= (this.#ports.held.seq(log) ?? -1)) return
     if (peer.claims.size >= LEDGER_LOGS_MAX) return
-    peer.claims.set(log, Math.max(seq, peer.claims.get(log) ?? 0))
+    const before = peer.claims.get(log) ?? { seq: 0, saidSeq: -1 }
+    peer.claims.set(log, { ...before, seq: Math.max(seq, before.seq) })
     this.#ask(link, peer, nowMs)
   }
 
   isAsked(link: LinkNumber, log: LogId): boolean {
     return this.#peers.get(link)?.wants.has(log) === true
+  }
+
+  /** Whether the peer was asked for what it said it has: then not to have it is its fault. */
+  isSaid(link: LinkNumber, log: LogId): boolean {
+    return this.#peers.get(link)?.wants.get(log)?.isSaid === true
   }
 
   /** A peer sends entries; false: they were not asked for. */
@@ -126,8 +140,12 @@ export class Asking {
     const held = this.#ports.held.seq(log) ?? -1
     for (const [link, peer] of this.#peers) {
       const claimed = peer.claims.get(log)
-      if (claimed === undefined) continue
-      if (claimed <= held) peer.claims.delete(log)
+      if (claimed === undefined) {
+        // what else it claims may have waited for this
+        if (link === by || log === this.#ports.first) this.#ask(link, peer, nowMs)
+        continue
+      }
+      if (claimed.seq <= held) peer.claims.delete(log)
       this.#ask(link, peer, nowMs)
       this.#syncedIfDone(link, peer)
     }
@@ -156,16 +174,17 @@ export class Asking {
   /** Asks for what is missing, the sequencer's log before all. */
   #ask(link: LinkNumber, peer: Asked, nowMs: number): void {
     const { first } = this.#ports
-    const seq = peer.claims.get(first)
-    if (seq !== undefined) this.#askFor(link, peer, { log: first, seq }, nowMs)
+    const claimed = peer.claims.get(first)
+    if (claimed !== undefined) this.#askFor(link, peer, { log: first, ...claimed }, nowMs)
     if (peer.claims.has(first) && this.#busy.has(first)) return
-    for (const [log, seq] of peer.claims) {
+    for (const [log, other] of peer.claims) {
       if (peer.wants.size >= SYNC_WANTS_MAX) return
-      this.#askFor(link, peer, { log, seq }, nowMs)
+      this.#askFor(link, peer, { log, ...other }, nowMs)
     }
   }
 
-  #askFor(link: LinkNumber, peer: Asked, { log, seq }: Claim, nowMs: number): void {
+  #askFor(link: LinkNumber, peer: Asked, claim: Claim & Claimed, nowMs: number): void {
+    const { log, seq, saidSeq } = claim
     if (this.#busy.has(log) || peer.wants.has(log)) return
     if (peer.wants.size >= SYNC_WANTS_MAX) return
     const held = this.#ports.held.seq(log)
@@ -176,7 +195,8 @@ export class Asking {
     // a claim of our own length is of another head: asking for it brings the evidence
     const from = held === undefined ? 0 : Math.min(held + 1, seq)
     this.#busy.set(log, link)
-    peer.wants.set(log, { from, deadlineMs: nowMs + SYNC_WANT_TIMEOUT_MS, isLate: false })
+    const deadlineMs = nowMs + SYNC_WANT_TIMEOUT_MS
+    peer.wants.set(log, { from, deadlineMs, isLate: false, isSaid: saidSeq >= from })
     const frame = { v: 1, t: 'want', log: hexToBytes(log), from } as const
     this.#ports.act({ type: 'send', link, frame })
   }

@@ -278,9 +278,13 @@ export class LedgerSync {
   }
 
   async #apply(effect: Extract<SyncEffect, { type: 'apply' }>): Promise<void> {
-    const { link, log, head, entries } = effect
+    const { link, log, from, head, entries } = effect
+    const { ledger } = this.#ports
     try {
-      await this.#ports.ledger.receive(head, entries)
+      await ledger.receive(head, entries)
+      // true and old: asked again, who answers so would be asked for ever, and nobody else
+      if ((ledger.head(log)?.seq ?? -1) < from)
+        throw new MeshError('ledger.chain_broken', { log, seq: from, what: 'ends before it' })
       this.#step({ type: 'applied', link, log })
     } catch (error) {
       this.#step({ type: 'refused', link, log, isPeersFault: this.#tellOf(link, error) })

@@ -180,16 +180,25 @@ export class SyncMachine {
   #bundle(link: LinkNumber, frame: Extract<SyncFrame, { t: 'bundle' }>): void {
     const log = logOf(frame.log)
     if (!this.#asking.answered(link, log, frame.from)) this.#close(link, 'unasked')
-    else this.#do({ type: 'apply', link, log, head: frame.head, entries: frame.entries })
+    else
+      this.#do({
+        type: 'apply',
+        link,
+        log,
+        from: frame.from,
+        head: frame.head,
+        entries: frame.entries
+      })
   }
 
-  /** It has not what it said it had. */
+  /** It has not what it said it had, or what only others were heard to have. */
   #none(link: LinkNumber, log: LogId, nowMs: number): void {
     if (!this.#asking.isAsked(link, log)) {
       this.#close(link, 'unasked')
       return
     }
-    this.#fault(link, log, nowMs)
+    if (this.#asking.isSaid(link, log)) this.#fault(link, log, nowMs)
+    else this.#asking.dropped(link, log)
     this.#asking.ended(link, log, nowMs)
   }
 

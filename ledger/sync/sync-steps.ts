@@ -59,6 +59,8 @@ export type SyncEffect =
       readonly type: 'apply'
       readonly link: LinkNumber
       readonly log: LogId
+      /** What was asked for begins there. */
+      readonly from: number
       readonly head: Uint8Array
       readonly entries: readonly Uint8Array[]
     }

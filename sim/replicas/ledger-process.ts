@@ -171,7 +171,8 @@ export class LedgerProcess implements Holder {
         const { log, genesis, verifier } = this.identity
         const isTwofold = book.isForked(log)
         const isOwn = isTwofold && openHead(raw, { mesh: genesis.id, verifier }).log === log
-        return isOwn ? Promise.resolve(0) : ledger.receive(raw, entries)
+        // it is nobody's fault: nothing more of it is asked of who offered that
+        return isOwn ? Promise.reject(new MeshError('ledger.closed')) : ledger.receive(raw, entries)
       }
     }
   }

@@ -234,6 +234,34 @@ describe('a peer that lies', () => {
     ok(wants.length <= 16 + SYNC_FAULTS_MAX, `${wants.length} requests`)
   })
 
+  it('is dropped when its answers are true and bring nothing of what it claims', async () => {
+    const gossip = new Gossip()
+    const [control, node] = [await member(gossip, controlSigner), await member(gossip, nodeA)]
+    const { head, entries } = await everything(control.ledger)
+    await node.ledger.receive(head, entries)
+    const [toNode, toLiar] = linkPair(nodeA.peerId, nodeB.peerId)
+    const log = hexToBytes(CONTROL_LOG)
+    let wants = 0
+    const claim = () => {
+      const far: [Uint8Array, number, Uint8Array] = [log, 9_999, new Uint8Array(32)]
+      toLiar.send(encodeSyncFrame({ v: 1, t: 'heads', heads: [far], more: false }))
+    }
+    toLiar.onFrame((raw) => {
+      const frame = openSyncFrame(raw)
+      if (frame.t !== 'want') return
+      wants += 1
+      if (wants > SYNC_FAULTS_MAX) return
+      const place = { v: 1, log: frame.log, from: frame.from } as const
+      toLiar.send(encodeSyncFrame({ ...place, t: 'bundle', head, entries }))
+      claim()
+    })
+    node.sync.attach(toNode)
+    claim()
+    await until(() => !toNode.isOpen, 'the link is closed')
+    equal(wants, SYNC_FAULTS_MAX)
+    deepEqual([...new Set(node.refused.map(({ code }) => code))], ['ledger.chain_broken'])
+  })
+
   it('cannot pass off gossip that is malformed or signed for another mesh', async () => {
     const gossip = new Gossip()
     const node = await member(gossip, nodeA)
@@ -378,6 +406,87 @@ describe('a peer that lies', () => {
       effects.filter(({ type }) => type !== 'timer'),
       []
     )
+  })
+})
+
+describe('what an honest peer claims', () => {
+  const other = new Uint8Array(32).fill(7)
+  const heads: SyncFrame = {
+    v: 1,
+    t: 'heads',
+    heads: [
+      [hexToBytes(CONTROL_LOG), 9, other],
+      [other, 5, other]
+    ],
+    more: false
+  }
+  const log = CONTROL_LOG
+  const logsAsked = (effects: ReturnType<SyncMachine['step']>) =>
+    effects.flatMap((effect) =>
+      effect.type === 'send' && effect.frame.t === 'want' ? [effect.frame.log] : []
+    )
+  const opened = (...links: readonly number[]) => {
+    const machine = new SyncMachine({ held: [], shunned: [], provable: [], first: log })
+    for (const link of links) machine.step({ type: 'opened', link, nowMs: 0 })
+    return machine
+  }
+
+  it('is asked for when the sequencer’s log, which it waited for, was refused', () => {
+    const machine = opened(1)
+    const asked = machine.step({ type: 'frame', link: 1, frame: heads, nowMs: 0 })
+    deepEqual(logsAsked(asked), [hexToBytes(log)])
+    const answer = { v: 1, t: 'bundle', log: hexToBytes(log), from: 0, head: other } as const
+    machine.step({ type: 'frame', link: 1, frame: { ...answer, entries: [] }, nowMs: 1 })
+    const refused = { type: 'refused', link: 1, log, isPeersFault: false, nowMs: 2 } as const
+    deepEqual(logsAsked(machine.step(refused)), [other])
+  })
+
+  it('is asked for when one of as many logs as are asked for at once was refused', () => {
+    const machine = opened(1)
+    const many = Array.from({ length: SYNC_WANTS_MAX + 1 }, (_, index) => {
+      const claimed: [Uint8Array, number, Uint8Array] = [
+        new Uint8Array(32).fill(index + 1),
+        1,
+        other
+      ]
+      return claimed
+    })
+    const frame: SyncFrame = { v: 1, t: 'heads', heads: many, more: false }
+    const asked = logsAsked(machine.step({ type: 'frame', link: 1, frame, nowMs: 0 }))
+    equal(asked.length, SYNC_WANTS_MAX)
+    const answer = { v: 1, t: 'bundle', log: new Uint8Array(32).fill(1), from: 0 } as const
+    const full: SyncFrame = { ...answer, head: other, entries: [] }
+    const [apply] = machine.step({ type: 'frame', link: 1, frame: full, nowMs: 1 })
+    ok(apply?.type === 'apply')
+    const place = { link: 1, log: apply.log, isPeersFault: false, nowMs: 2 }
+    const refused = machine.step({ type: 'refused', ...place })
+    deepEqual(logsAsked(refused), [new Uint8Array(32).fill(SYNC_WANTS_MAX + 1)])
+  })
+
+  it('is asked for when another peer’s answer shows that log to be forked', () => {
+    const machine = opened(1, 2)
+    machine.step({ type: 'heard', link: 1, log, seq: 9, nowMs: 0 })
+    const waits = machine.step({ type: 'frame', link: 2, frame: heads, nowMs: 0 })
+    deepEqual(logsAsked(waits), [])
+    const answer = { v: 1, t: 'bundle', log: hexToBytes(log), from: 0, head: other } as const
+    machine.step({ type: 'frame', link: 1, frame: { ...answer, entries: [] }, nowMs: 1 })
+    machine.step({ type: 'forked', log, isProvable: true, nowMs: 2 })
+    const refused = { type: 'refused', link: 1, log, isPeersFault: false, nowMs: 2 } as const
+    deepEqual(logsAsked(machine.step(refused)), [other])
+  })
+
+  it('is no more than it said: not to have what others were heard to have is no fault', () => {
+    const closedAfter = (isSaid: boolean): boolean => {
+      const machine = opened(1)
+      const frame: SyncFrame = { v: 1, t: 'none', log: hexToBytes(log), from: 0 }
+      const effects = Array.from({ length: SYNC_FAULTS_MAX }, (_, nowMs) => {
+        if (isSaid) machine.step({ type: 'frame', link: 1, frame: heads, nowMs })
+        else machine.step({ type: 'heard', link: 1, log, seq: 9, nowMs })
+        return machine.step({ type: 'frame', link: 1, frame, nowMs })
+      })
+      return effects.flat().some(({ type }) => type === 'close')
+    }
+    deepEqual([closedAfter(true), closedAfter(false)], [true, false])
   })
 })
 

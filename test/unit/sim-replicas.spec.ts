@@ -3,14 +3,18 @@ import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
 import {
   type EntryContent,
   encodeCanonical,
+  encodeSyncFrame,
   FORK_PROOF_BYTES_MAX,
   GOSSIP_BYTES_MAX,
+  hexToBytes,
   LEDGER_BATCH_ENTRIES_MAX,
   type LogId,
   logIdOf,
   MeshError,
   NO_PREVIOUS,
+  openSyncFrame,
   packEntry,
+  SYNC_FAULTS_MAX,
   signHead
 } from '#contracts'
 import { type Holder, ReplicaBook, TOLD_MS } from '../../sim/checks/replica-book.ts'
@@ -334,6 +338,58 @@ describe('a host that writes two logs', () => {
     equal(host.isForked, false)
     equal(host.processFor(2), host.processFor(3))
     notEqual(host.log, forked)
+  })
+})
+
+describe('a first log whose peers hold the second', () => {
+  it('is not asked for again without end, and nobody is blamed for it', async () => {
+    const { book, rules } = new Story()
+    const host = new LedgerHost(AUTHOR, {
+      number: 1,
+      genesis: new Sequencer(new Uint8Array(32)).genesis,
+      keys: KEYS,
+      incarnation: null,
+      book,
+      disk: { kind: 'keeps', chance: new Chance(1, 'test'), after: (done) => done() },
+      nowMs: () => 0,
+      after: () => {},
+      publish: () => {}
+    })
+    await host.begin()
+    await host.fork(new Set([2]), [[said(1)], [said(2), said(3)]])
+    for (let more = 0; more < 5; more++) await turn()
+    const [first, second] = host.processes
+    const log = hexToBytes(host.log)
+    let hear: (raw: Uint8Array) => void = () => {}
+    let [asked, isOpen] = [0, true]
+    first?.attach({
+      peer: peerOf(9, 0),
+      send: (raw) => {
+        const frame = openSyncFrame(raw)
+        if (frame.t !== 'want') return true
+        asked += 1
+        void second?.ledger?.bundle(host.log, frame.from, 1_000).then((bundle) => {
+          if (bundle === null) return
+          const place = { v: 1, t: 'bundle', log, from: frame.from } as const
+          hear(encodeSyncFrame({ ...place, head: bundle.head, entries: [...bundle.entries] }))
+        })
+        return true
+      },
+      drained: async () => {},
+      onFrame: (listener) => {
+        hear = listener
+      },
+      onClose: () => {},
+      close: async () => {
+        isOpen = false
+      }
+    })
+    for (let times = 0; times < 2 * SYNC_FAULTS_MAX; times++) {
+      hear(encodeSyncFrame({ v: 1, t: 'heads', heads: [[log, 1, log]], more: false }))
+      for (let more = 0; more < 5; more++) await turn()
+    }
+    book.throwFailure()
+    deepEqual([rules, asked, isOpen], [[], 2 * SYNC_FAULTS_MAX, true])
   })
 })
 
