@@ -27,7 +27,7 @@ export {
   seedScenario,
   soak
 } from './search/soak.ts'
-export { SoakThreads } from './search/soak-threads.ts'
+export { SoakThreads } from './search/soak-driver.ts'
 export { type Column, columnsNamed } from './trust/columns.ts'
 export { compareCase, type Mean, type SabotageRow, seedsFrom } from './trust/compare.ts'
 export { type EarningsRow, earningsOf, PATIENCES } from './trust/earnings.ts'

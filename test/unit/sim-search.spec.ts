@@ -11,7 +11,7 @@ import { drawScenario } from '../../sim/search/draw.ts'
 import { drawLarge, LARGE_FOR_MS } from '../../sim/search/draw-large.ts'
 import { shrink } from '../../sim/search/shrink.ts'
 import { runSeed, type SeedOutcome, soak, soakHere } from '../../sim/search/soak.ts'
-import { SoakThreads } from '../../sim/search/soak-threads.ts'
+import { SoakThreads } from '../../sim/search/soak-driver.ts'
 import { PartitionKeys } from '../../sim/world/network-keys.ts'
 import type { RunPorts } from '../../sim/world/run-ports.ts'
 import type { Scenario } from '../../sim/world/scenario.ts'
@@ -104,13 +104,17 @@ describe('a soak', () => {
     const here = await soakHere(options, { ...PORTS, onSeed: () => {} })
     const threads = new SoakThreads(3, options)
     const shown: number[] = []
-    const there = await soak(options, {
-      runSeed: (seed) => threads.run(seed),
-      jobs: 3,
-      wallMs: PORTS.wallMs,
-      onSeed: ({ seed }) => shown.push(seed)
-    }).finally(() => threads.end())
-    deepEqual({ ...there, wall_ms: 0 }, { ...here, wall_ms: 0 })
+    try {
+      const there = await soak(options, {
+        runSeed: (seed) => threads.run(seed),
+        jobs: 3,
+        wallMs: PORTS.wallMs,
+        onSeed: ({ seed }) => shown.push(seed)
+      })
+      deepEqual({ ...there, wall_ms: 0 }, { ...here, wall_ms: 0 })
+    } finally {
+      await threads.end()
+    }
     deepEqual(shown, [1, 2, 3, 4, 5, 6, 7, 8])
   })
 

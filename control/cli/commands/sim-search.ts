@@ -46,25 +46,35 @@ const MIB = 1024 * 1024
 const WATCHED_EVERY_MS = 1_000
 const LOGGED_EVERY_MS = 60_000
 
-export async function soakSeeds(flags: SoakFlags, { io, signal }: CommandContext): Promise<Exit> {
+export async function soakSeeds(flags: SoakFlags, context: CommandContext): Promise<Exit> {
+  const { io } = context
+  const report = await soakOverThreads(flags, context)
+  if (flags.json) io.out(JSON.stringify(report))
+  else for (const line of soakLines(report, flags)) io.out(line)
+  return report.findings.length === 0 && !report.is_partial ? 'ok' : 'failed'
+}
+
+async function soakOverThreads(
+  flags: SoakFlags,
+  { io, signal }: CommandContext
+): Promise<SoakReport> {
   const jobs = Math.min(flags.jobs ?? availableParallelism(), flags.seeds)
   const threads = new SoakThreads(jobs, { isTwice: flags.twice, nodes: flags.nodes ?? null })
   const stop = (): void => threads.stop()
   signal.addEventListener('abort', stop)
   if (signal.aborted) stop()
   const shown = new SoakProgress(flags, io)
-  const report = await soak(flags, {
-    runSeed: (seed) => threads.run(seed),
-    jobs,
-    wallMs: () => performance.now(),
-    onSeed: (outcome) => shown.add(outcome)
-  }).finally(() => {
+  try {
+    return await soak(flags, {
+      runSeed: (seed) => threads.run(seed),
+      jobs,
+      wallMs: () => performance.now(),
+      onSeed: (outcome) => shown.add(outcome)
+    })
+  } finally {
     signal.removeEventListener('abort', stop)
-    return threads.end()
-  })
-  if (flags.json) io.out(JSON.stringify(report))
-  else for (const line of soakLines(report, flags)) io.out(line)
-  return report.findings.length === 0 && !report.is_partial ? 'ok' : 'failed'
+    await threads.end()
+  }
 }
 
 /** A line for each seed that fails, as soon as it does; and how far it is, often where somebody watches. */

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '#contracts'
 import type { SeedOutcome, SoakOptions } from './soak.ts'
-import type { WorkerHears, WorkerSays } from './soak-worker.ts'
+import type { WorkerHears, WorkerSays } from './soak-thread-driver.ts'
 
 export class SoakThreads {
   readonly #workers: readonly Worker[]
@@ -13,7 +13,7 @@ export class SoakThreads {
 
   constructor(jobs: number, { isTwice, nodes = null }: Pick<SoakOptions, 'isTwice' | 'nodes'>) {
     this.#workers = Array.from({ length: jobs }, () => {
-      return new Worker(new URL('./soak-worker.ts', import.meta.url), {
+      return new Worker(new URL('./soak-thread-driver.ts', import.meta.url), {
         workerData: { isTwice, nodes }
       })
     })
