@@ -83,6 +83,13 @@ function restarted(before: GatewayMesh): GatewayMesh {
   return mesh
 }
 
+/** The same, with the session open again and what the ledger knows of it. */
+function reopened(before: GatewayMesh): GatewayMesh {
+  const mesh = restarted(before)
+  mesh.open({}, historyOf(before))
+  return mesh
+}
+
 describe('gateway: after a restart', () => {
   it('answers at once for a unit that was accepted before, and runs nothing', () => {
     const before = new GatewayMesh()
@@ -91,8 +98,7 @@ describe('gateway: after a restart', () => {
     const unit = unitOf('a')
     before.submit(unit)
     ok(before.drain())
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     const outcome = mesh.outcomes.get(unit.id)
     equal(outcome?.status, 'success')
@@ -147,8 +153,7 @@ describe('gateway: after a restart', () => {
     before.submit(unit)
     const [offer] = node.granted
     ok(offer !== undefined)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     mesh.run(500)
     equal(mesh.items('units.reserved').length, 0)
@@ -196,8 +201,7 @@ describe('gateway: after a restart', () => {
     before.addNode(0, { manner: 'silent' })
     const unit = unitOf('a', { timeouts: { dispatch_ms: 600_000, run_ms: 600_000 } })
     before.submit(unit)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     mesh.addNode(1)
     ok(mesh.drain(60_000))
@@ -235,8 +239,7 @@ describe('gateway: after a restart', () => {
     before.submit({ unit, edges })
     before.run(100)
     equal(before.items('units.escalated').length, 1)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.addNode(1)
     mesh.submit({ unit, edges })
     ok(mesh.drain(60_000))
@@ -251,8 +254,7 @@ describe('gateway: after a restart', () => {
     const unit = unitOf('a', ONCE)
     const before = given(unit, 'fail')
     ok(before.drain())
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.addNode(1)
     mesh.submit(unit)
     equal(mesh.outcomes.get(unit.id)?.status, 'failed')
@@ -268,8 +270,7 @@ describe('gateway: after a restart', () => {
     const unit = unitOf('q', { verification: { mode: 'quorum', replicas: 2 } })
     before.submit(unit)
     before.run(100)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     for (const [number, node] of nodes.entries()) {
       const [offer] = node.granted
@@ -290,8 +291,7 @@ describe('gateway: after a restart', () => {
     const unit = unitOf('q', { verification: { mode: 'quorum', replicas: 2 } })
     before.submit(unit)
     before.run(100)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     const [first, second] = nodes.map((node, number) => {
       const [offer] = node.granted
@@ -321,8 +321,7 @@ describe('gateway: after a restart', () => {
     before.submit(unit)
     before.run(5_000)
     equal(historyOf(before).units.get(unit.id)?.outstanding.length, 3, 'two disagree')
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     for (const number of manners.keys()) mesh.addNode(number, { manner: 'silent' })
     mesh.run(1_000)
@@ -343,8 +342,7 @@ describe('gateway: after a restart', () => {
       before.submit(unit)
       before.run(5_000)
       equal(historyOf(before).units.get(unit.id)?.outstanding.length, 5, 'no two agree')
-      const mesh = restarted(before)
-      mesh.open({}, historyOf(before))
+      const mesh = reopened(before)
       mesh.submit(unit)
       for (const [number, node] of nodes.entries()) {
         const [offer] = node.granted
@@ -380,8 +378,7 @@ describe('gateway: after a restart', () => {
     before.submit(unit)
     before.run(1_000)
     equal(before.items('units.voided')[0]?.reason, 'failed')
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.addNode(1, { manner: 'fail' })
     mesh.submit(unit)
     ok(mesh.drain(60_000))
@@ -426,8 +423,7 @@ describe('gateway: after a restart', () => {
     ok(before.drain())
     const usedOf = (mesh: GatewayMesh) => mesh.machine.snapshot().sessions[0]?.tokens_used
     equal(usedOf(before), 101)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.submit(unit)
     equal(usedOf(mesh), 101)
     mesh.audit()
@@ -438,8 +434,7 @@ describe('gateway: after a restart', () => {
     const before = given(unit, 'release')
     before.run(20)
     ok(before.items('units.voided').some(({ reason }) => reason === 'released'))
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.addNode(1)
     mesh.submit(unit)
     ok(mesh.drain(60_000))
@@ -516,8 +511,7 @@ describe('gateway: after a restart', () => {
     })
     before.submit({ unit, edges: [edge(gone, 'schema_mismatch')] })
     before.run(100)
-    const mesh = restarted(before)
-    mesh.open({}, historyOf(before))
+    const mesh = reopened(before)
     mesh.addNode(1)
     mesh.submit(unit)
     ok(mesh.drain(60_000))

@@ -54,6 +54,24 @@ const said = (health_milli: number): EntryContent => ({
   body: { node: AUTHOR, state: 'active', health_milli, reason: 'a test' }
 })
 
+/** A host with a ledger of its own and no links; `write` ends what its disk is at. */
+const hostOf = (
+  book: ReplicaBook,
+  kind: 'keeps' | 'tears',
+  write: (done: () => void) => void
+): LedgerHost =>
+  new LedgerHost(AUTHOR, {
+    number: 1,
+    genesis: new Sequencer(new Uint8Array(32)).genesis,
+    keys: KEYS,
+    incarnation: null,
+    book,
+    disk: { kind, chance: new Chance(1, 'test'), after: write },
+    nowMs: () => 0,
+    after: () => {},
+    publish: () => {}
+  })
+
 /** A log that says one thing after another. */
 function logOf(...says: readonly number[]) {
   const entries: ReturnType<typeof packEntry>[] = []
@@ -310,17 +328,7 @@ describe('a host that writes two logs', () => {
   it('begins one anew where its disk tore: the second is over, and nothing went back', async () => {
     const { book, rules } = new Story()
     const written: (() => void)[] = []
-    const host = new LedgerHost(AUTHOR, {
-      number: 1,
-      genesis: new Sequencer(new Uint8Array(32)).genesis,
-      keys: KEYS,
-      incarnation: null,
-      book,
-      disk: { kind: 'tears', chance: new Chance(1, 'test'), after: (done) => written.push(done) },
-      nowMs: () => 0,
-      after: () => {},
-      publish: () => {}
-    })
+    const host = hostOf(book, 'tears', (done) => written.push(done))
     const forked = host.log
     await host.begin()
     const begun = host.fork(new Set([2]), [[said(1)], [said(2)]])
@@ -344,17 +352,7 @@ describe('a host that writes two logs', () => {
 describe('a first log whose peers hold the second', () => {
   it('is not asked for again without end, and nobody is blamed for it', async () => {
     const { book, rules } = new Story()
-    const host = new LedgerHost(AUTHOR, {
-      number: 1,
-      genesis: new Sequencer(new Uint8Array(32)).genesis,
-      keys: KEYS,
-      incarnation: null,
-      book,
-      disk: { kind: 'keeps', chance: new Chance(1, 'test'), after: (done) => done() },
-      nowMs: () => 0,
-      after: () => {},
-      publish: () => {}
-    })
+    const host = hostOf(book, 'keeps', (done) => done())
     await host.begin()
     await host.fork(new Set([2]), [[said(1)], [said(2), said(3)]])
     for (let more = 0; more < 5; more++) await turn()
