@@ -61,10 +61,13 @@ const Shape = z.strictObject({
   devices: DeviceKeys.nullable().default(null),
   /** Measured round trips that nodes are placed in, or one round trip for all. */
   latency: z
-    .union([
-      z.enum(['wondernetwork', 'planetlab', 'seattle']),
-      z.strictObject({ rtt_ms: z.int().min(1).max(60_000) })
-    ])
+    .union(
+      [
+        z.enum(['wondernetwork', 'planetlab', 'seattle']),
+        z.strictObject({ rtt_ms: z.int().min(1).max(60_000) })
+      ],
+      { error: 'give wondernetwork, planetlab, seattle, or {rtt_ms: <1 to 60000>}' }
+    )
     .default('wondernetwork'),
   /** Clocks that are off, too fast or too slow, or set in the midst of the run. */
   clocks: ClockKeys.prefault({}),

@@ -39,6 +39,8 @@ describe('a scenario', () => {
     ['a share above the whole', `${SMALL}quorum_per_mille: 1001\n`, '/quorum_per_mille', 4],
     ['more actors than nodes', `${SMALL}actors:\n  liars: 600\n  withholders: 500\n`, '/actors', 5],
     ['times the wrong way round', `${SMALL}service_ms: {min: 9, max: 3}\n`, '/service_ms', 4],
+    ['a place that is none', `${SMALL}latency: mars\n`, '/latency', 4],
+    ['no time at all', `${SMALL}latency: {rtt_ms: 0}\n`, '/latency', 4],
     [
       'a fault of a list',
       `${SMALL}vanish:\n  - {at_ms: 1, share_per_mille: -1}\n`,
@@ -52,6 +54,11 @@ describe('a scenario', () => {
       equal(fault?.at?.line, line, JSON.stringify(faults))
     })
   }
+
+  it('says what a latency may be', () => {
+    const [fault] = faultsOf(`${SMALL}latency: mars\n`)
+    ok(fault?.message.includes('wondernetwork') && fault.message.includes('rtt_ms'))
+  })
 
   it('is refused where it is no YAML, names a key twice, or explodes', () => {
     equal(faultsOf('nodes: [1, 2')[0]?.rule, 'not_yaml')
