@@ -40,7 +40,7 @@ describe('a scenario', () => {
     ['more actors than nodes', `${SMALL}actors:\n  liars: 600\n  withholders: 500\n`, '/actors', 5],
     ['times the wrong way round', `${SMALL}service_ms: {min: 9, max: 3}\n`, '/service_ms', 4],
     ['a place that is none', `${SMALL}latency: mars\n`, '/latency', 4],
-    ['no time at all', `${SMALL}latency: {rtt_ms: 0}\n`, '/latency', 4],
+    ['no time at all', `${SMALL}latency: {rtt_ms: 0}\n`, '/latency/rtt_ms', 4],
     [
       'a fault of a list',
       `${SMALL}vanish:\n  - {at_ms: 1, share_per_mille: -1}\n`,
